@@ -1,0 +1,16 @@
+"""The errors that a user can mend; the command line prints them as one line."""
+
+
+class CrosscaleError(Exception):
+    """Something in the input, the settings or the surroundings is wrong.
+
+    The message names the file, the place and the remedy, in one short line.
+    """
+
+
+class BadClip(CrosscaleError):  # noqa: N818
+    """One recording cannot be used; the message says where and why."""
+
+
+class BadCheckpoint(CrosscaleError):  # noqa: N818
+    """A checkpoint does not fit; the message names every missing and unexpected key."""
