@@ -1,0 +1,97 @@
+"""Readers: one module a source, each giving the same record (`crosscale.data.clip.Clip`)."""
+
+import difflib
+import importlib
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from crosscale.data.clip import Clip
+from crosscale.errors import CrosscaleError
+
+
+@dataclass(frozen=True, order=True)
+class Item:
+    """One recording to be read: cheap to list, cheap to hand to another process.
+
+    Attributes:
+        name: the clip's name.
+        path: the file that holds it.
+        index: its place in the file when the file holds many.
+        left_out: why it is left out on purpose (e.g. it stands on the official list of samples
+            with missing skeletons); such an item is counted and not read, and is no fault.
+    """
+
+    name: str
+    path: Path
+    index: int = 0
+    left_out: str = ""
+
+
+class Reader(Protocol):
+    """Turns one kind of source into clips.
+
+    Readers are small frozen dataclasses whose fields are their options, so that they travel to
+    worker processes. A reader that needs a large file keeps it open by itself (a cached function
+    of its module), not in a field.
+    """
+
+    @property
+    def name(self) -> str:
+        """The kind of data set (`ntu60`, `nwucla` ...), which decides the protocols."""
+
+    @property
+    def layout(self) -> str:
+        """Name or path of the layout whose joint order the clips have."""
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """All class names in official order, or None to take those that the clips have."""
+
+    def find(self, source: Path) -> list[Item]:
+        """The recordings below `source`, sorted by name.
+
+        Raises:
+            CrosscaleError: when `source` is missing, empty or has nothing of this format.
+        """
+
+    def read(self, item: Item) -> Clip:
+        """Read one recording.
+
+        Raises:
+            BadClip: when it cannot be used, naming the file and the place in it.
+        """
+
+
+# command-line name: (module, class or function that makes the reader); imported when asked for
+READERS: dict[str, tuple[str, str]] = {}
+
+
+def make_reader(source_format: str, **options: Any) -> Reader:
+    """Make the reader that the command line calls `source_format`.
+
+    Args:
+        source_format: a key of `READERS`.
+        options: fields of the reader; those that are None keep their defaults.
+
+    Raises:
+        CrosscaleError: for an unknown format or an option that this reader does not have.
+    """
+    if source_format not in READERS:
+        near = difflib.get_close_matches(source_format, READERS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise CrosscaleError(
+            f"no reader for {source_format}{hint}; there are: {', '.join(sorted(READERS))}"
+        )
+    module, maker = READERS[source_format]
+    make = getattr(importlib.import_module(module), maker)
+    known = inspect.signature(make).parameters
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in known:
+            raise CrosscaleError(
+                f"{source_format} has no option {name}; it has: {', '.join(known) or 'none'}"
+            )
+    made: Reader = make(**given)
+    return made
