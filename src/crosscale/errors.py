@@ -8,9 +8,9 @@ class CrosscaleError(Exception):
     """
 
 
-class BadClip(CrosscaleError):  # noqa: N818
+class BadClip(CrosscaleError):
     """One recording cannot be used; the message says where and why."""
 
 
-class BadCheckpoint(CrosscaleError):  # noqa: N818
+class BadCheckpoint(CrosscaleError):
     """A checkpoint does not fit; the message names every missing and unexpected key."""

@@ -1,0 +1,1 @@
+"""Momentum contrast within and across streams."""

@@ -1,0 +1,1 @@
+"""The graph network that turns a clip into a vector."""

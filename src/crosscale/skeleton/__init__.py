@@ -1,0 +1,1 @@
+"""Joints, how they hang together, and the coarser scales."""

@@ -1,0 +1,1 @@
+"""Pre-training: the loop, its schedule, checkpoints and what it watches."""

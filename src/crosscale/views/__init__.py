@@ -1,0 +1,1 @@
+"""Random views of a clip: shear, crop, and cutting of skeleton edges."""

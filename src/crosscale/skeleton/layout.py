@@ -1,0 +1,280 @@
+"""Layouts: which joints a skeleton has, how they hang together, and its coarser scales.
+
+A layout is one readable YAML file. Joints are told apart by name; positions are only how a
+tensor stores them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from crosscale.errors import CrosscaleError
+
+JOINT_SCALE = "joints"
+FINE_SCALE = "fine"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The nodes of one scale and how they hang together: what an encoder sees.
+
+    Attributes:
+        names: V node names.
+        parents: each node's neighbour towards the centre; the centre is its own parent.
+        centre: index of the centre.
+        pooling: (V, J) rows summing to one that make each node from the layout's J joints.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    centre: int
+    pooling: np.ndarray
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """(child, parent) for every node but the centre."""
+        return tuple((v, p) for v, p in enumerate(self.parents) if v != p)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The joints of a skeleton, and its scales.
+
+    Attributes:
+        name: how commands call it.
+        joints: J joint names, in the order in which tensors hold them.
+        parents: each joint's parent (an index); the centre is its own parent.
+        centre: index of the centre of the graph.
+        root: joints whose mean is the body's place in space.
+        shoulders: (left, right).
+        hips: (left, right).
+        scales: named graphs, among them `joints` (the joints themselves) and `fine` (the joints
+            and the middle of every bone).
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    centre: int
+    root: tuple[int, ...]
+    shoulders: tuple[int, int]
+    hips: tuple[int, int]
+    pairs: tuple[tuple[int, int], ...]
+    scales: Mapping[str, Graph]
+    source: Mapping[str, Any]
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """(child, parent) for every joint but the centre."""
+        return self.scales[JOINT_SCALE].edges
+
+    @classmethod
+    def load(cls, name: str | Path) -> "Layout":
+        """Load a built-in layout by name, or one's own from a YAML file.
+
+        Raises:
+            CrosscaleError: when there is none, or it contradicts itself.
+        """
+        builtin = resources.files("crosscale.skeleton") / "layouts" / f"{name}.yaml"
+        if builtin.is_file():
+            return cls.from_dict(yaml.safe_load(builtin.read_text()), origin=f"layout {name}")
+        path = Path(name)
+        if not path.is_file():
+            raise CrosscaleError(
+                f"no layout '{name}': give a YAML file or one of {', '.join(builtin_layouts())}"
+            )
+        try:
+            return cls.from_dict(yaml.safe_load(path.read_text()), origin=str(path))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise CrosscaleError(f"{path}: not a YAML file ({error})") from error
+
+    @classmethod
+    def from_dict(cls, source: Any, origin: str = "layout") -> "Layout":
+        """Check a layout given as plain data, and build it.
+
+        Raises:
+            CrosscaleError: naming `origin` and what is wrong.
+        """
+        return _LayoutParser(source, origin).parse()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data from which `from_dict` builds the same layout."""
+        return dict(self.source)
+
+    def index(self, joint: str) -> int:
+        """Position of a joint.
+
+        Raises:
+            CrosscaleError: when the layout has no such joint.
+        """
+        if joint not in self.joints:
+            raise CrosscaleError(f"layout {self.name} has no joint '{joint}'")
+        return self.joints.index(joint)
+
+    def order_from(self, names: Sequence[str]) -> list[int]:
+        """Positions in `names` of this layout's joints: `x[..., order, :]` reorders.
+
+        Raises:
+            CrosscaleError: when joints are missing, unknown or named twice.
+        """
+        missing = [j for j in self.joints if j not in names]
+        unknown = [n for n in names if n not in self.joints]
+        if missing or unknown or len(set(names)) != len(names):
+            raise CrosscaleError(
+                f"joints do not fit layout {self.name}: missing {missing}, unknown {unknown}, "
+                f"{len(names)} names of which {len(set(names))} differ"
+            )
+        return [list(names).index(j) for j in self.joints]
+
+    def scale(self, name: str) -> Graph:
+        """The graph of a scale.
+
+        Raises:
+            CrosscaleError: when the layout has no such scale.
+        """
+        if name not in self.scales:
+            raise CrosscaleError(
+                f"layout {self.name} has no scale '{name}'; it has {', '.join(self.scales)}"
+            )
+        return self.scales[name]
+
+
+def builtin_layouts() -> list[str]:
+    """Names of the layouts inside the package."""
+    folder = resources.files("crosscale.skeleton") / "layouts"
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir())
+
+
+class _LayoutParser:
+    """Turns plain data into a layout, or says which line of it is wrong."""
+
+    def __init__(self, source: Any, origin: str) -> None:
+        self.source = source
+        self.origin = origin
+
+    def parse(self) -> Layout:
+        source = self.source
+        if not isinstance(source, Mapping):
+            self.fail("is not a mapping with joints, parents, centre, …")
+        known = {"name", "joints", "parents", "centre", "root", "shoulders", "hips", "scales"}
+        needed = known - {"scales"}
+        if missing := sorted(needed - set(source)):
+            self.fail(f"lacks {', '.join(missing)}")
+        if unknown := sorted(set(source) - known):
+            self.fail(f"has unknown entries {', '.join(unknown)}")
+        joints = self.names(source["joints"], "joints")
+        centre = self.find(source["centre"], joints, "centre")
+        parents = self.tree(joints, centre, source["parents"])
+        graph = Graph(joints, parents, centre, np.eye(len(joints)))
+        scales = {JOINT_SCALE: graph, FINE_SCALE: interpolated(graph)}
+        for name, scale in (source.get("scales") or {}).items():
+            scales[str(name)] = self.scale(str(name), scale, joints)
+        return Layout(
+            name=str(source["name"]),
+            joints=joints,
+            parents=parents,
+            centre=centre,
+            root=tuple(self.find(j, joints, "root") for j in source["root"]),
+            shoulders=self.couple(source["shoulders"], joints, "shoulders"),
+            hips=self.couple(source["hips"], joints, "hips"),
+            pairs=self.pairs(joints),
+            scales=scales,
+            source=dict(source),
+        )
+
+    def fail(self, what: str) -> None:
+        raise CrosscaleError(f"{self.origin} {what}")
+
+    def names(self, given: Any, what: str) -> tuple[str, ...]:
+        if not isinstance(given, Sequence) or not given or isinstance(given, str):
+            self.fail(f"needs a list of names under {what}")
+        names = tuple(str(n) for n in given)
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            self.fail(f"names {', '.join(twice)} twice under {what}")
+        return names
+
+    def find(self, name: Any, names: Sequence[str], what: str) -> int:
+        if name not in names:
+            self.fail(f"names '{name}' under {what}, which is not one of {', '.join(names)}")
+        return names.index(name)
+
+    def couple(self, given: Any, joints: Sequence[str], what: str) -> tuple[int, int]:
+        if not isinstance(given, Sequence) or len(given) != 2:
+            self.fail(f"needs [left, right] under {what}")
+        left, right = (self.find(j, joints, what) for j in given)
+        return left, right
+
+    def pairs(self, joints: Sequence[str]) -> tuple[tuple[int, int], ...]:
+        """Joints named left_… and right_… are each other's mirror image."""
+        pairs = []
+        for i, joint in enumerate(joints):
+            if joint.startswith("left_"):
+                other = "right_" + joint.removeprefix("left_")
+                pairs.append((i, self.find(other, joints, f"joints, as the mirror of {joint}")))
+        return tuple(pairs)
+
+    def tree(
+        self, names: Sequence[str], centre: int, parents: Mapping[str, str]
+    ) -> tuple[int, ...]:
+        lacking = [n for i, n in enumerate(names) if n not in parents and i != centre]
+        if lacking:
+            self.fail(f"gives no parent for {', '.join(lacking)}")
+        for child in parents:
+            self.find(child, names, "parents")
+        indices = tuple(
+            centre if i == centre else self.find(parents[n], names, f"parents, for {n}")
+            for i, n in enumerate(names)
+        )
+        for start in range(len(names)):
+            node = start
+            for _ in names:
+                node = indices[node]
+            if node != centre:
+                self.fail(f"never reaches the centre from {names[start]}")
+        return indices
+
+    def scale(self, name: str, given: Any, joints: Sequence[str]) -> Graph:
+        if name in (JOINT_SCALE, FINE_SCALE):
+            self.fail(f"may not redefine the scale '{name}'")
+        if not isinstance(given, Mapping) or set(given) != {"parts", "centre", "edges"}:
+            self.fail(f"needs parts, centre and edges under scale {name}")
+        parts = self.names(list(given["parts"]), f"scale {name}")
+        members = [self.names(given["parts"][p], f"part {p}") for p in parts]
+        pooling = np.zeros((len(parts), len(joints)))
+        for row, part in enumerate(members):
+            for joint in part:
+                pooling[row, self.find(joint, joints, f"part {parts[row]}")] = 1 / len(part)
+        centre = self.find(given["centre"], parts, f"scale {name}")
+        parents = _towards(centre, parts, [(str(a), str(b)) for a, b in given["edges"]])
+        return Graph(parts, self.tree(parts, centre, parents), centre, pooling)
+
+
+def _towards(centre: int, names: Sequence[str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Parents on the way to the centre, from edges without direction."""
+    remaining = list(edges)
+    parents: dict[str, str] = {}
+    frontier = [names[centre]]
+    while frontier:
+        node = frontier.pop(0)
+        for edge in [e for e in remaining if node in e]:
+            remaining.remove(edge)
+            child = edge[1] if edge[0] == node else edge[0]
+            parents[child] = node
+            frontier.append(child)
+    return parents
+
+
+def interpolated(graph: Graph) -> Graph:
+    """The finer scale: every node, and between each and its parent the middle of the bone."""
+    count = len(graph.names)
+    middles = {child: count + i for i, (child, _) in enumerate(graph.edges)}
+    names = graph.names + tuple(f"{graph.names[c]}_bone" for c in middles)
+    parents = [middles.get(v, v) for v in range(count)] + [p for _, p in graph.edges]
+    halves = [(graph.pooling[c] + graph.pooling[p]) / 2 for c, p in graph.edges]
+    pooling = np.concatenate([graph.pooling, np.stack(halves)])
+    return Graph(names, tuple(parents), graph.centre, pooling)
