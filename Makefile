@@ -1,0 +1,48 @@
+# make demo | make test | make test-fast | make lint
+# The first of them makes .venv and installs into it; the others find it there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# Test workers share the cores, so each one computes on a single thread.
+WORKERS ?= auto
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint install clean
+
+help:
+	@echo "make demo       install, then make data, pre-train and evaluate on it"
+	@echo "make test       install, then run every test"
+	@echo "make test-fast  the same without the slow tests"
+	@echo "make lint       ruff check, ruff format --check, mypy"
+	@echo "make clean      remove $(VENV) and the tools' caches"
+
+demo: $(READY)
+	$(BIN)/crosscale demo
+
+test: $(READY)
+	$(PYTEST)
+
+test-fast: $(READY)
+	$(PYTEST) -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+install: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "crosscale needs Python 3.11 or newer; say which one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
