@@ -1,0 +1,185 @@
+"""ST-GCN: a graph convolution over the joints, then a convolution over time, ten times.
+
+Source: Yan et al., AAAI 2018; narrowed as in SkeletonCLR (CVPR 2021) and CrosScale-SGCLR.
+Tensors inside are (N, C, V, T) in channels-last memory, so that every step is a matrix multiply
+over contiguous channels.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from crosscale.skeleton.adjacency import Hops, partitioned_adjacency
+from crosscale.skeleton.layout import Graph
+
+TEMPORAL_KERNEL = 9
+SUBSETS = 3
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How large the encoder is and how it starts.
+
+    Attributes:
+        hidden: channels of the first blocks; later ones have two and four times as many.
+        width: channels of the last block, the length of the feature vector.
+        dropout: share of values dropped in every block but the first.
+        hops: true hop distances in the graph's partition, or the published capped ones.
+        start: `fan_out` (He) or `published` (normal, 0.02) weights at the start.
+        bodies: `present` computes only bodies that are there; `all` computes empty ones too and
+            averages over them, as the published code does.
+    """
+
+    hidden: int = 16
+    width: int = 256
+    dropout: float = 0.5
+    hops: Hops = "true"
+    start: Literal["fan_out", "published"] = "fan_out"
+    bodies: Literal["present", "all"] = "present"
+
+
+class STGCN(nn.Module):
+    """The encoder of one stream: clips in, one vector a clip out."""
+
+    adjacency: Tensor
+
+    def __init__(self, graph: Graph, settings: EncoderSettings, channels: int = 3) -> None:
+        super().__init__()
+        self.width = settings.width
+        self.bodies = settings.bodies
+        nodes = len(graph.names)
+        self.register_buffer(
+            "adjacency", torch.from_numpy(partitioned_adjacency(graph, settings.hops))
+        )
+        self.input_norm = nn.BatchNorm1d(channels * nodes)
+        small, middle, large = (settings.hidden * factor for factor in (1, 2, 4))
+        outputs = [small] * 4 + [middle] * 3 + [large] * 2 + [settings.width]
+        inputs = [channels, *outputs[:-1]]
+        self.blocks = nn.ModuleList(
+            Block(
+                inputs[i],
+                outputs[i],
+                nodes,
+                stride=2 if i in (4, 7) else 1,
+                dropout=settings.dropout if i else 0.0,
+                residual=i > 0,
+            )
+            for i in range(len(outputs))
+        )
+        initialise(self, settings.start)
+
+    def forward(self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None) -> Tensor:
+        """Encode a batch.
+
+        Args:
+            x: clips (N, C, T, V, M).
+            present: which bodies are there, (N, M); all of them where it is not given.
+            keep: 0 where an edge is cut, else 1: (N, V, V), or (1, V, V) for one cut for all.
+
+        Returns:
+            (N, width): the mean over time and nodes, and over the bodies.
+        """
+        count, channels, frames, nodes, bodies = x.shape
+        flat = x.permute(0, 4, 3, 1, 2).reshape(count * bodies, nodes * channels, frames)
+        owner = torch.arange(count, device=x.device).repeat_interleave(bodies)
+        if present is not None and self.bodies == "present":
+            there = present.reshape(-1)
+            flat, owner = flat[there], owner[there]
+        adjacency = self.adjacency
+        if keep is not None:
+            adjacency = adjacency * (keep if keep.shape[0] == 1 else keep[owner]).unsqueeze(1)
+        hidden = self.input_norm(flat).view(-1, nodes, channels, frames).transpose(1, 2)
+        hidden = hidden.contiguous(memory_format=torch.channels_last)
+        for block in self.blocks:
+            hidden = block(hidden, adjacency)
+        features = hidden.mean(dim=(2, 3))
+        total = features.new_zeros(count, self.width).index_add_(0, owner, features)
+        number = torch.bincount(owner, minlength=count).clamp(min=1)
+        return total / number.unsqueeze(1)
+
+
+class Block(nn.Module):
+    """Graph convolution, temporal convolution, and a path around both."""
+
+    def __init__(
+        self, inputs: int, outputs: int, nodes: int, *, stride: int, dropout: float, residual: bool
+    ) -> None:
+        super().__init__()
+        self.spatial = GraphConvolution(inputs, outputs)
+        self.edge_weight = nn.Parameter(torch.ones(SUBSETS, nodes, nodes))
+        self.spatial_norm = nn.BatchNorm2d(outputs)
+        self.temporal = nn.Conv2d(
+            outputs,
+            outputs,
+            (1, TEMPORAL_KERNEL),
+            stride=(1, stride),
+            padding=(0, TEMPORAL_KERNEL // 2),
+        )
+        self.temporal_norm = nn.BatchNorm2d(outputs)
+        self.dropout = nn.Dropout(dropout)
+        self.around: nn.Module | None = None
+        if residual and inputs == outputs and stride == 1:
+            self.around = nn.Identity()
+        elif residual:
+            self.around = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride=(1, stride)), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
+        """(N, C, V, T) and an adjacency (3, V, V) or (N, 3, V, V) to (N, C', V, T')."""
+        hidden = self.spatial(x, adjacency * self.edge_weight)
+        hidden = functional.relu(self.spatial_norm(hidden))
+        hidden = self.dropout(self.temporal_norm(self.temporal(hidden)))
+        if self.around is not None:
+            hidden = hidden + self.around(x)
+        return functional.relu(hidden)
+
+
+class GraphConvolution(nn.Module):
+    """Mixes nodes along the graph and channels, one set of weights a subset of the edges."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(SUBSETS, outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(SUBSETS, outputs))
+
+    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
+        """(N, C, V, T) to (N, C', V, T).
+
+        Nodes are mixed before channels: there are never more input than output channels here.
+        """
+        count, channels, nodes, frames = x.shape
+        nodes_first = x.permute(0, 2, 3, 1).reshape(count, nodes, frames * channels)
+        if adjacency.dim() == 3:
+            adjacency = adjacency.unsqueeze(0)
+        flow = adjacency.expand(count, -1, -1, -1).transpose(2, 3)
+        mixed = None
+        for subset in range(SUBSETS):
+            gathered = torch.bmm(flow[:, subset], nodes_first)
+            gathered = gathered.view(count, nodes, frames, channels)
+            part = functional.linear(gathered, self.weight[subset])
+            mixed = part if mixed is None else mixed + part
+        offset = torch.einsum("nkvw,ko->nwo", adjacency, self.bias).unsqueeze(2)
+        return (mixed + offset).permute(0, 3, 1, 2)
+
+
+def initialise(module: nn.Module, start: Literal["fan_out", "published"]) -> None:
+    """Set convolution and normalisation weights where training starts."""
+    for part in module.modules():
+        if isinstance(part, GraphConvolution | nn.Conv2d):
+            if start == "published":
+                nn.init.normal_(part.weight, 0.0, 0.02)
+            elif isinstance(part, GraphConvolution):
+                fan_out = part.weight.shape[0] * part.weight.shape[1]
+                nn.init.normal_(part.weight, 0.0, (2.0 / fan_out) ** 0.5)
+            else:
+                nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            if start == "published":
+                nn.init.normal_(part.weight, 1.0, 0.02)
+            nn.init.zeros_(part.bias)
