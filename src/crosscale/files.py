@@ -1,5 +1,6 @@
 """Writing that leaves either the old state or the new one, never half of it."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -10,10 +11,15 @@ from pathlib import Path
 
 from crosscale.errors import CrosscaleError
 
+# These come without a file name, and only writing causes them.
+_WRITING_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
 
 @contextmanager
 def atomic_path(target: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `target` that replaces it when the block succeeds.
+
+    Whatever else the block raises passes through unchanged.
 
     Raises:
         CrosscaleError: when the file cannot be written (full disk, read-only folder).
@@ -25,8 +31,9 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
         os.close(handle)
     temporary = Path(name)
     try:
-        with _explained(target):
+        with _explained(target, temporary):
             yield temporary
+        with _explained(target):
             _sync(temporary)
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
@@ -40,6 +47,7 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
     """Give a temporary folder beside `target` that takes its place when the block succeeds.
 
     A reader that holds files of a replaced folder open keeps reading the old ones.
+    Whatever else the block raises passes through unchanged.
 
     Raises:
         CrosscaleError: when `target` exists and `overwrite` is false, or cannot be written.
@@ -51,12 +59,16 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        with _explained(target):
+        with _explained(target, temporary):
             yield temporary
+        with _explained(target):
             for file in temporary.rglob("*"):
                 _sync(file)
             temporary.chmod(0o777 & ~_umask())
-            _swap_in(temporary, target)
+            if overwrite and target.exists():
+                _swap_in(temporary, target)
+            else:
+                temporary.replace(target)
             _sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -69,21 +81,39 @@ def sha256(path: Path | str) -> str:
 
 
 def _swap_in(new: Path, target: Path) -> None:
-    if not target.exists():
+    """Put `new` in the place of `target`, or leave `target` where it was."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    old = aside / target.name
+    try:
+        target.replace(old)
         new.replace(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    target.replace(old / target.name)
-    new.replace(target)
-    shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        if old.exists():
+            old.replace(target)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def _explained(target: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Name `target` in any OSError; with `temporary`, only in one that writing it caused."""
     try:
         yield
     except OSError as error:
+        if temporary is not None and not _from_writing(error, temporary):
+            raise
         raise CrosscaleError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _from_writing(error: OSError, temporary: Path) -> bool:
+    if error.errno in _WRITING_ONLY:
+        return True
+    # `ndarray.tofile`, and so `np.save`, says no more than this when the disk is full.
+    if error.errno is None and "requested and" in str(error):
+        return True
+    names = [name for name in (error.filename, error.filename2) if isinstance(name, str | Path)]
+    return any(Path(name).is_relative_to(temporary) for name in names)
 
 
 def _sync(path: Path) -> None:
