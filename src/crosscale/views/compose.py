@@ -1,0 +1,124 @@
+"""Two random views of one batch of clips, a function of a seed alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from crosscale.skeleton.layout import Layout
+from crosscale.streams.stream import Stream
+from crosscale.views.graph import Cut, EdgeCut
+from crosscale.views.spatial import Jitter, Rotate, Scale, Shear
+from crosscale.views.temporal import CropResize, PadCrop
+
+Change = PadCrop | CropResize | Shear | Rotate | Scale | Jitter
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """What may happen to a view; zero or none leaves a change out.
+
+    Attributes:
+        shear: largest off-diagonal entry of the shear matrix.
+        crop: share of the frames mirrored at both ends before cropping.
+        rotate: largest turn about the vertical axis, degrees.
+        resize: smallest and largest share of the frames that is stretched to all of them.
+        scale: largest change of size, as a ratio.
+        jitter: standard deviation of noise, metres.
+        cut: which edges of the graph are cut.
+    """
+
+    shear: float = 0.5
+    crop: float = 1 / 6
+    rotate: float = 0.0
+    resize: tuple[float, float] | None = None
+    scale: float = 0.0
+    jitter: float = 0.0
+    cut: Cut = field(default_factory=Cut)
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of a batch.
+
+    Attributes:
+        coordinates: (N, C, T, V, M).
+        keep: for each scale (N or 1, V, V) to multiply onto the adjacency, None for no cut.
+    """
+
+    coordinates: Tensor
+    keep: dict[str, Tensor | None]
+
+
+class TwoViews:
+    """Draws a query and a key view.
+
+    Everything follows from the seed of the call, so a resumed run sees the views that it would
+    have seen. Only a cut drawn once per run follows from `run_seed` instead.
+    """
+
+    def __init__(
+        self, settings: ViewSettings, layout: Layout, scales: Sequence[str], run_seed: int = 0
+    ) -> None:
+        self.views = tuple(
+            _OneView(which, settings, layout, scales, run_seed) for which in ("query", "key")
+        )
+
+    def __call__(self, x: Tensor, seed: int) -> tuple[View, View]:
+        """Query and key view of (N, C, T, V, M)."""
+        query, key = (view(x, seed) for view in self.views)
+        return query, key
+
+
+class _OneView:
+    """The changes of one of the two views, each with its own stream of random numbers."""
+
+    def __init__(
+        self,
+        which: Literal["query", "key"],
+        settings: ViewSettings,
+        layout: Layout,
+        scales: Sequence[str],
+        run_seed: int,
+    ) -> None:
+        self.which = which
+        self.run_seed = run_seed
+        self.changes = _changes(settings)
+        cut = settings.cut if settings.cut.views in (which, "both") else Cut()
+        self.cuts = {s: EdgeCut(cut, Stream("joint", s).graph(layout)) for s in scales}
+
+    def __call__(self, x: Tensor, seed: int) -> View:
+        n, device = len(x), x.device
+        for name, change in self.changes.items():
+            change.seed(derived_seed(seed, f"{self.which} {name}"))
+            x = change(x)
+        for scale, cut in self.cuts.items():
+            start = self.run_seed if cut.cut.draw == "run" else seed
+            cut.seed(derived_seed(start, f"{self.which} cut {scale}"))
+        return View(x, {scale: cut(n, device) for scale, cut in self.cuts.items()})
+
+
+def _changes(settings: ViewSettings) -> dict[str, Change]:
+    """The changes that are wanted, in the order of their application."""
+    changes: dict[str, Change] = {}
+    if settings.crop:
+        changes["crop"] = PadCrop(settings.crop)
+    if settings.resize is not None:
+        changes["resize"] = CropResize(*settings.resize)
+    if settings.shear:
+        changes["shear"] = Shear(settings.shear)
+    if settings.rotate:
+        changes["rotate"] = Rotate(settings.rotate)
+    if settings.scale:
+        changes["scale"] = Scale(settings.scale)
+    if settings.jitter:
+        changes["jitter"] = Jitter(settings.jitter)
+    return changes
+
+
+def derived_seed(seed: int, name: str) -> int:
+    """A seed of 63 bits for one purpose, unrelated to those of other seeds and purposes."""
+    high, low = np.random.SeedSequence([seed, *name.encode()]).generate_state(2, np.uint32)
+    return int(high >> 1) << 32 | int(low)

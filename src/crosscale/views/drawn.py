@@ -1,0 +1,34 @@
+"""Something random that can be told where to start."""
+
+import torch
+
+
+class Drawn:
+    """Owns a generator on the device of whatever it is applied to.
+
+    The same seed gives the same draws on one kind of device.
+    """
+
+    def __init__(self) -> None:
+        self._seed = 0
+        self._generator: torch.Generator | None = None
+
+    def seed(self, seed: int) -> None:
+        """Start the draws afresh from `seed`."""
+        self._seed = seed
+        self._generator = None
+
+    def generator(self, device: torch.device) -> torch.Generator:
+        """The generator for `device`, started from the seed on first use."""
+        if self._generator is None or self._generator.device != device:
+            self._generator = torch.Generator(device=device).manual_seed(self._seed)
+        return self._generator
+
+    def uniform(
+        self, low: float, high: float, shape: tuple[int, ...], like: torch.Tensor
+    ) -> torch.Tensor:
+        """Uniform draws between `low` and `high`, on the device and in the type of `like`."""
+        draws = torch.rand(
+            shape, generator=self.generator(like.device), device=like.device, dtype=like.dtype
+        )
+        return low + (high - low) * draws

@@ -1,0 +1,87 @@
+"""Views of a clip in space: one draw per sample, on (N, C, T, V, M).
+
+All but jitter are linear, so an absent body (all zeros) stays absent; jitter leaves it alone.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from crosscale.errors import CrosscaleError
+from crosscale.views.drawn import Drawn
+
+
+class Shear(Drawn):
+    """Multiply by a matrix of ones on the diagonal, ±amplitude elsewhere."""
+
+    def __init__(self, amplitude: float) -> None:
+        super().__init__()
+        self.amplitude = _not_negative(amplitude, "shear")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Shear each sample."""
+        n, c = x.shape[:2]
+        off = 1 - torch.eye(c, device=x.device, dtype=x.dtype)
+        matrix = 1 - off + off * self.uniform(-self.amplitude, self.amplitude, (n, c, c), x)
+        return _multiply(matrix, x)
+
+
+class Rotate(Drawn):
+    """Turn about the vertical y axis by up to ±angle degrees."""
+
+    def __init__(self, angle: float) -> None:
+        super().__init__()
+        self.angle = math.radians(_not_negative(angle, "rotate"))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Turn each sample."""
+        if x.shape[1] != 3:
+            raise CrosscaleError(
+                f"clips of {x.shape[1]} coordinates cannot be turned: set rotate to 0"
+            )
+        angle = self.uniform(-self.angle, self.angle, (len(x),), x)
+        cos, sin, zero, one = angle.cos(), angle.sin(), angle * 0, angle * 0 + 1
+        rows = [cos, zero, -sin, zero, one, zero, sin, zero, cos]
+        return _multiply(torch.stack(rows, dim=1).unflatten(1, (3, 3)), x)
+
+
+class Scale(Drawn):
+    """Make larger or smaller by up to `ratio`, between 0 and 1."""
+
+    def __init__(self, ratio: float) -> None:
+        super().__init__()
+        if not 0 <= ratio < 1:
+            raise CrosscaleError(f"scale must be from 0 to below 1, not {ratio}")
+        self.ratio = ratio
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Scale each sample."""
+        return x * self.uniform(1 - self.ratio, 1 + self.ratio, (len(x), 1, 1, 1, 1), x)
+
+
+class Jitter(Drawn):
+    """Add normal noise of `sigma` metres to every coordinate of bodies that are there."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.sigma = _not_negative(sigma, "jitter")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Disturb each sample."""
+        there = (x != 0).flatten(1, 3).any(dim=1)[:, None, None, None, :]
+        noise = torch.randn(
+            x.shape, generator=self.generator(x.device), device=x.device, dtype=x.dtype
+        )
+        return x + self.sigma * noise * there
+
+
+def _multiply(matrix: Tensor, x: Tensor) -> Tensor:
+    """Each sample's (C, C) matrix times its coordinates."""
+    return torch.einsum("nij,njtvm->nitvm", matrix, x)
+
+
+def _not_negative(value: float, name: str) -> float:
+    if not (value >= 0 and math.isfinite(value)):
+        raise CrosscaleError(f"{name} must not be negative, and is {value}")
+    return value
