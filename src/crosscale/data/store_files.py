@@ -1,0 +1,141 @@
+"""The files of a clip store: their names, their form, and the checks when they are opened.
+
+store.json      format version, layout, classes, provenance, size and SHA-256 of the others
+frames.npy      (rows, V, 3) float32, metres; a clip is a block of T*M rows
+clips.parquet   one row a clip: name, place in frames.npy, label, subject, camera ...
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crosscale.errors import CrosscaleError
+
+FORMAT = "crosscale clip store"
+VERSION = 1
+DESCRIPTION, FRAMES, TABLE = "store.json", "frames.npy", "clips.parquet"
+
+SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("first_row", pa.int64(), nullable=False),
+        pa.field("frames", pa.int64(), nullable=False),
+        pa.field("bodies", pa.int64(), nullable=False),
+        pa.field("body_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("label", pa.int64()),
+        pa.field("subject", pa.int64()),
+        pa.field("camera", pa.int64()),
+        pa.field("setup", pa.int64()),
+        pa.field("repetition", pa.int64()),
+        pa.field("frame_rate", pa.float64()),
+        pa.field("digest", pa.string(), nullable=False),
+        pa.field("notes", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder was written as a clip store, of whatever version."""
+    try:
+        description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(description, dict) and description.get("format") == FORMAT
+
+
+def refuse_to_replace(path: Path, overwrite: bool) -> None:
+    """Let a store be written where nothing is lost by it.
+
+    Raises:
+        CrosscaleError: when something else is there, or a store that may not be replaced.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not is_store(path):
+        raise CrosscaleError(f"{path} exists and is not a clip store; choose another folder")
+    if not overwrite:
+        raise CrosscaleError(f"{path} exists already; choose another folder or say --overwrite")
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Read `store.json`.
+
+    Raises:
+        CrosscaleError: when there is none, or another version of the program wrote it.
+    """
+    if not path.exists():
+        raise CrosscaleError(f"{path} does not exist; make a clip store with: crosscale prepare")
+    if not is_store(path):
+        raise CrosscaleError(
+            f"{path} is not a clip store (no {DESCRIPTION} that says so); "
+            "make one from recordings with: crosscale prepare"
+        )
+    description: dict[str, Any] = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+    version = description.get("version")
+    if version != VERSION:
+        raise CrosscaleError(
+            f"{path} is a clip store of version {version}, this program reads version {VERSION}; "
+            "prepare the data set again, or bring crosscale up to date"
+        )
+    needed = {"name", "layout", "classes", "provenance", "bytes", "sha256"}
+    if missing := sorted(needed - description.keys()):
+        raise CrosscaleError(f"{path / DESCRIPTION} lacks {', '.join(missing)}; prepare it again")
+    return description
+
+
+def map_frames(path: Path, description: Mapping[str, Any]) -> np.ndarray:
+    """Map `frames.npy` into memory, (rows, V, 3) float32, read-only.
+
+    Raises:
+        CrosscaleError: when it is missing, cut short or of another form.
+    """
+    file = path / FRAMES
+    try:
+        size, expected = file.stat().st_size, description["bytes"][FRAMES]
+        if size != expected:
+            raise CrosscaleError(
+                f"{file} has {size:,} bytes, not the {expected:,} written; "
+                "the copy is incomplete, copy or prepare it again"
+            )
+        frames: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise CrosscaleError(f"{file} cannot be read: {error}") from error
+    if frames.ndim != 3 or frames.shape[2] != 3 or frames.dtype != np.float32:
+        raise CrosscaleError(
+            f"{file} holds {frames.dtype} {frames.shape}, not float32 (rows, V, 3)"
+        )
+    return frames.view(np.ndarray)
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read `clips.parquet`.
+
+    Raises:
+        CrosscaleError: when it is missing, damaged or has other columns.
+    """
+    file = path / TABLE
+    try:
+        with pq.ParquetFile(file) as parquet:
+            table = parquet.read()
+    except (OSError, pa.ArrowException) as error:
+        raise CrosscaleError(f"{file} cannot be read: {error}") from error
+    if not table.schema.equals(SCHEMA):
+        raise CrosscaleError(f"{file} does not have the columns of a clip store; prepare it again")
+    return table
+
+
+def digest(coordinates: np.ndarray) -> str:
+    """A hash that two clips share exactly when they are equal in every coordinate.
+
+    Args:
+        coordinates: (T, M, V, 3) float32; NaN equals NaN, and -0 equals 0.
+    """
+    canonical = np.where(np.isnan(coordinates), np.float32(np.nan), coordinates + np.float32(0))
+    shape = repr(coordinates.shape).encode()
+    return hashlib.blake2b(shape + canonical.astype("<f4").tobytes(), digest_size=16).hexdigest()
