@@ -1,0 +1,84 @@
+"""Opening numpy's `.npy` and `.npz` files: mapped where possible, never with objects in them."""
+
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from crosscale.errors import CrosscaleError
+
+_WORTH_MAPPING = 1 << 20  # bytes; smaller arrays are simply read
+
+
+def open_array(path: Path | str) -> np.ndarray:
+    """Map a `.npy` file into memory, read-only.
+
+    Raises:
+        CrosscaleError: when it cannot be read, is cut off or holds Python objects.
+    """
+    path = Path(path)
+    with _explained(path):
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+
+
+def open_arrays(path: Path | str) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file by name.
+
+    Large arrays that are stored uncompressed (`np.savez`) are mapped, so that a file larger than
+    memory can be read clip by clip; compressed ones are loaded.
+
+    Raises:
+        CrosscaleError: when it cannot be read, is cut off or holds Python objects.
+    """
+    path = Path(path)
+    with _explained(path), zipfile.ZipFile(path) as archive:
+        return {
+            member.filename.removesuffix(".npy"): _open_member(path, archive, member)
+            for member in archive.infolist()
+        }
+
+
+def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size < _WORTH_MAPPING:
+        with archive.open(member) as file:
+            array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+            return array
+    with path.open("rb") as file:
+        # before the data a zip file repeats the member's header: 26 bytes, the lengths of the
+        # name and of the extra field, then these two
+        file.seek(member.header_offset + 26)
+        name, extra = struct.unpack("<HH", file.read(4))
+        file.seek(name + extra, 1)
+        shape, fortran, dtype = _read_header(file)
+        if dtype.hasobject:
+            raise ValueError("Object arrays cannot be loaded")
+        return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    if np.lib.format.read_magic(file) == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CrosscaleError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, struct.error) as error:
+        if "ject arrays cannot" in str(error) or "Python objects" in str(error):
+            raise CrosscaleError(
+                f"{path.name} holds Python objects, which could run anything when read; they were "
+                "not read. Save it again as arrays of numbers or text"
+            ) from None
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise CrosscaleError(
+            f"{path.name} is not a whole numpy file ({reason:.100}); fetch or save it again"
+        ) from None
