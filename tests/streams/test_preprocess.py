@@ -1,0 +1,213 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosscale.errors import CrosscaleError
+from crosscale.skeleton.layout import Layout
+from crosscale.streams.preprocess import (
+    PUBLISHED,
+    Preprocess,
+    counted_frames,
+    face_front,
+    fill_gaps,
+    load,
+    preprocess,
+    resample,
+    root_relative,
+    turn,
+)
+
+NTU = Layout.load("ntu25")
+PLAIN = Preprocess(facing="none")
+CASES = range(6)
+
+
+def some_clip(frames=20, bodies=2, seed=0):
+    draws = np.random.default_rng(seed)
+    return draws.normal(size=(frames, bodies, 25, 3)).astype(np.float32)
+
+
+def published_clip(raw):
+    """(C, T, V, M) with zeros for nobody, as a clip with NaN for nobody."""
+    clip = raw.transpose(1, 3, 2, 0).copy()
+    clip[(clip == 0).all(axis=(2, 3))] = np.nan
+    return clip
+
+
+@pytest.fixture(scope="module")
+def ntu(golden):
+    return np.load(golden / "ntu_preprocess.npz", allow_pickle=False)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_root_length_and_facing_match_the_published_code_step_by_step(ntu, case):
+    raw, resized, aligned = (
+        torch.from_numpy(ntu[f"case{case}_{step}"]).permute(1, 3, 2, 0)[None]
+        for step in ("raw", "resized50", "aligned50")
+    )
+    there = (raw != 0).flatten(3).any(-1).any(1)
+    rooted = root_relative(raw, there, NTU, "body_frame")
+    shortened = resample(rooted, torch.tensor([raw.shape[1]]), 50)
+    turned = face_front(resized, there, NTU, "frame")
+    torch.testing.assert_close(shortened, resized, atol=1e-5, rtol=0)
+    torch.testing.assert_close(turned, aligned, atol=1e-5, rtol=0)
+
+
+def test_all_published_clips_in_one_batch(ntu):
+    clips = [published_clip(ntu[f"case{i}_raw"]) for i in CASES]
+    out = preprocess(clips, NTU, PUBLISHED)
+    for i in CASES:
+        np.testing.assert_allclose(out.coordinates[i], ntu[f"case{i}_aligned50"], atol=1e-5)
+
+
+@pytest.mark.parametrize("made", [PUBLISHED, Preprocess(), Preprocess(root="frame")])
+def test_an_absent_body_stays_zero_and_is_marked(made):
+    clip = some_clip()
+    clip[:, 1] = np.nan
+    out = preprocess([clip, some_clip(bodies=1)], NTU, made)
+    assert out.present.tolist() == [[True, False]] * 2
+    assert (out.coordinates[..., 1] == 0).all()
+    assert out.coordinates[..., 0].any()
+
+
+def test_the_root_is_that_of_the_first_body_who_is_there():
+    clip = some_clip()
+    clip[:, 0] = np.nan
+    out = preprocess([clip], NTU, Preprocess(root="frame", facing="none"))
+    assert out.present.tolist() == [[False, True]]
+    assert (out.coordinates[0, :, :, 20, 1]).abs().max() < 1e-6
+
+
+def test_bodies_beyond_the_wanted_are_left_out():
+    clip = some_clip(bodies=3)
+    out = preprocess([clip], NTU, Preprocess(bodies=2))
+    expected = preprocess([clip[:, :2]], NTU, Preprocess(bodies=2))
+    assert torch.equal(out.coordinates, expected.coordinates)
+
+
+def test_frames_at_the_ends_without_anybody_are_trimmed():
+    clip = some_clip()
+    nobody = np.full((4, 2, 25, 3), np.nan, np.float32)
+    surrounded = np.concatenate([nobody, clip, nobody])
+    out = preprocess([clip, surrounded], NTU, Preprocess())
+    assert torch.equal(out.coordinates[0], out.coordinates[1])
+
+
+def test_published_length_counts_frames_of_the_first_body_and_takes_as_many_from_the_start():
+    clip = some_clip(frames=10)
+    clip[3:5, 0] = np.nan
+    clip[7, 0, 0] = 0
+    assert len(counted_frames(clip, "published")) == 7
+    assert len(counted_frames(clip, "present")) == 10
+
+
+def test_a_gap_is_crossed_in_a_straight_line_and_ends_are_held():
+    x = torch.arange(8.0).reshape(1, 8, 1, 1, 1).repeat(1, 1, 1, 25, 3) ** 2
+    x[:, [0, 3, 4, 7]] = torch.nan
+    filled, there = fill_gaps(x)
+    assert there.all()
+    expected = [1, 1, 4, 4 + 7, 4 + 14, 25, 36, 36]
+    torch.testing.assert_close(filled[0, :, 0, 0, 0], torch.tensor(expected).float())
+
+
+def test_resampling_a_clip_of_the_right_length_changes_nothing():
+    x = torch.randn(2, 50, 1, 25, 3)
+    torch.testing.assert_close(resample(x, torch.tensor([50, 50]), 50), x)
+
+
+def test_resampling_never_reads_beyond_a_clip():
+    x = torch.randn(1, 9, 1, 25, 3)
+    alone = resample(x[:, :6], torch.tensor([6]), 50)
+    assert torch.equal(resample(x, torch.tensor([6]), 50), alone)
+
+
+@pytest.mark.parametrize("made", [PUBLISHED, Preprocess()])
+def test_a_clip_of_one_frame_is_held(made):
+    out = preprocess([some_clip(frames=1)], NTU, made).coordinates
+    assert out.isfinite().all()
+    torch.testing.assert_close(out, out[:, :, :1].expand_as(out))
+
+
+@pytest.mark.parametrize("made", [PUBLISHED, Preprocess(), Preprocess(root="frame")])
+def test_where_the_sensor_stands_does_not_matter(made):
+    clip = some_clip()
+    moved = clip + np.float32([1, 2, 3])
+    here, there = preprocess([clip, moved], NTU, made).coordinates
+    torch.testing.assert_close(here, there, atol=1e-4, rtol=0)
+
+
+def test_a_common_root_keeps_paths_and_where_two_people_stand():
+    clip = np.repeat(some_clip(frames=1), 50, axis=0)
+    clip[..., 2] += np.linspace(0, 2, 50, dtype=np.float32)[:, None, None]
+    clip[:, 1, :, 0] += 1.5
+    out = preprocess([clip], NTU, PLAIN).coordinates[0].permute(1, 3, 2, 0).numpy()
+    np.testing.assert_allclose(out, clip - clip[0, 0, 20], atol=1e-5)
+
+
+@given(degrees=st.floats(-179, 179))
+@settings(max_examples=25, deadline=None)
+def test_clip_facing_undoes_any_turn_of_the_whole_scene(degrees):
+    clip = torch.from_numpy(some_clip())
+    clip[:, 0, 8] += torch.tensor([5.0, 0, 1])  # shoulders that give the body a front
+    turned = turn(clip[None], torch.tensor(np.deg2rad(degrees)))[0]
+    out = preprocess([clip.numpy(), turned.numpy()], NTU, Preprocess()).coordinates
+    torch.testing.assert_close(out[0], out[1], atol=1e-3, rtol=0)
+    across = out[0, :, :, [8, 16], 0] - out[0, :, :, [4, 12], 0]
+    line = across.sum(2).mean(1)
+    assert line[0] > 0
+    assert line[2].abs() < 1e-4
+
+
+def test_clip_facing_keeps_a_body_turning_within_the_clip():
+    clip = some_clip()
+    out = preprocess([clip], NTU, Preprocess(frames=20)).coordinates[0]
+    plain = preprocess([clip], NTU, Preprocess(frames=20, facing="none")).coordinates[0]
+    steps = [torch.linalg.vector_norm(x.diff(dim=1), dim=0) for x in (out, plain)]
+    torch.testing.assert_close(*steps, atol=1e-4, rtol=0)
+
+
+def test_shoulders_and_hips_in_one_point_leave_a_clip_as_it_is():
+    x = torch.zeros(1, 5, 1, 25, 3)
+    x[..., 3, 0] = 1
+    there = torch.ones(1, 1, dtype=torch.bool)
+    assert torch.equal(face_front(x, there, NTU, "clip"), x)
+
+
+@pytest.mark.parametrize("made", [PUBLISHED, Preprocess()])
+def test_a_clip_does_not_depend_on_its_company(made, monkeypatch):
+    clips = [some_clip(frames=n, seed=n) for n in (30, 1, 7, 50, 12)]
+    together = preprocess(clips, NTU, made).coordinates
+    monkeypatch.setattr("crosscale.streams.preprocess.CHUNK_BODY_FRAMES", 30)
+    order = [4, 2, 0, 3, 1]
+    shuffled = preprocess([clips[i] for i in order], NTU, made).coordinates
+    torch.testing.assert_close(shuffled, together[order])
+
+
+def test_load_takes_clips_of_a_store_by_index():
+    class Store:
+        layout = NTU
+        clips = tuple(some_clip(seed=i) for i in range(3))
+
+        def coordinates(self, i):
+            return self.clips[i]
+
+    out = load(Store(), np.array([2, 0]), PLAIN)
+    expected = preprocess([Store.clips[2], Store.clips[0]], NTU, PLAIN)
+    assert torch.equal(out.coordinates, expected.coordinates)
+
+
+def test_no_clips_give_no_rows():
+    assert preprocess([], NTU, Preprocess()).coordinates.shape == (0, 3, 50, 25, 2)
+
+
+def test_clips_that_do_not_fit_are_named():
+    with pytest.raises(CrosscaleError, match=r"clip 1 has shape .*layout ntu25"):
+        preprocess([some_clip(), some_clip()[:, :, :20]], NTU, Preprocess())
+    with pytest.raises(CrosscaleError, match="set facing to none"):
+        preprocess([some_clip()[..., :2]], NTU, Preprocess())
+    with pytest.raises(CrosscaleError, match="all need as many"):
+        preprocess([some_clip(), some_clip()[..., :2]], NTU, PLAIN)
+    with pytest.raises(CrosscaleError, match="at least 1 frame"):
+        Preprocess(frames=0)

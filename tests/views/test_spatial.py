@@ -1,0 +1,79 @@
+import pytest
+import torch
+
+from crosscale.errors import CrosscaleError
+from crosscale.views.spatial import Jitter, Rotate, Scale, Shear
+
+CHANGES = [Shear(0.5), Rotate(30), Scale(0.2), Jitter(0.01)]
+
+
+def batch(n=4):
+    x = torch.randn(n, 3, 10, 25, 2, generator=torch.Generator().manual_seed(0))
+    x[0, ..., 1] = 0
+    return x
+
+
+def matrices(change, n=500):
+    """The matrix by which each of n samples is multiplied."""
+    axes = torch.eye(3).reshape(1, 3, 1, 3, 1).expand(n, 3, 1, 3, 1)
+    return change(axes)[:, :, 0, :, 0]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda c: type(c).__name__)
+class TestEveryChange:
+    def test_leaves_absent_bodies_at_zero(self, change):
+        assert (change(batch())[0, ..., 1] == 0).all()
+
+    def test_follows_from_its_seed(self, change):
+        change.seed(3)
+        first, second = change(batch()), change(batch())
+        change.seed(3)
+        assert torch.equal(change(batch()), first)
+        assert not torch.equal(first, second)
+
+    def test_draws_for_each_sample_by_itself(self, change):
+        same = batch()[1:2].expand(2, -1, -1, -1, -1)
+        one, other = change(same)
+        assert not torch.equal(one, other)
+
+    def test_leaves_its_input_alone(self, change):
+        x = batch()
+        change(x)
+        assert torch.equal(x, batch())
+
+
+def test_shear_has_ones_on_the_diagonal_and_fills_its_range_elsewhere():
+    drawn = matrices(Shear(0.5))
+    off = drawn[:, ~torch.eye(3, dtype=torch.bool)]
+    assert (drawn.diagonal(dim1=1, dim2=2) == 1).all()
+    assert 0.49 < off.abs().max() <= 0.5
+    assert off.mean().abs() < 0.03
+
+
+def test_rotate_keeps_heights_and_distances_within_its_angle():
+    drawn = matrices(Rotate(30))
+    torch.testing.assert_close(drawn @ drawn.mT, torch.eye(3).expand_as(drawn))
+    assert torch.equal(drawn[:, 1], torch.tensor([0.0, 1, 0]).expand(500, 3))
+    degrees = torch.atan2(drawn[:, 2, 0], drawn[:, 0, 0]).rad2deg()
+    assert 29 < degrees.abs().max() <= 30.001
+
+
+def test_scale_changes_all_directions_alike():
+    drawn = matrices(Scale(0.2))
+    size = drawn[:, 0, 0]
+    torch.testing.assert_close(drawn, size[:, None, None] * torch.eye(3))
+    assert size.min() >= 0.8
+    assert size.max() <= 1.2
+
+
+def test_jitter_is_as_strong_as_asked():
+    x = batch()
+    assert abs((Jitter(0.05)(x) - x)[1:].std() - 0.05) < 0.002
+
+
+def test_nonsense_is_refused():
+    for make in (lambda: Shear(-1), lambda: Rotate(float("nan")), lambda: Scale(1)):
+        with pytest.raises(CrosscaleError, match="must"):
+            make()
+    with pytest.raises(CrosscaleError, match="set rotate to 0"):
+        Rotate(10)(batch()[:, :2])
