@@ -56,9 +56,9 @@ def test_a_single_frame_stays(change):
     assert torch.equal(change(clocks(n=3, frames=1)), clocks(n=3, frames=1))
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: PadCrop(1.5), lambda: CropResize(0, 1), lambda: CropResize(1, 0.5)]
-)
-def test_nonsense_is_refused(make):
-    with pytest.raises(CrosscaleError):
-        make()
+def test_nonsense_is_refused():
+    with pytest.raises(CrosscaleError, match="crop must"):
+        PadCrop(1.5)
+    for window in ((0, 1), (1, 0.5)):
+        with pytest.raises(CrosscaleError, match="resize needs"):
+            CropResize(*window)

@@ -12,6 +12,7 @@ class Drawn:
     def __init__(self) -> None:
         self._seed = 0
         self._generator: torch.Generator | None = None
+        self._device: torch.device | None = None
 
     def seed(self, seed: int) -> None:
         """Start the draws afresh from `seed`."""
@@ -20,7 +21,9 @@ class Drawn:
 
     def generator(self, device: torch.device) -> torch.Generator:
         """The generator for `device`, started from the seed on first use."""
-        if self._generator is None or self._generator.device != device:
+        # Compared with the device asked for: the generator's own may have gained an index.
+        if self._generator is None or self._device != device:
+            self._device = device
             self._generator = torch.Generator(device=device).manual_seed(self._seed)
         return self._generator
 
