@@ -1,0 +1,229 @@
+"""Judge frozen features on a protocol: every stream alone and their sum, on each test set."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crosscale.data.protocol import Split
+from crosscale.errors import CrosscaleError
+from crosscale.evaluate.features import Features
+from crosscale.evaluate.knn import KnnConfig, knn_scores
+from crosscale.evaluate.linear import LinearConfig, linear_scores
+from crosscale.evaluate.metrics import Metrics, measure
+from crosscale.evaluate.named import UNLABELLED, listed, pick
+from crosscale.evaluate.scores import Scores, add_scores
+
+SUM = "sum"
+
+Kind = Literal["linear", "knn"]
+
+
+@dataclass(frozen=True)
+class ClipCount:
+    """Which clips of a part were used.
+
+    Attributes:
+        used: number of labelled clips.
+        unlabelled: number of clips left out for want of a label.
+        per_class: labelled clips of each class, by class name.
+    """
+
+    used: int
+    unlabelled: int
+    per_class: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Training of one stream's linear layer: mean loss and accuracy (0 to 1) of each epoch."""
+
+    train_loss: tuple[float, ...]
+    train_accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one kind of evaluation found.
+
+    Attributes:
+        kind: `linear` or `knn`.
+        protocol: name of the split.
+        classes: (K,) class names.
+        config: settings of the classifier.
+        seed: of the linear layer's start and order of clips.
+        train: clips it learned from.
+        tests: clips of each test set; the first is the headline.
+        metrics: by test set, then by stream; `sum` adds the streams where there are several.
+        curves: by stream, for `linear`.
+        notes: what a reader of the figures must know, in sentences.
+        scores: by stream, over the clips of all test sets (not part of the JSON).
+    """
+
+    kind: Kind
+    protocol: str
+    classes: tuple[str, ...]
+    config: dict[str, object]
+    seed: int
+    train: ClipCount
+    tests: dict[str, ClipCount]
+    metrics: dict[str, dict[str, Metrics]]
+    curves: dict[str, Curve]
+    notes: tuple[str, ...]
+    scores: Mapping[str, Scores] = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, object]:
+        """The figures as JSON values, without the scores."""
+        parts = asdict(replace(self, scores={}))
+        del parts["scores"]
+        return parts
+
+
+def evaluate(
+    kind: Kind,
+    features: Features,
+    split: Split,
+    config: LinearConfig | KnnConfig | None = None,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Evaluation:
+    """Train on the split's training clips and judge each of its test sets.
+
+    Args:
+        kind: `linear` layer or nearest neighbours (`knn`).
+        features: of the whole data set, in the order the split's indices count.
+        split: training and test clips.
+        config: of that kind; its defaults when None.
+        seed: of the linear layer; nearest neighbours need none.
+        device: where the computation runs.
+
+    Raises:
+        CrosscaleError: when the split does not fit the features, a clip is in both parts, or
+            no labelled clip or only one class is left to learn from.
+    """
+    config = config or (LinearConfig() if kind == "linear" else KnnConfig())
+    _check(kind, config, features, split)
+    train = _labelled(split.train, features)
+    tests = {name: _labelled(indices, features) for name, indices in split.tests.items()}
+    counts = {name: _count(indices, features) for name, indices in split.tests.items()}
+    train_count = _count(split.train, features)
+    _check_parts(train_count, counts)
+
+    judged = np.unique(np.concatenate(list(tests.values())))  # test sets overlap: score once
+    scores: dict[str, Scores] = {}
+    curves: dict[str, Curve] = {}
+    for stream in features.vectors:
+        scores[stream], curve = _score(config, features, stream, train, judged, seed, device)
+        curves |= {stream: curve} if curve else {}
+    if len(scores) > 1:
+        scores[SUM] = add_scores(scores)
+    metrics = {}
+    for test, clips in tests.items():
+        names = pick(features.names, clips)
+        metrics[test] = {stream: measure(part.select(names)) for stream, part in scores.items()}
+    return Evaluation(
+        kind=kind,
+        protocol=split.name,
+        classes=tuple(features.classes),
+        config=asdict(config),
+        seed=seed,
+        train=train_count,
+        tests=counts,
+        metrics=metrics,
+        curves=curves,
+        notes=tuple(_notes(train_count, counts)),
+        scores=scores,
+    )
+
+
+def _score(
+    config: LinearConfig | KnnConfig,
+    features: Features,
+    stream: str,
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    seed: int,
+    device: torch.device | str,
+) -> tuple[Scores, Curve | None]:
+    """Scores of one stream for the test clips, and the linear layer's curve."""
+    vectors, labels, classes = features.vectors[stream], features.labels, len(features.classes)
+    curve = None
+    if isinstance(config, KnnConfig):
+        values = knn_scores(
+            vectors[train], labels[train], vectors[test], classes, config, device=device
+        )
+    else:
+        result = linear_scores(
+            vectors[train], labels[train], vectors[test], classes, config, seed=seed, device=device
+        )
+        values, curve = result.scores, Curve(result.train_loss, result.train_accuracy)
+    return Scores(pick(features.names, test), features.classes, values, labels[test]), curve
+
+
+def _check(kind: str, config: LinearConfig | KnnConfig, features: Features, split: Split) -> None:
+    if (kind == "knn") != isinstance(config, KnnConfig):
+        raise CrosscaleError(f"{kind} evaluation got the settings of another kind: {config}")
+    if len(features.vectors) > 1 and SUM in features.vectors:
+        raise CrosscaleError(f"a stream must not be named {SUM!r}: that is the streams' sum")
+    for name, indices in {"train": split.train, **split.tests}.items():
+        if len(indices) and (indices.min() < 0 or indices.max() >= len(features)):
+            raise CrosscaleError(
+                f"{split.name} ({name}) counts clips up to {indices.max()}, but there are "
+                f"features of {len(features)}; extract those of the whole data set"
+            )
+    both = np.intersect1d(split.train, np.concatenate(list(split.tests.values())))
+    if len(both):
+        names = listed(pick(features.names, both))
+        raise CrosscaleError(f"{split.name} has clips in both training and test part: {names}")
+
+
+def _check_parts(train: ClipCount, tests: dict[str, ClipCount]) -> None:
+    if sum(count > 0 for count in train.per_class.values()) < 2:
+        raise CrosscaleError(
+            f"the training part has {train.used} labelled clips of fewer than 2 classes "
+            f"({train.unlabelled} unlabelled); evaluation needs labels"
+        )
+    for name, count in tests.items():
+        if not count.used:
+            raise CrosscaleError(
+                f"test set {name} has no labelled clip ({count.unlabelled} unlabelled)"
+            )
+
+
+def _labelled(indices: NDArray[np.int64], features: Features) -> NDArray[np.int64]:
+    return indices[features.labels[indices] != UNLABELLED]
+
+
+def _count(indices: NDArray[np.int64], features: Features) -> ClipCount:
+    used = features.labels[_labelled(indices, features)]
+    per_class = np.bincount(used, minlength=len(features.classes)).tolist()
+    return ClipCount(
+        used=len(used),
+        unlabelled=len(indices) - len(used),
+        per_class=dict(zip(features.classes, per_class, strict=True)),
+    )
+
+
+def _notes(train: ClipCount, tests: dict[str, ClipCount]) -> list[str]:
+    notes = []
+    for part, count in {"training part": train, **tests}.items():
+        if count.unlabelled:
+            notes.append(f"{part}: {count.unlabelled} clips without a label were left out.")
+    for part, count in tests.items():
+        seen = {name for name, clips in train.per_class.items() if clips}
+        asked = {name for name, clips in count.per_class.items() if clips}
+        unseen, unasked = sorted(asked - seen), sorted(seen - asked)
+        if unseen:
+            notes.append(
+                f"{part}: {sum(count.per_class[name] for name in unseen)} clips are of classes "
+                f"without a training clip and cannot be right: {listed(unseen)}."
+            )
+        if unasked:
+            notes.append(f"{part}: no test clip of the trained classes {listed(unasked)}.")
+        if unseen and unasked:
+            notes.append(f"{part}: training and test differ in classes; is a label shifted?")
+    return notes

@@ -1,0 +1,183 @@
+"""Frozen features of a data set's clips, kept on disk so that an encoder runs over it once."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosscale.errors import CrosscaleError
+from crosscale.evaluate.named import align, check_labels, check_unique, listed, pick
+from crosscale.files import atomic_path
+
+FORMAT = "crosscale features 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """One vector per clip and stream, in one order of clips for all streams.
+
+    Attributes:
+        names: (N,) unique clip names.
+        labels: (N,) int64 indices into `classes`; -1 for a clip without a label.
+        classes: (K,) class names.
+        vectors: for each stream, (N, D) float32; D may differ between streams.
+
+    Raises:
+        CrosscaleError: when the parts do not fit together; the message says where.
+    """
+
+    names: Sequence[str]
+    labels: NDArray[np.int64]
+    classes: Sequence[str]
+    vectors: Mapping[str, NDArray[np.float32]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "classes", tuple(self.classes))
+        check_unique("clip", self.names)
+        check_unique("class", self.classes)
+        check_labels(self.labels, len(self.names), self.classes)
+        if not self.vectors:
+            raise CrosscaleError("features need at least one stream")
+        for stream, vectors in self.vectors.items():
+            _check_vectors(stream, vectors, self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def select(self, indices: NDArray[np.int64] | Sequence[int]) -> "Features":
+        """The clips at `indices`, in that order."""
+        rows = np.asarray(indices, dtype=np.int64)
+        return Features(
+            names=pick(self.names, rows),
+            labels=self.labels[rows],
+            classes=self.classes,
+            vectors={stream: vectors[rows] for stream, vectors in self.vectors.items()},
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 over names, labels, classes and vectors."""
+        digest = hashlib.sha256()
+        header = [list(self.names), list(self.classes), list(self.vectors)]
+        digest.update(json.dumps(header).encode())
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        for vectors in self.vectors.values():
+            digest.update(repr(vectors.shape).encode())
+            digest.update(np.ascontiguousarray(vectors, dtype="<f4").data)
+        return digest.hexdigest()
+
+    def save(self, path: Path | str, key: str) -> None:
+        """Write an npz file (no pickle), whole or not at all.
+
+        Args:
+            path: the file to write or replace.
+            key: what the features were computed from, see `features_key`.
+        """
+        vectors = {f"vectors_{i}": array for i, array in enumerate(self.vectors.values())}
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                format=np.array(FORMAT),
+                key=np.array(key),
+                fingerprint=np.array(self.fingerprint()),
+                names=np.array(self.names, dtype=np.str_),
+                labels=self.labels,
+                classes=np.array(self.classes, dtype=np.str_),
+                streams=np.array(list(self.vectors), dtype=np.str_),
+                allow_pickle=False,
+                **vectors,
+            )
+
+    @classmethod
+    def load(cls, path: Path | str, key: str | None = None) -> "Features":
+        """Read a file that `save` wrote.
+
+        Raises:
+            CrosscaleError: when the file is absent, damaged, of another format, or (with `key`)
+                was computed from something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                parts = {name: file[name] for name in file.files}
+        except FileNotFoundError as error:
+            raise CrosscaleError(f"{path} does not exist; extract the features first") from error
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise CrosscaleError(f"{path} is damaged or no npz file; delete it") from error
+        if str(parts.get("format")) != FORMAT:
+            raise CrosscaleError(f"{path} holds no features in the format {FORMAT!r}; delete it")
+        if key is not None and str(parts["key"]) != key:
+            raise CrosscaleError(f"{path} was computed from another checkpoint, store or setting")
+        streams = [str(stream) for stream in parts["streams"]]
+        features = cls(
+            names=[str(name) for name in parts["names"]],
+            labels=parts["labels"],
+            classes=[str(name) for name in parts["classes"]],
+            vectors={stream: parts[f"vectors_{i}"] for i, stream in enumerate(streams)},
+        )
+        if features.fingerprint() != str(parts["fingerprint"]):
+            raise CrosscaleError(f"{path} does not match its checksum; delete it")
+        return features
+
+
+def features_key(**sources: object) -> str:
+    """One hash for everything that features depend on.
+
+    Args:
+        **sources: JSON values, e.g. `checkpoint` and `store` hashes and `preprocessing`.
+    """
+    return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
+
+
+def cached_features(path: Path | str, key: str, extract: Callable[[], Features]) -> Features:
+    """The features saved under `path` if they carry `key` and are whole, else extracted anew."""
+    try:
+        return Features.load(path, key)
+    except CrosscaleError:  # absent, damaged or of other sources: all are mended by extracting
+        features = extract()
+        features.save(path, key)
+        return features
+
+
+def merge_features(parts: Mapping[str, Features]) -> Features:
+    """Put the streams of several runs side by side, joined by clip name.
+
+    Args:
+        parts: features by a title for their run; a stream `joint` of `run-a` becomes
+            `run-a/joint` where two runs have a stream of the same name.
+
+    Raises:
+        CrosscaleError: when the runs' clips, classes or labels differ.
+    """
+    first = next(iter(parts.values()))
+    rows = {title: align(first.names, part.names, title) for title, part in parts.items()}
+    for title, part in parts.items():
+        if part.classes != first.classes:
+            raise CrosscaleError(f"{title} has other classes than {next(iter(parts))}")
+        if not np.array_equal(part.labels[rows[title]], first.labels):
+            raise CrosscaleError(f"{title} labels some clips otherwise than {next(iter(parts))}")
+    streams = [stream for part in parts.values() for stream in part.vectors]
+    vectors = {}
+    for title, part in parts.items():
+        for stream, array in part.vectors.items():
+            name = f"{title}/{stream}" if streams.count(stream) > 1 else stream
+            vectors[name] = array[rows[title]]
+    return Features(first.names, first.labels, first.classes, vectors)
+
+
+def _check_vectors(stream: str, vectors: NDArray[np.float32], names: Sequence[str]) -> None:
+    if vectors.ndim != 2 or len(vectors) != len(names) or vectors.dtype != np.float32:
+        raise CrosscaleError(
+            f"stream {stream!r}: vectors must be ({len(names)}, D) float32, "
+            f"got {vectors.shape} of {vectors.dtype}"
+        )
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        raise CrosscaleError(
+            f"stream {stream!r}: infinite or not-a-number features of "
+            f"{listed(pick(names, bad))}; the encoder or these clips are broken"
+        )

@@ -1,0 +1,152 @@
+"""Figures of the report, as SVG: no window system, no network, no fonts of their own."""
+
+import colorsys
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.colors import TABLEAU_COLORS, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from sklearn.manifold import TSNE
+
+NAMED_CLASSES = 25  # with more, figures show class numbers; the report lists their names
+INK = "#22262b"
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 9,
+    "svg.fonttype": "none",  # text stays text: the browser finds the glyphs of any script
+    "svg.hashsalt": "crosscale",
+    "text.parse_math": False,  # a class may be called "$5"
+    "text.color": INK,
+    "axes.edgecolor": "#8a9099",
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.prop_cycle": cycler(
+        color=["#1f5a94", "#c8553d", "#3b8b5a", "#8a5aa8", "#b8862b", "#4aa3a8", "#6b6f76"]
+    ),
+}
+Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+
+
+def confusion_svg(confusion: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """Heat map of (K, K) counts, each row in per cent of its class's clips."""
+    clips = confusion.sum(axis=1, keepdims=True)
+    shares = 100 * confusion / np.maximum(clips, 1)  # (K, K)
+    named = len(classes) <= NAMED_CLASSES
+    with matplotlib.rc_context(STYLE):
+        side = 3.2 + 0.42 * len(classes) if named else 9.0
+        figure = Figure(figsize=(min(side, 10.5), min(side, 10.5)), layout="constrained")
+        axes = figure.add_subplot()
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+        _class_ticks(axes, classes, named)
+        axes.set(xlabel="answer", ylabel="true class")
+        axes.tick_params(length=0)
+        if named:
+            _cell_numbers(axes, shares)
+        bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=30, pad=0.02)
+        bar.set_label("% of the true class's clips")
+        bar.outline.set_visible(False)
+        return _svg(figure)
+
+
+def map_svg(points: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """Scatter of (N, 2) points coloured by class, each class named at its median point."""
+    named = len(classes) <= NAMED_CLASSES
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9, 6.6), layout="constrained")
+        axes = figure.add_subplot()
+        for label, colour in enumerate(_colours(len(classes))):
+            own = points[labels == label]
+            if not len(own):
+                continue
+            axes.scatter(own[:, 0], own[:, 1], s=14, color=colour, alpha=0.75, linewidths=0)
+            text = classes[label] if named else str(label + 1)
+            axes.annotate(
+                text,
+                np.median(own, axis=0).tolist(),
+                ha="center",
+                va="center",
+                fontweight="bold",
+                fontsize=9 if named else 8,
+                color=tuple(0.55 * part for part in colour),
+                path_effects=[withStroke(linewidth=3, foreground="white", alpha=0.9)],
+            )
+        axes.set_axis_off()
+        axes.set_aspect("equal", adjustable="datalim")
+        return _svg(figure)
+
+
+def curves_svg(panels: Mapping[str, Series]) -> str:
+    """One small plot per quantity, one line per stream, over epochs."""
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(max(4.2, 3.5 * columns), 2.5 * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False).flatten()
+        for axes in grid[len(panels) :]:
+            axes.remove()
+        for axes, (title, lines) in zip(grid, panels.items(), strict=False):
+            for name, (x, y) in lines.items():
+                marker = "o" if len(x) < 3 else None
+                axes.plot(x, y, linewidth=1.6, marker=marker, markersize=4, label=name)
+            axes.set_title(title)
+            axes.set_xlabel("epoch")
+            axes.grid(axis="y", color="#e3e6ea", linewidth=0.8)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            if len(lines) > 1 or next(iter(lines)):
+                axes.legend(frameon=False, fontsize=8)
+        return _svg(figure)
+
+
+def tsne(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32] | None:
+    """(N, D) features -> (N, 2) map; None for fewer than four clips or features all alike."""
+    if len(vectors) < 4 or np.ptp(vectors, axis=0).max() < 1e-6:
+        return None
+    perplexity = min(30.0, (len(vectors) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors)
+
+
+def _class_ticks(axes: Axes, classes: Sequence[str], named: bool) -> None:
+    places = list(range(len(classes)) if named else range(4, len(classes), 5))
+    texts = [classes[i] if named else str(i + 1) for i in places]
+    axes.set_xticks(places, texts, rotation=45 if named else 0, ha="right" if named else "center")
+    axes.set_yticks(places, texts)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _cell_numbers(axes: Axes, shares: NDArray[np.float64]) -> None:
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.5:
+            colour = "white" if share > 55 else INK
+            axes.text(
+                column, row, f"{share:.0f}", ha="center", va="center", fontsize=7.5, color=colour
+            )
+
+
+def _colours(count: int) -> list[tuple[float, float, float]]:
+    if count <= 10:
+        return [to_rgb(colour) for colour in TABLEAU_COLORS][:count]
+    lightness = (0.42, 0.58, 0.5)  # neighbours in hue differ in lightness
+    return [colorsys.hls_to_rgb(i / count, lightness[i % 3], 0.65) for i in range(count)]
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    with warnings.catch_warnings():
+        # only widths are guessed without the glyph; the browser draws the text itself
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return buffer.getvalue().replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")

@@ -1,0 +1,249 @@
+"""Results as JSON, and as one HTML page that needs nothing beside itself."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+import crosscale
+from crosscale.errors import CrosscaleError
+from crosscale.evaluate.evaluation import SUM, Evaluation
+from crosscale.evaluate.features import Features
+from crosscale.evaluate.metrics import Metrics
+from crosscale.evaluate.plots import NAMED_CLASSES, confusion_svg, curves_svg, map_svg, tsne
+from crosscale.files import atomic_path
+
+FORMAT = "crosscale results 1"
+MAP_CLIPS = 2000
+CONFUSED_PAIRS = 12
+KINDS = {"linear": "Linear layer", "knn": "Nearest neighbours"}
+TIMES = {"epoch", "step"}  # what a curve runs over, not a curve itself
+
+Rows = Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the results file and the page show.
+
+    Attributes:
+        title: of the page, e.g. the run's name.
+        evaluations: at least one; the first one's confusion and classes are drawn.
+        about: facts on how the figures were made (run, checkpoint, data, recipe), as text.
+        baselines: top-1 (0 to 1) by test set, by a baseline's name, e.g. chance.
+        features: to draw a map of the test clips.
+        pretraining: rows of `metrics.jsonl` by run: numbers by name, among them `epoch`.
+            A name `joint/loss` is the line `joint` in the plot of `loss`.
+        seed: of the map and of the choice of its clips.
+    """
+
+    title: str
+    evaluations: Sequence[Evaluation]
+    about: Mapping[str, str]
+    baselines: Mapping[str, Mapping[str, float]]
+    features: Features | None = None
+    pretraining: Mapping[str, Rows] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.evaluations:
+            raise CrosscaleError("a report needs at least one evaluation")
+        tests = [list(evaluation.tests) for evaluation in self.evaluations]
+        if any(other != tests[0] for other in tests):
+            raise CrosscaleError(f"evaluations in one report need the same test sets: {tests}")
+
+
+def write_report(report: Report, folder: Path | str) -> tuple[Path, Path]:
+    """Write `results.json` and `report.html` into a folder, each whole or not at all.
+
+    Returns:
+        The paths of the two files.
+    """
+    results, page = Path(folder) / "results.json", Path(folder) / "report.html"
+    with atomic_path(results) as temporary:
+        temporary.write_text(results_json(report), encoding="utf-8")
+    with atomic_path(page) as temporary:
+        temporary.write_text(report_html(report), encoding="utf-8")
+    return results, page
+
+
+def results_json(report: Report) -> str:
+    """All figures of the report; accuracies are shares from 0 to 1."""
+    results = {
+        "format": FORMAT,
+        "title": report.title,
+        "about": dict(report.about),
+        "baselines": {name: dict(tests) for name, tests in report.baselines.items()},
+        "evaluations": [evaluation.to_dict() for evaluation in report.evaluations],
+    }
+    text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
+    # one line per list of plain values; a line break is never inside a JSON string
+    rows = re.compile(r"\[\n\s*([^\[\]{}]*?)\n\s*\]")
+    return rows.sub(lambda row: "[" + re.sub(r"\n\s*", " ", row[1]) + "]", text) + "\n"
+
+
+def report_html(report: Report) -> str:
+    """The page; every text from outside is escaped, every picture is inside."""
+    headline = report.evaluations[0]
+    test = next(iter(headline.tests))
+    stream = headline_stream(headline)
+    metrics = headline.metrics[test][stream]
+    classes = headline.classes
+    environment = Environment(
+        loader=PackageLoader("crosscale", "evaluate/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}"
+    environment.filters["picture"] = _picture
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        version=crosscale.__version__,
+        kinds=KINDS,
+        headline=headline,
+        test=test,
+        stream=stream,
+        metrics=metrics,
+        numbered=len(classes) > NAMED_CLASSES,
+        accuracy_rows=_accuracy_rows(report.evaluations),
+        notes=list(dict.fromkeys(note for e in report.evaluations for note in e.notes)),
+        class_rows=_class_rows(headline, test, metrics),
+        confused=_confused(metrics, classes),
+        confusion=confusion_svg(np.array(metrics.confusion), classes),
+        map=_map(report),
+        pretraining=_pretraining(report.pretraining or {}),
+        curves=_linear_curves(headline),
+    )
+
+
+def headline_stream(evaluation: Evaluation) -> str:
+    """The sum of the streams, or the only one."""
+    streams = next(iter(evaluation.metrics.values()))
+    return SUM if SUM in streams else next(iter(streams))
+
+
+def _picture(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _accuracy_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
+    """One row per classifier and stream: metrics by test set."""
+    return [
+        {
+            "kind": KINDS[evaluation.kind],
+            "stream": stream,
+            "headline": evaluation is evaluations[0] and stream == headline_stream(evaluation),
+            "first": stream == next(iter(streams)),
+            "streams": len(streams),
+            "tests": [evaluation.metrics[test][stream] for test in evaluation.tests],
+        }
+        for evaluation in evaluations
+        for streams in [next(iter(evaluation.metrics.values()))]
+        for stream in streams
+    ]
+
+
+@dataclass(frozen=True)
+class _ClassRow:
+    number: int
+    name: str
+    train: int
+    test: int
+    share: float | None
+
+
+def _class_rows(evaluation: Evaluation, test: str, metrics: Metrics) -> list[_ClassRow]:
+    """The classes with their clips and accuracy: by number where figures show numbers, else
+    best first, those without test clips last."""
+    learned, judged = evaluation.train.per_class, evaluation.tests[test].per_class
+    rows = [
+        _ClassRow(i, name, learned[name], judged[name], share)
+        for i, (name, share) in enumerate(
+            zip(evaluation.classes, metrics.per_class, strict=True), start=1
+        )
+    ]
+    if len(rows) > NAMED_CLASSES:
+        return rows
+    return sorted(rows, key=lambda row: -1 if row.share is None else row.share, reverse=True)
+
+
+def _confused(metrics: Metrics, classes: Sequence[str]) -> list[dict[str, object]]:
+    """The pairs in which the largest share of a class gets one wrong answer."""
+    confusion = np.array(metrics.confusion)
+    clips = confusion.sum(axis=1)
+    wrong = confusion / np.maximum(clips, 1)[:, None] * (1 - np.eye(len(confusion)))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED_PAIRS]
+    pairs = [divmod(int(place), len(confusion)) for place in order]
+    return [
+        {
+            "true": classes[row],
+            "answer": classes[column],
+            "share": wrong[row, column],
+            "clips": confusion[row, column],
+            "of": clips[row],
+        }
+        for row, column in pairs
+        if wrong[row, column] > 0
+    ]
+
+
+def _map(report: Report) -> dict[str, object] | None:
+    """A map of (at most `MAP_CLIPS`) judged clips by all streams, or why there is none."""
+    if report.features is None:
+        return None
+    features = report.features
+    names = set(next(iter(report.evaluations[0].scores.values())).names)
+    rows = np.array([i for i, name in enumerate(features.names) if name in names])
+    if len(rows) > MAP_CLIPS:
+        rows = np.sort(np.random.default_rng(report.seed).permutation(rows)[:MAP_CLIPS])
+    points = tsne(_side_by_side(features.select(rows)), report.seed)
+    if points is None:
+        return {"svg": None, "clips": len(rows)}
+    svg = map_svg(points, features.labels[rows], features.classes)
+    return {"svg": svg, "clips": len(rows), "streams": list(features.vectors)}
+
+
+def _side_by_side(features: Features) -> NDArray[np.float32]:
+    """(N, sum of D): all streams, each vector at length 1 so that streams count alike."""
+    parts = []
+    for vectors in features.vectors.values():
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        parts.append(vectors / np.maximum(lengths, 1e-12))
+    return np.concatenate(parts, axis=1)
+
+
+def _pretraining(runs: Mapping[str, Rows]) -> str | None:
+    panels: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
+    for run, rows in runs.items():
+        for row in rows:
+            for key, value in row.items():
+                if key in TIMES or isinstance(value, bool) or not isinstance(value, int | float):
+                    continue
+                line, _, quantity = key.rpartition("/")
+                name = " ".join(part for part in (run if len(runs) > 1 else "", line) if part)
+                x, y = panels.setdefault(quantity, {}).setdefault(name, ([], []))
+                x.append(float(row["epoch"]))  # type: ignore[arg-type]
+                y.append(float(value))
+    return curves_svg(panels) if panels else None
+
+
+def _linear_curves(evaluation: Evaluation) -> str | None:
+    if not evaluation.curves:
+        return None
+    loss: dict[str, tuple[list[float], list[float]]] = {}
+    accuracy: dict[str, tuple[list[float], list[float]]] = {}
+    for stream, curve in evaluation.curves.items():
+        epochs = [float(epoch) for epoch in range(1, len(curve.train_loss) + 1)]
+        loss[stream] = epochs, list(curve.train_loss)
+        accuracy[stream] = epochs, [100 * share for share in curve.train_accuracy]
+    return curves_svg(
+        {"cross entropy, training clips": loss, "accuracy, training clips (%)": accuracy}
+    )
