@@ -1,0 +1,117 @@
+"""Reading many recordings on all cores: in order, in little memory, and cleanly stopped."""
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from crosscale.data.clip import Clip
+from crosscale.data.readers import Item, Reader
+from crosscale.errors import BadClip, CrosscaleError
+
+LARGEST_CHUNK = 8  # recordings handed to a process at once; bounds what a stop must wait for
+WORTH_A_PROCESS = 100  # starting one takes about as long as reading this many recordings
+WAITING = 3  # chunks under way for each process; bounds the memory
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recording: a clip, or the reason why there is none."""
+
+    item: Item
+    clip: Clip | None
+    reason: str = ""
+
+
+def read_all(
+    reader: Reader, items: Sequence[Item], workers: int | None = None
+) -> Generator[Outcome, None, None]:
+    """Read recordings, in the order of `items`, whichever process finishes first.
+
+    Args:
+        reader: travels to each process.
+        items: what to read.
+        workers: processes at most; None takes one for each core.
+
+    Raises:
+        CrosscaleError: when a process is ended from outside, or `workers` is not positive.
+    """
+    if workers is not None and workers < 1:
+        raise CrosscaleError(f"{workers} workers cannot read; give 1 or more")
+    workers = min(workers or _cores(), max(1, len(items) // WORTH_A_PROCESS))
+    if workers == 1:
+        yield from (_read_one(reader, item) for item in items)
+    else:
+        yield from _read_in_processes(reader, items, workers)
+
+
+def _read_in_processes(
+    reader: Reader, items: Sequence[Item], workers: int
+) -> Generator[Outcome, None, None]:
+    size = min(LARGEST_CHUNK, len(items) // (workers * WAITING) + 1)
+    chunks = iter([items[i : i + size] for i in range(0, len(items), size)])
+    # a process forked from one with threads (BLAS, progress bar) may hang: start afresh
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_stopping_to_parent)
+    under_way: deque[Future[list[Outcome]]] = deque()
+    try:
+        for chunk in chunks:
+            with _stopping_held_back():  # a process may start here
+                under_way.append(pool.submit(_read_chunk, reader, chunk))
+            if len(under_way) == workers * WAITING:
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()
+    except BrokenProcessPool as error:
+        raise CrosscaleError(
+            "a reading process was ended from outside (is memory short?); try --workers 1"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_chunk(reader: Reader, items: Sequence[Item]) -> list[Outcome]:
+    return [_read_one(reader, item) for item in items]
+
+
+def _read_one(reader: Reader, item: Item) -> Outcome:
+    try:
+        return Outcome(item, reader.read(item))
+    except BadClip as error:
+        return Outcome(item, None, str(error))
+    except CrosscaleError:
+        raise  # concerns the whole source, not this recording
+    except OSError as error:
+        return Outcome(item, None, f"{item.path}: {error.strerror or error}")
+    except Exception as error:  # one odd file among 50,000 must not cost the others
+        fault = f"{type(error).__name__}: {error}".splitlines()[0]
+        return Outcome(item, None, f"{item.path}: is damaged in a way not foreseen ({fault})")
+
+
+def _leave_stopping_to_parent() -> None:
+    """Ctrl-C reaches all processes of a terminal; only the parent acts on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _stopping_held_back() -> Iterator[None]:
+    """Ctrl-C waits until the block ends; a process started inside never sees it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
