@@ -65,7 +65,11 @@ class Reader(Protocol):
 
 
 # command-line name: (module, class or function that makes the reader); imported when asked for
-READERS: dict[str, tuple[str, str]] = {}
+READERS: dict[str, tuple[str, str]] = {
+    "ntu60": ("crosscale.data.readers.ntu", "Ntu60"),
+    "ntu120": ("crosscale.data.readers.ntu", "Ntu120"),
+    "skeleton": ("crosscale.data.readers.ntu", "OwnSkeletons"),
+}
 
 
 def make_reader(source_format: str, **options: Any) -> Reader:
