@@ -153,7 +153,7 @@ def test_bodies_without_a_place_are_left_out():
     nowhere = ("2", np.zeros((JOINTS, 3)))
     found = people(recording(*[[("1", person(0)), nowhere]] * 4))
     assert found.ids == ("1",)
-    assert found.notes == ("bodies at 0 0 0 left out: 4",)
+    assert found.notes == ("bodies at the origin left out: 4",)
     with pytest.raises(BadClip, match="none of the 4 frames shows a body"):
         people(recording(*[[nowhere]] * 4))
 

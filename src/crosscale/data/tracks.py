@@ -134,7 +134,7 @@ def _without_placeless(seen: Sightings, notes: list[str]) -> Sightings:
     placed = seen.joints.any(axis=(1, 2))
     if placed.all():
         return seen
-    _note(notes, "bodies at 0 0 0 left out", int((~placed).sum()))
+    _note(notes, "bodies at the origin left out", int((~placed).sum()))
     kept = np.flatnonzero(placed)
     return Sightings(
         seen.frames, seen.frame[kept], [seen.ids[int(i)] for i in kept], seen.joints[kept]

@@ -69,6 +69,8 @@ READERS: dict[str, tuple[str, str]] = {
     "ntu60": ("crosscale.data.readers.ntu", "Ntu60"),
     "ntu120": ("crosscale.data.readers.ntu", "Ntu120"),
     "skeleton": ("crosscale.data.readers.ntu", "OwnSkeletons"),
+    "nwucla": ("crosscale.data.readers.nwucla", "NwUcla"),
+    "utdmhad": ("crosscale.data.readers.utdmhad", "UtdMhad"),
 }
 
 

@@ -190,7 +190,9 @@ class OwnSkeletons(_Skeletons):
         """
         files = _files(source)
         loose = [path for path in files if path.parent == source]
-        if loose and not self.labels:
+        if self.labels:
+            read_labels(Path(self.labels))
+        elif loose:
             raise CrosscaleError(
                 f"nothing tells the class of {loose[0]}: put each class in a folder of its own, "
                 "or give a CSV file of names and classes with --labels"
