@@ -112,9 +112,10 @@ from crosscale.data import reading
 from crosscale.data.prepare import prepare
 from pretend_reader import PretendReader
 if __name__ == "__main__":
-    reading.WORTH_A_PROCESS = 1
+    reading.TRIAL = 1
+    reading.WORTH_PROCESSES = 0
     try:
-        prepare(PretendReader(pause=0.02), Path("list.txt"), Path("out"), workers=2)
+        prepare(PretendReader(pause=0.005), Path("list.txt"), Path("out"), workers=2)
     except KeyboardInterrupt:
         print("stopped")
 """

@@ -16,7 +16,8 @@ def items(*words: str) -> list[Item]:
 @pytest.fixture
 def eager(monkeypatch):
     """Processes even for a few recordings, and chunks so small that all must take turns."""
-    monkeypatch.setattr(reading, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(reading, "TRIAL", 1)
+    monkeypatch.setattr(reading, "WORTH_PROCESSES", 0.0)
     monkeypatch.setattr(reading, "LARGEST_CHUNK", 2)
 
 
@@ -52,6 +53,11 @@ def test_processes_tell_the_same_failures():
 def test_what_concerns_the_whole_source_stops_all(word: str, reason: str):
     with pytest.raises(CrosscaleError, match=reason):
         list(read_all(PretendReader(), items("good", word, *["good"] * 20), workers=2))
+
+
+def test_little_work_starts_no_process(monkeypatch):
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", None)
+    assert len(list(read_all(PretendReader(), items(*["good"] * 200), workers=2))) == 200
 
 
 def test_no_workers_are_refused():

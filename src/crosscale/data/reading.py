@@ -3,19 +3,22 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from statistics import median
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item, Reader
 from crosscale.errors import BadClip, CrosscaleError
 
+TRIAL = 32  # recordings read first, to see how long one takes
+WORTH_PROCESSES = 10.0  # seconds of work ahead for which more processes are started
 LARGEST_CHUNK = 8  # recordings handed to a process at once; bounds what a stop must wait for
-WORTH_A_PROCESS = 100  # starting one takes about as long as reading this many recordings
 WAITING = 3  # chunks under way for each process; bounds the memory
 
 
@@ -33,6 +36,9 @@ def read_all(
 ) -> Generator[Outcome, None, None]:
     """Read recordings, in the order of `items`, whichever process finishes first.
 
+    The first few are read here; more processes start when much work is left, since each takes a
+    while to start and loads a source that is one large file anew.
+
     Args:
         reader: travels to each process.
         items: what to read.
@@ -41,20 +47,26 @@ def read_all(
     Raises:
         CrosscaleError: when a process is ended from outside, or `workers` is not positive.
     """
-    if workers is not None and workers < 1:
+    workers = _cores() if workers is None else workers
+    if workers < 1:
         raise CrosscaleError(f"{workers} workers cannot read; give 1 or more")
-    workers = min(workers or _cores(), max(1, len(items) // WORTH_A_PROCESS))
-    if workers == 1:
-        yield from (_read_one(reader, item) for item in items)
+    seconds = []
+    for item in items[:TRIAL]:
+        begin = time.perf_counter()
+        outcome = _read_one(reader, item)
+        seconds.append(time.perf_counter() - begin)
+        yield outcome
+    rest = items[TRIAL:]
+    if workers > 1 and rest and median(seconds) * len(rest) > WORTH_PROCESSES:
+        yield from _read_in_processes(reader, rest, workers)
     else:
-        yield from _read_in_processes(reader, items, workers)
+        yield from (_read_one(reader, item) for item in rest)
 
 
 def _read_in_processes(
     reader: Reader, items: Sequence[Item], workers: int
 ) -> Generator[Outcome, None, None]:
-    size = min(LARGEST_CHUNK, len(items) // (workers * WAITING) + 1)
-    chunks = iter([items[i : i + size] for i in range(0, len(items), size)])
+    chunks = [items[i : i + LARGEST_CHUNK] for i in range(0, len(items), LARGEST_CHUNK)]
     # a process forked from one with threads (BLAS, progress bar) may hang: start afresh
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_stopping_to_parent)

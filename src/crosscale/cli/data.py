@@ -1,0 +1,218 @@
+"""`crosscale prepare`, `crosscale data check` and `crosscale data show`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from crosscale.data import check as checking
+from crosscale.data.official import differences
+from crosscale.data.prepare import COUNTED, REPORT, PrepareReport
+from crosscale.data.prepare import prepare as prepare_store
+from crosscale.data.protocol import protocols, split
+from crosscale.data.readers import make_reader
+from crosscale.data.store import ClipStore
+from crosscale.errors import CrosscaleError
+
+_SHOWN = 10  # of a list that may be long; the whole of it is in the report
+_PLURAL = {"label": "classes", "subject": "subjects", "camera": "cameras", "setup": "set-ups"}
+
+
+def prepare(
+    source_format: str,
+    source: Path,
+    *,
+    out: Path,
+    layout: str | None = None,
+    bodies: Literal["id", "position"] | None = None,
+    missing: Path | None = None,
+    labels: Path | None = None,
+    strict: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+) -> PrepareReport:
+    """Read recordings into a store: one folder that all other commands take.
+
+    A recording that cannot be used is set aside, with the reason in the report.
+
+    Args:
+        source_format: the form of the recordings, such as ntu60, ntu120, nwucla or utdmhad; a
+            wrong one is answered with all there are.
+        source: the folder or file with the recordings.
+        out: the store to make.
+        layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.
+        bodies: id follows people by their id, position takes the published order (NTU).
+        missing: the official list of samples with missing skeletons, to be left out (NTU).
+        labels: the file of names and labels, for formats that keep them apart.
+        strict: stop at the first recording that cannot be used.
+        overwrite: replace the store if it is there.
+        workers: processes at most; by default one for each core.
+    """
+    console = _console()
+    options = {"layout": layout, "bodies": bodies, "missing": missing, "labels": labels}
+    reader = make_reader(source_format, **options)
+    report = prepare_store(
+        reader,
+        source,
+        out,
+        strict=strict,
+        overwrite=overwrite,
+        workers=workers,
+        console=console,
+    )
+    _tell(console, report, reader.name)
+    return report
+
+
+def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
+    """Verify a store's checksums and find test clips that equal training clips.
+
+    Args:
+        store: a store made by `crosscale prepare`.
+        protocol: the one to look at; by default all that are published for the data set.
+    """
+    console = _console()
+    opened = ClipStore.open(store)
+    report = checking.check(opened, protocol)
+    console.print(f"{store}: {report.clips:,} clips, checksums agree")
+    for parts in report.parts:
+        _tell_parts(console, parts)
+    for name, reason in report.not_served.items():
+        console.print(f"{name} cannot be checked: {reason}", style="yellow")
+    if report.repeated:
+        count = sum(len(names) for names in report.repeated)
+        console.print(f"{count:,} clips of the store have the coordinates of another:")
+        _some(console, [" = ".join(names) for names in report.repeated])
+    else:
+        console.print("no two clips have the same coordinates")
+    return report
+
+
+def show(store: Path, *, clips: int = 10) -> ClipStore:
+    """Tell what a store holds: classes, subjects, cameras, protocols and the first clips.
+
+    Args:
+        store: a store made by `crosscale prepare`.
+        clips: how many clips to list.
+    """
+    console = _console()
+    opened = ClipStore.open(store)
+    frames = int(opened.column("frames").sum())
+    console.print(
+        f"{store}: {opened.name}, {len(opened):,} clips, {frames:,} frames, "
+        f"layout {opened.layout.name} ({len(opened.layout.joints)} joints)"
+    )
+    console.print(f"read from {opened.provenance['source']}, {opened.provenance['written'][:16]}")
+    counts = _counts(opened)
+    _tell_counts(console, counts)
+    for name in protocols(opened):
+        console.print(_parts_line(opened, name))
+    _tell_published(console, differences(opened), opened.name)
+    table = Table("class", "clips")
+    for name in opened.classes:
+        table.add_row(name, f"{counts['label'][name]:,}")
+    console.print(table)
+    console.print(_first_clips(opened, clips))
+    return opened
+
+
+def _tell(console: Console, report: PrepareReport, name: str) -> None:
+    """What was read, set aside, left out and mended, and whether the counts are as published."""
+    console.print(f"{report.read:,} clips read into {report.store} in {report.seconds:.1f} s")
+    _tell_counts(console, report.counts)
+    for reason, count in report.left_out.items():
+        console.print(f"{count:,} left out: {reason}")
+    for note, count in report.mended.most_common():
+        console.print(f"{count:,} clips mended: {note}")
+    if report.set_aside:
+        console.print(
+            f"{len(report.set_aside):,} SET ASIDE as they cannot be used:", style="yellow"
+        )
+        _some(console, [one.reason for one in report.set_aside])
+        console.print(f"all of them, with reasons: {report.store / REPORT}")
+    else:
+        console.print("none set aside")
+    _tell_published(console, report.differences, name)
+
+
+def _tell_counts(console: Console, counts: Mapping[str, Counter[Any]]) -> None:
+    for column, counter in counts.items():
+        if counter:
+            least, most = min(counter.values()), max(counter.values())
+            each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+            console.print(f"{len(counter):,} {_PLURAL[column]}, {each} clips each")
+        else:
+            console.print(f"{_PLURAL[column]} not known")
+
+
+def _tell_published(console: Console, differing: list[str] | None, name: str) -> None:
+    if differing is None:
+        return
+    if not differing:
+        console.print(f"agrees with the published counts of {name}", style="green")
+        return
+    console.print(
+        f"differs from the published counts of {name} (right for a part of it):", style="yellow"
+    )
+    for line in differing:
+        console.print(f"  {line}")
+
+
+def _tell_parts(console: Console, parts: checking.PartsCheck) -> None:
+    console.print(f"{parts.protocol}: {parts.train:,} train, {parts.test:,} test")
+    if parts.twins:
+        left = parts.test - len(parts.twins)
+        console.print(
+            f"  {len(parts.twins):,} TEST CLIPS EQUAL A TRAINING CLIP in all coordinates; "
+            f"the leak-free test has the other {left:,}:",
+            style="yellow",
+        )
+        _some(console, [f"{test} = {train}" for test, train in parts.twins])
+    else:
+        console.print("  no test clip equals a training clip", style="green")
+    for where, groups in (("training", parts.within_train), ("test", parts.within_test)):
+        if groups:
+            console.print(f"  {len(groups):,} groups of equal clips within the {where} part")
+
+
+def _parts_line(store: ClipStore, protocol: str) -> str:
+    try:
+        parts = split(store, protocol)
+    except CrosscaleError as error:
+        return f"protocol {error}"
+    tests = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.tests.items())
+    return f"protocol {protocol}: {len(parts.train):,} train; test {tests}"
+
+
+def _counts(store: ClipStore) -> dict[str, Counter[Any]]:
+    counts: dict[str, Counter[Any]] = {}
+    for column in COUNTED:
+        values = store.column(column)
+        counts[column] = Counter(values[values >= 0].tolist())
+    counts["label"] = Counter({store.classes[i]: n for i, n in counts["label"].items()})
+    return counts
+
+
+def _first_clips(store: ClipStore, count: int) -> Table:
+    columns = ("frames", "bodies", "subject", "camera", "setup", "repetition", "frame_rate")
+    table = Table("clip", "class", *columns)
+    for row in store.table.slice(0, count).to_pylist():
+        label = "" if row["label"] is None else store.classes[row["label"]]
+        cells = ("" if row[column] is None else f"{row[column]:g}" for column in columns)
+        table.add_row(row["name"], label, *cells)
+    return table
+
+
+def _some(console: Console, lines: Sequence[str]) -> None:
+    for line in lines[:_SHOWN]:
+        console.print(f"  {line}")
+    if len(lines) > _SHOWN:
+        console.print(f"  and {len(lines) - _SHOWN:,} more")
+
+
+def _console() -> Console:
+    """Names and messages are printed as they are, brackets and all, in whole lines."""
+    return Console(markup=False, highlight=False, soft_wrap=True)
