@@ -194,3 +194,17 @@ def test_one_clip_cannot_be_cut(clip, stored):
     store = stored(*clips, name="nwucla")
     with pytest.raises(CrosscaleError, match="one training clip cannot be cut"):
         validation(split(store, "xview"), store)
+
+
+def test_a_source_that_comes_in_two_parts_may_be_split_by_them(clip, stored):
+    store = stored(*(clip(f"c{i}", label="a", part=("train", "test")[i % 2]) for i in range(4)))
+    parts = split(store, "given")
+    assert names(store, parts.train) == ["c0", "c2"]
+    assert {key: names(store, rows) for key, rows in parts.tests.items()} == {"test": ["c1", "c3"]}
+    with pytest.raises(CrosscaleError, match="it has given, random_subjects"):
+        split(store, "xsub")
+
+
+def test_a_source_without_parts_is_told(ntu60):
+    with pytest.raises(CrosscaleError, match=r"18 of 18 clips belong to none \(s1c1"):
+        split(ntu60, "given")

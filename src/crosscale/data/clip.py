@@ -23,6 +23,8 @@ class Clip:
         setup: number of the recording set-up.
         repetition: number of the take.
         frame_rate: frames per second.
+        part: "train" or "test" where the source comes in two parts; the protocol `given` goes by
+            it.
         notes: what the reader mended, e.g. "gap of 3 frames"; counted when a set is prepared.
 
     Raises:
@@ -38,6 +40,7 @@ class Clip:
     setup: int | None = None
     repetition: int | None = None
     frame_rate: float | None = None
+    part: str | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -59,9 +62,7 @@ class Clip:
     def _check_shape(self) -> None:
         shape = np.shape(self.coordinates)
         if len(shape) != 4 or shape[-1] != 3:
-            raise BadClip(
-                f"{self.name}: coordinates have shape {shape}, not (T, M, V, 3)"
-            )
+            raise BadClip(f"{self.name}: coordinates have shape {shape}, not (T, M, V, 3)")
         frames, bodies, joints, _ = shape
         if frames == 0:
             raise BadClip(f"{self.name}: has no frames")
@@ -103,6 +104,8 @@ class Clip:
             )
         if self.label == "":
             raise BadClip(f"{self.name}: the label is empty; leave it out when it is unknown")
+        if self.part not in (None, "train", "test"):
+            raise BadClip(f"{self.name}: part is 'train' or 'test', not '{self.part}'")
         rate = self.frame_rate
         if rate is not None and not (np.isfinite(rate) and rate > 0):
             raise BadClip(f"{self.name}: frame rate {rate} is not a number of frames per second")

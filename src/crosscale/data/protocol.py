@@ -13,6 +13,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 
 RANDOM_SUBJECTS = "random_subjects"
+GIVEN = "given"
 HELD_OUT = 0.25  # share of the training part's subjects (cameras, set-ups) that validate
 
 
@@ -84,7 +85,8 @@ def split(store: ClipStore, protocol: str) -> Split:
         store: a prepared data set.
         protocol: a published one of this data set (`xsub`, `xview`, `xset`, `odd_even`);
             `random_subjects` or `random_subjects:SEED`, which trains on half of the subjects
-            drawn at random; or a YAML file with two lists of clip names, `train:` and `test:`.
+            drawn at random; `given`, which keeps the two parts that the source came in; or a
+            YAML file with two lists of clip names, `train:` and `test:`.
 
     Raises:
         CrosscaleError: when the data set has no such protocol, a part would be empty, or a list
@@ -97,12 +99,14 @@ def split(store: ClipStore, protocol: str) -> Split:
         chosen = np.isin(values, sorted(rule.train))
         _need_both(store, chosen, rule.factor, values, protocol)
         return _with_tests(store, protocol, "official", chosen, ~chosen, rule.factor)
+    if protocol == GIVEN:
+        return _given(store)
     name, _, seed = protocol.partition(":")
     if name == RANDOM_SUBJECTS:
         return _random_subjects(store, protocol, seed)
     if Path(protocol).suffix in (".yaml", ".yml") or Path(protocol).is_file():
         return _listed(store, Path(protocol))
-    offered = [*published, RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
+    offered = [*published, *_if_given(store), RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
     raise CrosscaleError(
         f"{store.path} ({store.name}) has no protocol '{protocol}'; it has "
         f"{', '.join(offered)}, or give a YAML file with lists of names under train and test"
@@ -196,6 +200,22 @@ def _need_both(
                 f"{protocol} leaves no {part} clip in {store.path}: its {factor}s are {there}, "
                 f"all of them of the other part; add recordings or take {RANDOM_SUBJECTS}"
             )
+
+
+def _if_given(store: ClipStore) -> tuple[str, ...]:
+    return (GIVEN,) if store.table.column("part").null_count < len(store) else ()
+
+
+def _given(store: ClipStore) -> Split:
+    values = store.column("part")
+    if len(unknown := np.flatnonzero(values == None)):  # noqa: E711
+        raise CrosscaleError(
+            f"{GIVEN} goes by the two parts of a source, and {len(unknown)} of {len(store)} clips "
+            f"belong to none ({store.names[unknown[0]]} is the first)"
+        )
+    train = values == "train"
+    _need_both(store, train, "part", values, GIVEN)
+    return _with_tests(store, GIVEN, "test", train, ~train, None)
 
 
 def _random_subjects(store: ClipStore, protocol: str, seed: str) -> Split:

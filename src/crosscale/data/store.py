@@ -252,6 +252,7 @@ class StoreWriter:
             "setup": clip.setup,
             "repetition": clip.repetition,
             "frame_rate": clip.frame_rate,
+            "part": clip.part,
             "digest": digest(clip.coordinates),
             "notes": clip.notes,
         }

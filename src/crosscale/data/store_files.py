@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         pa.field("setup", pa.int64()),
         pa.field("repetition", pa.int64()),
         pa.field("frame_rate", pa.float64()),
+        pa.field("part", pa.string()),
         pa.field("digest", pa.string(), nullable=False),
         pa.field("notes", pa.list_(pa.string()), nullable=False),
     ]
