@@ -72,7 +72,7 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
 
     Args:
         store: a store made by `crosscale prepare`.
-        protocol: the one to look at; by default all that are published for the data set.
+        protocol: the one to look at; by default all that come with the store.
     """
     console = _console()
     opened = ClipStore.open(store)

@@ -52,7 +52,7 @@ def check(store: ClipStore, protocol: str | None = None) -> CheckReport:
 
     Args:
         store: a prepared data set.
-        protocol: the one to look at; None takes all that are published for the data set.
+        protocol: the one to look at; None takes all that come with the store.
 
     Raises:
         CrosscaleError: when the store is damaged, or cannot serve the protocol asked for.

@@ -74,8 +74,8 @@ class Split:
 
 
 def protocols(store: ClipStore) -> tuple[str, ...]:
-    """Names of the published protocols of a store's data set."""
-    return tuple(PUBLISHED.get(store.name, {}))
+    """Protocols that come with a store: those published for its data set, or with its source."""
+    return (*PUBLISHED.get(store.name, {}), *_if_given(store))
 
 
 def split(store: ClipStore, protocol: str) -> Split:
@@ -106,7 +106,7 @@ def split(store: ClipStore, protocol: str) -> Split:
         return _random_subjects(store, protocol, seed)
     if Path(protocol).suffix in (".yaml", ".yml") or Path(protocol).is_file():
         return _listed(store, Path(protocol))
-    offered = [*published, *_if_given(store), RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
+    offered = [*protocols(store), RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
     raise CrosscaleError(
         f"{store.path} ({store.name}) has no protocol '{protocol}'; it has "
         f"{', '.join(offered)}, or give a YAML file with lists of names under train and test"
@@ -154,7 +154,8 @@ def twins(store: ClipStore, train: np.ndarray, test: np.ndarray) -> np.ndarray:
         test: (K,) rows.
     """
     digests = store.column("digest")
-    return test[np.isin(digests[test], list(set(digests[train])))]
+    trained = set(digests[train])
+    return test[[digest in trained for digest in digests[test]]]
 
 
 def _quarter(count: int) -> int:
@@ -208,7 +209,7 @@ def _if_given(store: ClipStore) -> tuple[str, ...]:
 
 def _given(store: ClipStore) -> Split:
     values = store.column("part")
-    if len(unknown := np.flatnonzero(values == None)):  # noqa: E711
+    if len(unknown := np.flatnonzero([value is None for value in values])):
         raise CrosscaleError(
             f"{GIVEN} goes by the two parts of a source, and {len(unknown)} of {len(store)} clips "
             f"belong to none ({store.names[unknown[0]]} is the first)"
