@@ -122,3 +122,32 @@ def test_a_long_list_is_cut_on_the_screen_and_whole_in_the_report(source, tmp_pa
     assert "and 20 more" in capsys.readouterr().out
     kept = json.loads((tmp_path / "store" / "report.json").read_text())
     assert len(kept["set_aside"]) == 30
+
+
+@pytest.mark.parametrize(
+    ("source_format", "folder", "clips", "twins"),
+    [("nwucla", "data/nw-ucla", 1484, 95), ("utdmhad", "data/utd-mhad", 861, 0)],
+)
+def test_public_data_sets_agree_with_their_published_counts(
+    shared, tmp_path, source_format: str, folder: str, clips: int, twins: int
+):
+    report = prepare(source_format, shared(folder), out=tmp_path / "store")
+    assert (report.read, report.set_aside, report.differences) == (clips, [], [])
+    (parts,) = check(tmp_path / "store").parts
+    assert len(parts.twins) == twins
+
+
+def test_truncated_recordings_are_named_and_the_good_one_is_kept(shared, tmp_path):
+    report = prepare("ntu60", shared("cases/01-truncated"), out=tmp_path / "store")
+    expected = json.loads((shared("cases/01-truncated") / "expect.json").read_text())
+    assert report.read == 1
+    assert sorted(Path(one.path).name for one in report.set_aside) == sorted(expected["bad"])
+
+
+def test_a_wrong_path_and_an_empty_folder_are_one_line(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("nowhere", "empty"):
+        for source_format in ("ntu60", "nwucla", "utdmhad"):
+            with pytest.raises(CrosscaleError, match=name):
+                prepare(source_format, tmp_path / name, out=tmp_path / "store")
+    assert [p.name for p in tmp_path.iterdir()] == ["empty"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -82,12 +83,10 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
         _tell_parts(console, parts)
     for name, reason in report.not_served.items():
         console.print(f"{name} cannot be checked: {reason}", style="yellow")
-    if report.repeated:
-        count = sum(len(names) for names in report.repeated)
-        console.print(f"{count:,} clips of the store have the coordinates of another:")
+    count = sum(len(names) for names in report.repeated)
+    console.print(f"{count:,} clips of the store have the coordinates of another")
+    if not report.parts:
         _some(console, [" = ".join(names) for names in report.repeated])
-    else:
-        console.print("no two clips have the same coordinates")
     return report
 
 
@@ -111,7 +110,7 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
     for name in protocols(opened):
         console.print(_parts_line(opened, name))
     _tell_published(console, differences(opened), opened.name)
-    table = Table("class", "clips")
+    table = Table("class", "clips", box=SIMPLE, padding=0)
     for name in opened.classes:
         table.add_row(name, f"{counts['label'][name]:,}")
     console.print(table)
@@ -175,7 +174,8 @@ def _tell_parts(console: Console, parts: checking.PartsCheck) -> None:
         console.print("  no test clip equals a training clip", style="green")
     for where, groups in (("training", parts.within_train), ("test", parts.within_test)):
         if groups:
-            console.print(f"  {len(groups):,} groups of equal clips within the {where} part")
+            console.print(f"  equal clips within the {where} part:", style="yellow")
+            _some(console, [" = ".join(names) for names in groups])
 
 
 def _parts_line(store: ClipStore, protocol: str) -> str:
@@ -197,11 +197,13 @@ def _counts(store: ClipStore) -> dict[str, Counter[Any]]:
 
 
 def _first_clips(store: ClipStore, count: int) -> Table:
+    rows = store.table.slice(0, count).to_pylist()
     columns = ("frames", "bodies", "subject", "camera", "setup", "repetition", "frame_rate")
-    table = Table("clip", "class", *columns)
-    for row in store.table.slice(0, count).to_pylist():
+    known = [column for column in columns if any(row[column] is not None for row in rows)]
+    table = Table("clip", "class", *known, box=SIMPLE, padding=0)
+    for row in rows:
         label = "" if row["label"] is None else store.classes[row["label"]]
-        cells = ("" if row[column] is None else f"{row[column]:g}" for column in columns)
+        cells = ("" if row[column] is None else f"{row[column]:g}" for column in known)
         table.add_row(row["name"], label, *cells)
     return table
 
