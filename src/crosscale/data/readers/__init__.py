@@ -71,6 +71,9 @@ READERS: dict[str, tuple[str, str]] = {
     "skeleton": ("crosscale.data.readers.ntu", "OwnSkeletons"),
     "nwucla": ("crosscale.data.readers.nwucla", "NwUcla"),
     "utdmhad": ("crosscale.data.readers.utdmhad", "UtdMhad"),
+    "ntu60-arrays": ("crosscale.data.readers.arrays", "Ntu60Arrays"),
+    "ntu120-arrays": ("crosscale.data.readers.arrays", "Ntu120Arrays"),
+    "arrays": ("crosscale.data.readers.arrays", "Arrays"),
 }
 
 

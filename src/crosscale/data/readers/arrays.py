@@ -1,0 +1,156 @@
+"""Arrays of clips that code bases of this field hand on, in their three forms.
+
+- `train_position.npy`, `val_data_joint.npy` ... (N, 3, T, V, M) with `train_label.pkl`: ST-GCN,
+  2s-AGCN, CrosSCLR, AimCLR;
+- `NTU60_CS.npz` with x_train (N, T, M*V*3), y_train and the same for the test: CTR-GCN;
+- `ntu60_3danno.pkl`, a list of annotations with keypoint (M, T, V, 3): PYSKL.
+
+All fill absent bodies and the ends of clips with zeros; here these become absent again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from crosscale.data.clip import Clip
+from crosscale.data.readers import Item
+from crosscale.data.readers.array_sources import ArraySource, open_source, sources_below
+from crosscale.data.readers.ntu import ntu_classes, ntu_numbers
+from crosscale.data.readers.numbered import class_names
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.skeleton.layout import Layout
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays of one's own data: labels are class numbers.
+
+    Attributes:
+        layout: layout of the joints; the arrays do not say it.
+    """
+
+    layout: str = "ntu25"
+
+    @property
+    def name(self) -> str:
+        """Kind of data set."""
+        return "own"
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Those that the clips have."""
+        return None
+
+    def find(self, source: Path) -> list[Item]:
+        """The clips of all arrays below `source`.
+
+        Raises:
+            CrosscaleError: when there are none, an array contradicts its labels or the layout, or
+                two arrays hold a clip of the same name.
+        """
+        items: dict[str, Item] = {}
+        for path in sources_below(source):
+            for item in self._items(path, open_source(path)):
+                other = items.setdefault(item.name, item)
+                if other is not item:
+                    raise CrosscaleError(
+                        f"{other.path} and {path} both hold {item.name}; give a folder that holds "
+                        "each clip once, such as that of one protocol"
+                    )
+        return sorted(items.values())
+
+    def read(self, item: Item) -> Clip:
+        """Take one clip out of its array.
+
+        Raises:
+            BadClip: naming the file and the clip.
+        """
+        source = open_source(item.path)
+        label = _class_names(item.path, source, self.classes)[item.index]
+        numbers = ntu_numbers(item.name) or {}
+        if self.classes and numbers and label != f"A{numbers['action']:03d}":
+            raise BadClip(
+                f"{item.path.name}: {item.name} has the label {label}; do the labels count from 0?"
+            )
+        coordinates, notes = _unpadded(source.clip(item.index), f"{item.path.name}: {item.name}")
+        return Clip(
+            name=item.name,
+            coordinates=coordinates,
+            bodies=tuple(str(body) for body in range(coordinates.shape[1])),
+            label=label,
+            subject=numbers.get("subject"),
+            camera=numbers.get("camera"),
+            setup=numbers.get("setup"),
+            repetition=numbers.get("repetition"),
+            part=source.parts[item.index],
+            notes=notes,
+        )
+
+    def _items(self, path: Path, source: ArraySource) -> Iterable[Item]:
+        joints = len(Layout.load(self.layout).joints)
+        if source.joints != joints:
+            raise CrosscaleError(
+                f"{path}: {source.joints} joints, layout {self.layout} has {joints}; name the "
+                "layout with --layout"
+            )
+        _class_names(path, source, self.classes)
+        return (Item(name, path, index) for index, name in enumerate(source.names))
+
+
+@dataclass(frozen=True)
+class Ntu60Arrays(Arrays):
+    """Arrays of NTU RGB+D 60."""
+
+    @property
+    def name(self) -> str:
+        """Kind of data set."""
+        return "ntu60"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """A001, A002 ..."""
+        return ntu_classes(60)
+
+
+@dataclass(frozen=True)
+class Ntu120Arrays(Arrays):
+    """Arrays of NTU RGB+D 120."""
+
+    @property
+    def name(self) -> str:
+        """Kind of data set."""
+        return "ntu120"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """A001, A002 ..."""
+        return ntu_classes(120)
+
+
+@lru_cache(maxsize=8)
+def _class_names(path: Path, source: ArraySource, classes: tuple[str, ...] | None) -> list[str]:
+    return class_names(source.labels, str(path), classes)
+
+
+def _unpadded(padded: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Cut frames of zeros off the end, and mark absent what else is zero in all joints.
+
+    Args:
+        padded: (T, M, V, 3) metres.
+        origin: what to call the clip in messages.
+
+    Returns:
+        (T', M', V, 3) with NaN for absent, and what was noticed.
+    """
+    shown = np.asarray(padded.any(axis=(2, 3)))
+    if not shown.any():
+        raise BadClip(f"{origin} shows no body in any frame")
+    length = int(np.flatnonzero(shown.any(axis=1))[-1]) + 1
+    bodies = np.flatnonzero(shown.any(axis=0))
+    coordinates = padded[:length, bodies].astype(np.float32)
+    coordinates[~shown[:length, bodies]] = np.nan
+    empty = int((~shown[:length].any(axis=1)).sum())
+    return coordinates, (f"empty frames inside: {empty}",) if empty else ()
