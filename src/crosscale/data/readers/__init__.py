@@ -74,6 +74,7 @@ READERS: dict[str, tuple[str, str]] = {
     "ntu60-arrays": ("crosscale.data.readers.arrays", "Ntu60Arrays"),
     "ntu120-arrays": ("crosscale.data.readers.arrays", "Ntu120Arrays"),
     "arrays": ("crosscale.data.readers.arrays", "Arrays"),
+    "npz": ("crosscale.data.readers.plain", "Plain"),
 }
 
 
