@@ -58,8 +58,8 @@ def test_prepare_says_what_it_read_and_what_differs(source, tmp_path, capsys):
     told = capsys.readouterr().out
     assert report.read == 4
     assert "4 clips read into" in told
-    assert "2 subjects, 2 clips each" in told
-    assert "set-ups not known" in told
+    assert "subjects: 2, of 2 clips" in told
+    assert "set-ups: not known" in told
     assert "1 left out: listed" in told
     assert "1 SET ASIDE as they cannot be used:\n  c2_s2 [line 1]: not a number\n" in told
     assert "report.json" in told

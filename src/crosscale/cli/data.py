@@ -111,9 +111,12 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
         console.print(_parts_line(opened, name))
     _tell_published(console, differences(opened), opened.name)
     table = Table("class", "clips", box=SIMPLE, padding=0)
-    for name in opened.classes:
+    found = [name for name in opened.classes if name in counts["label"]]
+    for name in found:
         table.add_row(name, f"{counts['label'][name]:,}")
     console.print(table)
+    if absent := len(opened.classes) - len(found):
+        console.print(f"{absent} further classes have no clip")
     console.print(_first_clips(opened, clips))
     return opened
 
@@ -142,9 +145,9 @@ def _tell_counts(console: Console, counts: Mapping[str, Counter[Any]]) -> None:
         if counter:
             least, most = min(counter.values()), max(counter.values())
             each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-            console.print(f"{len(counter):,} {_PLURAL[column]}, {each} clips each")
+            console.print(f"{_PLURAL[column]}: {len(counter):,}, of {each} clips")
         else:
-            console.print(f"{_PLURAL[column]} not known")
+            console.print(f"{_PLURAL[column]}: not known")
 
 
 def _tell_published(console: Console, differing: list[str] | None, name: str) -> None:

@@ -81,8 +81,8 @@ def differences(store: ClipStore) -> list[str] | None:
     for protocol, (train, test) in official.parts.items():
         try:
             parts = split(store, protocol)
-        except CrosscaleError as error:
-            told.append(str(error))
+        except CrosscaleError:
+            told.append(f"{protocol}: cannot be made of these clips")
             continue
         here = len(parts.train), len(parts.tests["official"])
         if here != (train, test):
