@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crosscale.data.tracks import BRIDGE_FRAMES, Sightings, people
 from crosscale.errors import BadClip
@@ -181,3 +183,15 @@ def test_the_published_rule_cuts_too():
     assert len(found.coordinates) == 3
     with pytest.raises(BadClip, match="none of the first 3 frames"):
         people(recording(*[[]] * 3, [("1", person(0))]), rule="position", max_frames=3)
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 3))
+def test_the_order_in_the_file_does_not_matter(random, people_there):
+    frames = [[(str(i), person(2.0 * i)) for i in range(people_there)] for _ in range(12)]
+    shuffled = [random.sample(bodies, len(bodies)) for bodies in frames]
+    one, other = (people(recording(*f), max_bodies=3) for f in (frames, shuffled))
+    assert sorted(one.ids) == sorted(other.ids)
+    for name in one.ids:
+        np.testing.assert_array_equal(
+            one.coordinates[:, one.ids.index(name)], other.coordinates[:, other.ids.index(name)]
+        )
