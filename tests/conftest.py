@@ -2,6 +2,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+
+# Threads that wait for each other cost far more than they give where several tests run at once.
+torch.set_num_threads(1)
 
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -39,8 +39,7 @@ class ViewSettings:
     cut: Cut = field(default_factory=Cut)
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """One view of a batch.
 
     Attributes:

@@ -1,0 +1,89 @@
+"""The losses, as pure functions of queries, keys and queues.
+
+B branches each hold their own queries and keys (N, D) and queue (K, D), all of unit length. The
+queues of all branches hold the same samples at the same places.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Form = Literal["mean_log", "log_sum"]
+
+
+def infonce_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """Similarity of each query to its own key and to the queue, over the temperature.
+
+    Source: He et al., "Momentum contrast" (CVPR 2020), equation 1.
+
+    Args:
+        query: (N, D).
+        key: (N, D).
+        queue: (K, D).
+        temperature: divides the similarities.
+
+    Returns:
+        (N, 1 + K); the positive is in column 0.
+    """
+    own = (query * key).sum(dim=1, keepdim=True)
+    return torch.cat([own, query @ queue.T], dim=1) / temperature
+
+
+def infonce(logits: Tensor) -> Tensor:
+    """Mean over samples of −log softmax of column 0."""
+    return -torch.log_softmax(logits, dim=1)[:, 0].mean()
+
+
+def nearest_in_queue(query: Tensor, queue: Tensor, top: int) -> Tensor:
+    """Which queue entries are the most similar to each query: (N, K), `top` ones a row."""
+    similarity = query @ queue.T
+    best = similarity.topk(min(top, queue.shape[0]), dim=1).indices
+    return torch.zeros_like(similarity).scatter_(1, best, 1.0)
+
+
+def cross_logits(
+    logits: list[Tensor], neighbours: list[Tensor], *, context: bool, temperature: float
+) -> list[tuple[Tensor, Tensor]]:
+    """Each branch's logits and mask of positives, mined in the other branches.
+
+    Source: CrosSCLR (Li et al., CVPR 2021), section 3.4, and the paper's stage 2.
+
+    Args:
+        logits: of each branch, (N, 1 + K), from `infonce_logits`.
+        neighbours: of each branch, (N, K), from `nearest_in_queue`.
+        context: append, for each other branch, the product of both branches' similarities to the
+            queue as further logits with the same mask.
+        temperature: with which the logits were divided.
+
+    Returns:
+        For each branch, logits and mask of the same shape: (N, 1 + K), or with context
+        (N, 1 + K·B) for B branches.
+    """
+    result = []
+    own = torch.ones_like(logits[0][:, :1])
+    for branch, mine in enumerate(logits):
+        others = [o for o in range(len(logits)) if o != branch]
+        mined = torch.stack([neighbours[o] for o in others]).amax(dim=0)
+        columns, mask = [mine], [own, mined]
+        if context:
+            for other in others:
+                columns.append(mine[:, 1:] * logits[other][:, 1:] * temperature)
+                mask.append(neighbours[other])
+        result.append((torch.cat(columns, dim=1), torch.cat(mask, dim=1)))
+    return result
+
+
+def multi_positive(logits: Tensor, mask: Tensor, form: Form) -> Tensor:
+    """The loss with several positives a sample.
+
+    Args:
+        logits: (N, L).
+        mask: 1 where a column is a positive, else 0, (N, L).
+        form: `mean_log`: −mean over the positives of log-softmax (the published code);
+            `log_sum`: −log of the positives' share of the sum of exponentials (the paper).
+    """
+    log_share = torch.log_softmax(logits, dim=1)
+    if form == "mean_log":
+        return -((log_share * mask).sum(dim=1) / mask.sum(dim=1)).mean()
+    return -torch.logsumexp(log_share.masked_fill(mask == 0, -torch.inf), dim=1).mean()

@@ -1,0 +1,172 @@
+"""A recipe: every setting of a pre-training run, in one place.
+
+Recipes inside the package are small YAML files that name others under `include`; what stands
+further down wins. A user's own file works the same way.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from crosscale.contrast.method import ContrastSettings
+from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.errors import CrosscaleError
+from crosscale.streams.preprocess import Preprocess
+from crosscale.views.compose import ViewSettings
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How long and how fast to train.
+
+    Attributes:
+        epochs: passes over the training clips.
+        batch: clips a step; may be larger than the data.
+        learning_rate: of stochastic gradient descent.
+        schedule: `step` divides the rate by ten at each milestone, `cosine` lets it fall to zero.
+        milestones: epochs at which `step` divides.
+        warmup: epochs over which the rate rises from zero.
+        momentum: of the gradient.
+        weight_decay: pull of all weights towards zero.
+        last_batch: `use` or `drop` the smaller batch at an epoch's end.
+        replay_views: every epoch sees the same random views, as in the published code.
+    """
+
+    epochs: int = 300
+    batch: int = 128
+    learning_rate: float = 0.1
+    schedule: Literal["step", "cosine"] = "step"
+    milestones: list[int] = field(default_factory=lambda: [250])
+    warmup: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    last_batch: Literal["use", "drop"] = "use"
+    replay_views: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A pre-training run.
+
+    Attributes:
+        protocol: which part of the store trains.
+        seed: of everything random.
+        knn_every: epochs between looks at nearest neighbours among the training clips (0: never).
+        save_every: epochs between checkpoints.
+        preprocess: from a clip to a tensor.
+        views: the random views.
+        encoder: the network of each stream.
+        contrast: what is contrasted with what.
+        optimisation: how long and how fast.
+    """
+
+    protocol: str = "xsub"
+    seed: int = 0
+    knn_every: int = 10
+    save_every: int = 10
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    views: ViewSettings = field(default_factory=ViewSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    contrast: ContrastSettings = field(default_factory=ContrastSettings)
+    optimisation: Optimisation = field(default_factory=Optimisation)
+
+
+def recipe_names() -> list[str]:
+    """The recipes inside the package that can be trained, as `dataset/method`."""
+    root = _folder()
+    return sorted(
+        f"{folder.name}/{file.name.removesuffix('.yaml')}"
+        for folder in root.iterdir()
+        if folder.is_dir() and folder.name not in ("method", "data", "family")
+        for file in folder.iterdir()
+    )
+
+
+def recipe_values(name: str, family: str = "corrected") -> dict[str, Any]:
+    """The values that a recipe sets, as dotted names, its includes merged.
+
+    Args:
+        name: of a recipe inside the package (`nwucla/crosscale`), or the path of a YAML file.
+        family: `corrected`, or `paper` for the published code's behaviour.
+
+    Raises:
+        CrosscaleError: when there is none, it is no YAML, it includes itself, or it sets
+            something that does not exist (the nearest right name is given).
+    """
+    merged = _merge(_read(name, ()), _read(f"family/{family}", ()))
+    values = dict(_flattened(merged))
+    for key in values:
+        if key not in flat_keys():
+            raise CrosscaleError(f"recipe {name} sets '{key}': {nearest(key, flat_keys())}")
+    return values
+
+
+def nearest(wrong: str, right: list[str]) -> str:
+    """A hint for a mistyped name: the nearest right one, or all of them."""
+    close = get_close_matches(wrong, right, n=1, cutoff=0.5)
+    if not close:
+        leaf = {r.rsplit(".", 1)[-1]: r for r in right}
+        close = [leaf[m] for m in get_close_matches(wrong.rsplit(".", 1)[-1], leaf, n=1)]
+    return f"did you mean '{close[0]}'?" if close else f"there are {', '.join(sorted(right))}"
+
+
+def flat_keys(kind: type = Recipe, prefix: str = "") -> list[str]:
+    """Every setting of a recipe as a dotted name."""
+    keys = []
+    for entry in dataclasses.fields(kind):
+        if isinstance(entry.type, type) and dataclasses.is_dataclass(entry.type):
+            keys += flat_keys(entry.type, f"{prefix}{entry.name}.")
+        else:
+            keys.append(prefix + entry.name)
+    return keys
+
+
+def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    groups = {key.rsplit(".", 1)[0] for key in flat_keys() if "." in key}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and (prefix + key in groups or any(
+            group.startswith(f"{prefix}{key}.") for group in groups
+        )):
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _folder() -> Traversable:
+    return resources.files("crosscale.contrast") / "recipes"
+
+
+def _read(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    if name in above:
+        raise CrosscaleError(f"recipe {name} includes itself through {' -> '.join(above)}")
+    inside = _folder() / f"{name}.yaml"
+    source: Traversable | Path = inside if inside.is_file() else Path(name)
+    if not source.is_file():
+        raise CrosscaleError(f"no recipe '{name}': {nearest(name, recipe_names())}")
+    try:
+        values = yaml.safe_load(source.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CrosscaleError(f"{name}: not a YAML file ({error})") from error
+    if not isinstance(values, Mapping):
+        raise CrosscaleError(f"{name}: a recipe is a mapping of settings")
+    merged: dict[str, Any] = {}
+    for included in values.get("include") or []:
+        merged = _merge(merged, _read(str(included), (*above, name)))
+    return _merge(merged, {k: v for k, v in values.items() if k != "include"})
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged

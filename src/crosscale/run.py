@@ -1,0 +1,162 @@
+"""A run folder, and the trained encoders in it.
+
+Everything needed to use an encoder on new recordings travels inside its file: layout,
+preprocessing, streams, classes.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from crosscale.encoder.published import load_whole
+from crosscale.encoder.stgcn import STGCN, EncoderSettings
+from crosscale.errors import BadCheckpoint, CrosscaleError
+from crosscale.files import atomic_path, sha256
+from crosscale.skeleton.layout import Layout
+from crosscale.streams.preprocess import ClipTensors, Preprocess
+from crosscale.streams.stream import Stream, StreamTransform
+
+FORMAT = "crosscale encoder 1"
+ENCODER_FILE = "encoder.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedEncoders:
+    """The encoders of a run, one a stream, and what they expect.
+
+    Attributes:
+        encoders: stream name to encoder, in evaluation mode.
+        layout: of the clips.
+        preprocess: from a clip to a tensor.
+        classes: class names of the store it was trained on, in order.
+        protocol: whose training part it saw.
+        fingerprint: SHA-256 of the file.
+        details: further facts: epoch, seed, store.
+    """
+
+    encoders: Mapping[str, STGCN]
+    layout: Layout
+    preprocess: Preprocess
+    classes: tuple[str, ...]
+    protocol: str
+    fingerprint: str
+    details: Mapping[str, Any]
+
+    @torch.inference_mode()
+    def embed(self, clips: ClipTensors, batch: int = 256) -> dict[str, Tensor]:
+        """Feature vectors (N, width) of each stream, on the encoders' device."""
+        return {
+            name: embed_stream(encoder, StreamTransform(Stream.parse(name), self.layout), clips, batch)
+            for name, encoder in self.encoders.items()
+        }
+
+
+@torch.inference_mode()
+def embed_stream(
+    encoder: STGCN, transform: nn.Module, clips: ClipTensors, batch: int = 256
+) -> Tensor:
+    """Feature vectors (N, width) of clips, without dropout and with frozen statistics."""
+    training = encoder.training
+    encoder.eval()
+    parts = [
+        encoder(transform(x), present)
+        for x, present in zip(
+            clips.coordinates.split(batch), clips.present.split(batch), strict=True
+        )
+    ]
+    encoder.train(training)
+    return torch.cat(parts)
+
+
+def save_encoders(
+    folder: Path,
+    encoders: Mapping[str, STGCN],
+    settings: EncoderSettings,
+    layout: Layout,
+    preprocess: Preprocess,
+    **details: Any,
+) -> Path:
+    """Write a run's encoders atomically; returns the file."""
+    tensors = {
+        f"{stream}/{name}": value.detach().cpu().contiguous()
+        for stream, encoder in encoders.items()
+        for name, value in encoder.state_dict().items()
+    }
+    facts = {
+        "format": FORMAT,
+        "streams": list(encoders),
+        "encoder": dataclasses.asdict(settings),
+        "layout": layout.to_dict(),
+        "preprocess": dataclasses.asdict(preprocess),
+        **details,
+    }
+    path = folder / ENCODER_FILE
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"crosscale": json.dumps(facts)})
+    return path
+
+
+def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> TrainedEncoders:
+    """Load a run's encoders whole, ready to embed.
+
+    Args:
+        run: a run folder, or its encoder file.
+        device: where to put them.
+
+    Raises:
+        CrosscaleError: when there is none.
+        BadCheckpoint: naming every missing and unexpected weight.
+    """
+    path = Path(run)
+    path = path / ENCODER_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise CrosscaleError(f"no trained encoder at {path}; is the run finished, is it the run folder?")
+    tensors, facts = read_safetensors(path, FORMAT)
+    layout = Layout.from_dict(facts["layout"], origin=str(path))
+    settings = EncoderSettings(**facts["encoder"])
+    encoders = {}
+    for stream in facts["streams"]:
+        encoder = STGCN(Stream.parse(stream).graph(layout), settings)
+        prefix = f"{stream}/"
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        load_whole(encoder, own, f"{path}, stream {stream}")
+        encoders[stream] = encoder.eval().to(device)
+    strays = [k for k in tensors if k.rsplit("/", 1)[0] not in encoders]
+    if strays:
+        raise BadCheckpoint(f"{path} holds unexpected weights: {', '.join(sorted(strays))}")
+    return TrainedEncoders(
+        encoders=encoders,
+        layout=layout,
+        preprocess=Preprocess(**facts["preprocess"]),
+        classes=tuple(facts["classes"]),
+        protocol=facts["protocol"],
+        fingerprint=sha256(path),
+        details=facts,
+    )
+
+
+def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and facts of one of this package's files.
+
+    Raises:
+        BadCheckpoint: when it is damaged, or another program's.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {}).get("crosscale", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadCheckpoint(f"{path} cannot be read: {error}") from error
+    if facts.get("format") != expected_format:
+        raise BadCheckpoint(
+            f"{path} is not a '{expected_format}' file but '{facts.get('format', 'unknown')}'"
+        )
+    return tensors, facts

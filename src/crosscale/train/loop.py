@@ -1,0 +1,276 @@
+"""Pre-training: one loop, read from top to bottom.
+
+Every random number of a step follows from (seed, step), so a run that is interrupted and resumed
+equals one that is not, bit for bit.
+"""
+
+import dataclasses
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import yaml
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from crosscale.contrast.method import MomentumContrast
+from crosscale.data.store import ClipStore
+from crosscale.errors import CrosscaleError
+from crosscale.files import atomic_path
+from crosscale.recipe import Recipe
+from crosscale.run import save_encoders
+from crosscale.streams.preprocess import ClipTensors
+from crosscale.train import checkpoint
+from crosscale.train.monitor import MetricsLog, NeighbourProbe, measurements
+from crosscale.train.schedule import learning_rate
+from crosscale.views.compose import TwoViews, derived_seed
+
+RECIPE_FILE = "recipe.yaml"
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run trains on, on its device.
+
+    Attributes:
+        store: where it comes from.
+        clips: tensors of the training part.
+        labels: (N,) for diagnosis only.
+        probe: nearest neighbours among the training clips, where they have labels.
+    """
+
+    store: ClipStore
+    clips: ClipTensors
+    labels: Tensor
+    probe: NeighbourProbe | None
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """What the caller is told after each epoch."""
+
+    epoch: int
+    epochs: int
+    row: dict[str, float]
+    clips_per_second: float
+
+
+def pretrain(
+    recipe: Recipe,
+    data: TrainingData,
+    folder: Path,
+    fabric: Fabric,
+    *,
+    resume: bool = False,
+    report: Callable[[EpochDone], None] = lambda done: None,
+) -> Path:
+    """Pre-train a recipe's streams and write the encoders.
+
+    Args:
+        recipe: every setting.
+        data: on the fabric's device.
+        folder: the run folder.
+        fabric: device, precision and processes.
+        resume: go on from the folder's last checkpoint.
+        report: called after each epoch.
+
+    Returns:
+        The file of trained encoders.
+
+    Raises:
+        CrosscaleError: when the folder holds another run, the settings cannot be trained on this
+            data, or the loss stops being finite.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved.
+    """
+    plain = dataclasses.asdict(recipe)
+    _check(recipe, len(data.labels))
+    torch.manual_seed(recipe.seed)
+    method = MomentumContrast(data.store.layout, recipe.contrast, recipe.encoder)
+    optimiser = torch.optim.SGD(
+        method.query.parameters(),
+        lr=recipe.optimisation.learning_rate,
+        momentum=recipe.optimisation.momentum,
+        weight_decay=recipe.optimisation.weight_decay,
+        foreach=True,
+    )
+    method.to(fabric.device)
+    progress = _begin(folder, resume, plain, method, optimiser)
+    trained, stepper = fabric.setup(method, optimiser)
+    scales = [stream.scale for stream in method.streams]
+    views = TwoViews(recipe.views, data.store.layout, scales, run_seed=recipe.seed)
+    with MetricsLog(folder, progress.epoch) as log, _stop_requests() as stopped:
+        while progress.epoch < recipe.optimisation.epochs:
+            started, first = time.perf_counter(), progress.step
+            for clips, seed in _batches(recipe, len(data.labels), progress, fabric.device):
+                rate = learning_rate(recipe.optimisation, _position(recipe, data, progress))
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                # Dropout draws from the global generators.
+                torch.manual_seed(derived_seed(seed, "dropout"))
+                outcome = trained(
+                    views(data.clips.coordinates[clips], seed),
+                    data.clips.present[clips],
+                    clips,
+                    _crossed(recipe, progress.epoch),
+                )
+                fabric.backward(outcome.loss)
+                stepper.step()
+                stepper.zero_grad()
+                _add(progress, measurements(outcome, data.labels, clips), folder)
+                progress.step += 1
+                if stopped():
+                    checkpoint.save(folder, method, optimiser, progress, plain)
+                    raise KeyboardInterrupt
+            seconds = time.perf_counter() - started
+            rate_of_clips = (progress.step - first) * recipe.optimisation.batch / seconds
+            row = _end_epoch(recipe, data, method, progress, optimiser)
+            log.write(row)
+            last = progress.epoch == recipe.optimisation.epochs
+            if last or progress.epoch % recipe.save_every == 0:
+                checkpoint.save(folder, method, optimiser, progress, plain)
+            report(EpochDone(progress.epoch, recipe.optimisation.epochs, row, rate_of_clips))
+    return save_encoders(
+        folder,
+        {str(s): n.encoder for s, n in zip(method.streams, method.query, strict=True)},
+        recipe.encoder,
+        data.store.layout,
+        recipe.preprocess,
+        classes=list(data.store.classes),
+        protocol=recipe.protocol,
+        store=data.store.name,
+        store_path=str(data.store.path.resolve()),
+        epoch=progress.epoch,
+        seed=recipe.seed,
+    )
+
+
+def steps_per_epoch(recipe: Recipe, clips: int) -> int:
+    """Steps an epoch, with the last smaller batch used or dropped as the recipe says."""
+    whole, rest = divmod(clips, recipe.optimisation.batch)
+    return whole + (rest > 0 and recipe.optimisation.last_batch == "use")
+
+
+def _check(recipe: Recipe, clips: int) -> None:
+    batch = recipe.optimisation.batch
+    if batch < 2 or recipe.optimisation.epochs < 1 or recipe.save_every < 1:
+        raise CrosscaleError("batch must be 2 or more, epochs and save_every 1 or more")
+    if steps_per_epoch(recipe, clips) == 0:
+        raise CrosscaleError(
+            f"{clips} clips are fewer than one batch of {batch} and last_batch is 'drop': nothing "
+            f"would be trained; say --optimisation.batch {clips} or --optimisation.last_batch use"
+        )
+    if clips < 2:
+        raise CrosscaleError(f"contrast needs two clips or more, the training part has {clips}")
+
+
+def _begin(
+    folder: Path,
+    resume: bool,
+    recipe: dict[str, Any],
+    method: MomentumContrast,
+    optimiser: torch.optim.Optimizer,
+) -> checkpoint.Progress:
+    if not resume:
+        if (folder / RECIPE_FILE).exists():
+            raise CrosscaleError(f"{folder} holds a run already: say --resume, or another folder")
+        with atomic_path(folder / RECIPE_FILE) as temporary:
+            temporary.write_text(yaml.safe_dump(_listed(recipe), sort_keys=False))
+        return checkpoint.Progress()
+    if not (folder / RECIPE_FILE).is_file():
+        raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
+    begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
+    if different := list(_differences(begun, _listed(recipe))):
+        raise CrosscaleError(f"{folder} was begun with other settings: {'; '.join(different)}")
+    if not (folder / checkpoint.LAST).is_file():
+        return checkpoint.Progress()
+    return checkpoint.restore(folder, method, optimiser)[0]
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists, as YAML and JSON keep them."""
+    if isinstance(value, dict):
+        return {k: _listed(v) for k, v in value.items()}
+    return [_listed(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
+    elif old != new:
+        yield f"{name} was {old}, now {new}"
+
+
+def _batches(
+    recipe: Recipe, count: int, progress: checkpoint.Progress, device: torch.device
+) -> Iterator[tuple[Tensor, int]]:
+    """Clip numbers (N,) and seed of each step that is left in the epoch."""
+    generator = torch.Generator().manual_seed(derived_seed(recipe.seed, f"epoch {progress.epoch}"))
+    order = torch.randperm(count, generator=generator)
+    replayed = 0 if recipe.optimisation.replay_views else progress.epoch
+    batches = order.split(recipe.optimisation.batch)[: steps_per_epoch(recipe, count)]
+    for step, clips in enumerate(batches):
+        if step >= progress.step and len(clips) > 1:
+            yield clips.to(device), derived_seed(recipe.seed, f"step {replayed} {step}")
+
+
+def _position(recipe: Recipe, data: TrainingData, progress: checkpoint.Progress) -> float:
+    return progress.epoch + progress.step / steps_per_epoch(recipe, len(data.labels))
+
+
+def _crossed(recipe: Recipe, epoch: int) -> bool:
+    share = recipe.contrast.cross_from
+    return share is not None and epoch >= share * recipe.optimisation.epochs
+
+
+def _add(progress: checkpoint.Progress, numbers: dict[str, float], folder: Path) -> None:
+    if not math.isfinite(numbers["loss"]):
+        raise CrosscaleError(
+            f"the loss is {numbers['loss']} in epoch {progress.epoch + 1}, step {progress.step + 1} "
+            f"of {folder}; lower --optimisation.learning_rate and --resume from the last checkpoint"
+        )
+    for name, value in numbers.items():
+        progress.sums[name] = progress.sums.get(name, 0.0) + value
+
+
+def _end_epoch(
+    recipe: Recipe,
+    data: TrainingData,
+    method: MomentumContrast,
+    progress: checkpoint.Progress,
+    optimiser: torch.optim.Optimizer,
+) -> dict[str, float]:
+    row: dict[str, float] = {"epoch": progress.epoch + 1, "lr": optimiser.param_groups[0]["lr"]}
+    row |= {name: total / progress.step for name, total in progress.sums.items()}
+    row["loss_of_chance"] = math.log(1 + recipe.contrast.queue)
+    progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
+    due = recipe.knn_every and progress.epoch % recipe.knn_every == 0
+    if data.probe is not None and due:
+        row |= data.probe(method)
+    return row
+
+
+@contextmanager
+def _stop_requests() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps."""
+    asked = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

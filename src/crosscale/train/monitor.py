@@ -1,0 +1,116 @@
+"""What is watched while a run trains, and where it is written."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from torch import Tensor
+from torch.utils.tensorboard.summary import scalar
+
+from crosscale.contrast.method import MomentumContrast, Outcome
+from crosscale.evaluate.knn import knn_scores
+from crosscale.files import atomic_path
+from crosscale.run import embed_stream
+from crosscale.streams.preprocess import ClipTensors
+
+METRICS = "metrics.jsonl"
+
+
+class MetricsLog:
+    """One line of JSON an epoch, and the same for TensorBoard.
+
+    On resume, lines of epochs that are about to be trained again are taken out.
+    """
+
+    def __init__(self, folder: Path, epochs_done: int) -> None:
+        path = folder / METRICS
+        kept = [row for row in read_metrics(folder) if row["epoch"] <= epochs_done]
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        self.file = path.open("a")
+        self.board = EventFileWriter(str(folder / "tensorboard"))
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.file.close()
+        self.board.close()
+
+    def write(self, row: Mapping[str, float]) -> None:
+        """Write the measurements of one epoch (`epoch` among them)."""
+        self.file.write(json.dumps(row) + "\n")
+        self.file.flush()
+        for name, value in row.items():
+            if name != "epoch":
+                self._to_board(name, value, int(row["epoch"]))
+
+    def _to_board(self, name: str, value: float, epoch: int) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self.board.add_event(Event(step=epoch, summary=scalar(name, value)))
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The measurements of a run, a row an epoch; none where there are none yet."""
+    path = folder / METRICS
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+
+
+def measurements(outcome: Outcome, labels: Tensor, clips: Tensor) -> dict[str, float]:
+    """Numbers of one step: the loss, what tells a collapse, and how well mining works.
+
+    Args:
+        outcome: of the step.
+        labels: (all clips,) labels, −1 where unknown; used for this diagnosis only.
+        clips: (N,) numbers of the batch's clips.
+    """
+    numbers = {"loss": outcome.loss.detach(), **outcome.watch}
+    if outcome.mined:
+        mine, past = labels[clips], labels[outcome.negatives.clamp(min=0)]
+        known = (outcome.negatives >= 0) & (past >= 0)
+        same = (mine.unsqueeze(1) == past) & known & (mine >= 0).unsqueeze(1)
+        mined = torch.stack(outcome.mined).amax(dim=0) * known
+        numbers["mined/same_label"] = (mined * same).sum() / mined.sum().clamp(min=1)
+    values = torch.stack([v.float() for v in numbers.values()]).tolist()
+    return dict(zip(numbers, values, strict=True))
+
+
+class NeighbourProbe:
+    """Nearest-neighbour accuracy among the training clips, never looking at test clips.
+
+    The training part is cut in two by what the protocol keeps apart (cameras, subjects, setups);
+    one half is classified by the other.
+    """
+
+    def __init__(
+        self, known: ClipTensors, asked: ClipTensors, known_y: np.ndarray, asked_y: np.ndarray
+    ) -> None:
+        self.known, self.asked = known, asked
+        self.known_y, self.asked_y = known_y, asked_y
+        self.classes = int(max(known_y.max(), asked_y.max())) + 1
+
+    def __call__(self, method: MomentumContrast) -> dict[str, float]:
+        """Top-1 of each stream, between 0 and 1."""
+        result = {}
+        for name, network, transform in zip(
+            method.settings.streams, method.query, method.transforms, strict=True
+        ):
+            known, asked = (
+                embed_stream(network.encoder, transform, part).cpu().numpy()
+                for part in (self.known, self.asked)
+            )
+            scores = knn_scores(known, self.known_y, asked, self.classes)
+            result[f"{name}/knn"] = float((scores.argmax(axis=1) == self.asked_y).mean())
+        return result
