@@ -72,13 +72,18 @@ def knn_scores(
 
 def _votes(similarities: Tensor, columns: Tensor, sizes: list[int], neighbours: int) -> Tensor:
     """(B, N) similarities to training clips sorted by class -> (B, K) scores."""
-    weights = (similarities.clamp_(-1, 1).add_(1)).div_(2)
-    scores = weights.new_zeros(len(weights), len(sizes))
-    for label, block in enumerate(weights.split(sizes, dim=1)):
+    nearest = similarities.new_full((len(similarities), len(sizes)), -1)  # (B, K), of each class
+    for label, block in enumerate(similarities.split(sizes, dim=1)):
         if sizes[label]:
-            scores[:, label] = block.amax(dim=1)
+            nearest[:, label] = block.amax(dim=1)
+    scores = _weight(nearest)
     if neighbours > 1:
-        nearest = weights.topk(neighbours, dim=1)  # (B, k)
-        votes = torch.zeros_like(scores).scatter_add_(1, columns[nearest.indices], nearest.values)
+        top = similarities.topk(neighbours, dim=1)  # (B, k)
+        votes = torch.zeros_like(scores)
+        votes.scatter_add_(1, columns[top.indices], _weight(top.values))
         scores = torch.maximum(scores, votes)
     return scores
+
+
+def _weight(similarities: Tensor) -> Tensor:
+    return (similarities.clamp(-1, 1) + 1) / 2

@@ -12,7 +12,6 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.colors import TABLEAU_COLORS, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
@@ -37,7 +36,7 @@ STYLE: dict[Any, Any] = {
         color=["#1f5a94", "#c8553d", "#3b8b5a", "#8a5aa8", "#b8862b", "#4aa3a8", "#6b6f76"]
     ),
 }
-Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+Lines = dict[str, tuple[list[float], list[float]]]
 
 
 def confusion_svg(confusion: NDArray[np.int64], classes: Sequence[str]) -> str:
@@ -64,34 +63,39 @@ def confusion_svg(confusion: NDArray[np.int64], classes: Sequence[str]) -> str:
 def map_svg(points: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]) -> str:
     """Scatter of (N, 2) points coloured by class, each class named at its median point."""
     named = len(classes) <= NAMED_CLASSES
+    shown = np.unique(labels).tolist()
+    medians = np.array([np.median(points[labels == label], axis=0) for label in shown])
+    if named:
+        medians = _apart(medians, np.ptp(points, axis=0))
+    colours = _colours(len(classes))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 6.6), layout="constrained")
         axes = figure.add_subplot()
-        for label, colour in enumerate(_colours(len(classes))):
+        axes.set_axis_off()
+        axes.set_aspect("equal", adjustable="datalim")
+        for label, (x, y) in zip(shown, medians.tolist(), strict=True):
             own = points[labels == label]
-            if not len(own):
-                continue
-            axes.scatter(own[:, 0], own[:, 1], s=14, color=colour, alpha=0.75, linewidths=0)
-            text = classes[label] if named else str(label + 1)
-            axes.annotate(
-                text,
-                np.median(own, axis=0).tolist(),
+            axes.scatter(own[:, 0], own[:, 1], s=14, color=colours[label], alpha=0.75, linewidths=0)
+            axes.text(
+                x,
+                y,
+                classes[label] if named else str(label + 1),
                 ha="center",
                 va="center",
                 fontweight="bold",
                 fontsize=9 if named else 8,
-                color=tuple(0.55 * part for part in colour),
-                path_effects=[withStroke(linewidth=3, foreground="white", alpha=0.9)],
+                color=tuple(0.55 * part for part in colours[label]),
+                bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
             )
-        axes.set_axis_off()
-        axes.set_aspect("equal", adjustable="datalim")
         return _svg(figure)
 
 
-def curves_svg(panels: Mapping[str, Series]) -> str:
+def curves_svg(panels: Mapping[str, Lines]) -> str:
     """One small plot per quantity, one line per stream, over epochs."""
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
+    names = dict.fromkeys(name for lines in panels.values() for name in lines)
+    colours = {name: f"C{i}" for i, name in enumerate(names)}  # the same in every plot
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(max(4.2, 3.5 * columns), 2.5 * rows), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False).flatten()
@@ -100,12 +104,12 @@ def curves_svg(panels: Mapping[str, Series]) -> str:
         for axes, (title, lines) in zip(grid, panels.items(), strict=False):
             for name, (x, y) in lines.items():
                 marker = "o" if len(x) < 3 else None
-                axes.plot(x, y, linewidth=1.6, marker=marker, markersize=4, label=name)
+                axes.plot(x, y, colours[name], lw=1.6, marker=marker, markersize=4, label=name)
             axes.set_title(title)
             axes.set_xlabel("epoch")
             axes.grid(axis="y", color="#e3e6ea", linewidth=0.8)
             axes.xaxis.get_major_locator().set_params(integer=True)
-            if len(lines) > 1 or next(iter(lines)):
+            if list(lines) != [""]:
                 axes.legend(frameon=False, fontsize=8)
         return _svg(figure)
 
@@ -116,6 +120,19 @@ def tsne(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32] | None:
         return None
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     return TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors)
+
+
+def _apart(places: NDArray[np.float32], extent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Move (K, 2) names up until none lies on another, in a map of that extent."""
+    width, height = 0.2 * extent[0], 0.035 * extent[1]  # about a name's size on the page
+    placed = places.copy()
+    order = np.argsort(places[:, 1], kind="stable").tolist()
+    for i, this in enumerate(order):
+        for other in order[:i]:  # from below: a name moved up may meet the next one
+            beside = abs(placed[this, 0] - placed[other, 0]) < width
+            if beside and abs(placed[this, 1] - placed[other, 1]) < height:
+                placed[this, 1] = placed[other, 1] + height
+    return placed
 
 
 def _class_ticks(axes: Axes, classes: Sequence[str], named: bool) -> None:

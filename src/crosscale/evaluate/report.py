@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import crosscale
 from crosscale.errors import CrosscaleError
+from crosscale.evaluate.curves import Panels, Rows, linear_panels, pretraining_panels
 from crosscale.evaluate.evaluation import SUM, Evaluation
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.metrics import Metrics
@@ -23,9 +24,6 @@ FORMAT = "crosscale results 1"
 MAP_CLIPS = 2000
 CONFUSED_PAIRS = 12
 KINDS = {"linear": "Linear layer", "knn": "Nearest neighbours"}
-TIMES = {"epoch", "step"}  # what a curve runs over, not a curve itself
-
-Rows = Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ class Report:
         about: facts on how the figures were made (run, checkpoint, data, recipe), as text.
         baselines: top-1 (0 to 1) by test set, by a baseline's name, e.g. chance.
         features: to draw a map of the test clips.
-        pretraining: rows of `metrics.jsonl` by run: numbers by name, among them `epoch`.
-            A name `joint/loss` is the line `joint` in the plot of `loss`.
+        pretraining: rows of `metrics.jsonl` by run, see `pretraining_panels`.
         seed: of the map and of the choice of its clips.
     """
 
@@ -119,8 +116,8 @@ def report_html(report: Report) -> str:
         confused=_confused(metrics, classes),
         confusion=confusion_svg(np.array(metrics.confusion), classes),
         map=_map(report),
-        pretraining=_pretraining(report.pretraining or {}),
-        curves=_linear_curves(headline),
+        pretraining=_curves(pretraining_panels(report.pretraining or {})),
+        curves=_curves(linear_panels(headline)),
     )
 
 
@@ -132,6 +129,10 @@ def headline_stream(evaluation: Evaluation) -> str:
 
 def _picture(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _curves(panels: Panels) -> str | None:
+    return curves_svg(panels) if panels else None
 
 
 def _accuracy_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:
@@ -218,32 +219,3 @@ def _side_by_side(features: Features) -> NDArray[np.float32]:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         parts.append(vectors / np.maximum(lengths, 1e-12))
     return np.concatenate(parts, axis=1)
-
-
-def _pretraining(runs: Mapping[str, Rows]) -> str | None:
-    panels: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
-    for run, rows in runs.items():
-        for row in rows:
-            for key, value in row.items():
-                if key in TIMES or isinstance(value, bool) or not isinstance(value, int | float):
-                    continue
-                line, _, quantity = key.rpartition("/")
-                name = " ".join(part for part in (run if len(runs) > 1 else "", line) if part)
-                x, y = panels.setdefault(quantity, {}).setdefault(name, ([], []))
-                x.append(float(row["epoch"]))  # type: ignore[arg-type]
-                y.append(float(value))
-    return curves_svg(panels) if panels else None
-
-
-def _linear_curves(evaluation: Evaluation) -> str | None:
-    if not evaluation.curves:
-        return None
-    loss: dict[str, tuple[list[float], list[float]]] = {}
-    accuracy: dict[str, tuple[list[float], list[float]]] = {}
-    for stream, curve in evaluation.curves.items():
-        epochs = [float(epoch) for epoch in range(1, len(curve.train_loss) + 1)]
-        loss[stream] = epochs, list(curve.train_loss)
-        accuracy[stream] = epochs, [100 * share for share in curve.train_accuracy]
-    return curves_svg(
-        {"cross entropy, training clips": loss, "accuracy, training clips (%)": accuracy}
-    )
