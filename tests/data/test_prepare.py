@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -135,25 +134,12 @@ def test_ctrl_c_leaves_no_half_store_and_no_process(source, tmp_path, delay: flo
         text=True,
         start_new_session=True,
     )
-    _wait_for(lambda: bool(list(tmp_path.glob(".out.*"))))
-    time.sleep(delay)
-    os.killpg(run.pid, signal.SIGINT)
-    out, err = run.communicate(timeout=30)
-    assert (out, err) == ("stopped\n", "")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["list.txt", "program.py"]
-    _wait_for(lambda: not _any_process(run.pid))
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
+    end = time.monotonic() + 30
+    while not list(tmp_path.glob(".out.*")):
         assert time.monotonic() < end
         time.sleep(0.01)
-
-
-def _any_process(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    time.sleep(delay)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=30)  # returns when no process has them open any more
+    assert (out, err) == ("stopped\n", "")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["list.txt", "program.py"]
