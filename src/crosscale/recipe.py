@@ -131,9 +131,9 @@ def flat_keys(kind: type = Recipe, prefix: str = "") -> list[str]:
 def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     groups = {key.rsplit(".", 1)[0] for key in flat_keys() if "." in key}
     for key, value in values.items():
-        if isinstance(value, Mapping) and (prefix + key in groups or any(
-            group.startswith(f"{prefix}{key}.") for group in groups
-        )):
+        if isinstance(value, Mapping) and (
+            prefix + key in groups or any(group.startswith(f"{prefix}{key}.") for group in groups)
+        ):
             yield from _flattened(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value

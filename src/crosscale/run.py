@@ -6,7 +6,7 @@ preprocessing, streams, classes.
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from crosscale.encoder.published import load_whole
 from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.files import atomic_path, sha256
+from crosscale.recipe import Recipe
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import ClipTensors, Preprocess
 from crosscale.streams.stream import Stream, StreamTransform
@@ -54,7 +55,9 @@ class TrainedEncoders:
     def embed(self, clips: ClipTensors, batch: int = 256) -> dict[str, Tensor]:
         """Feature vectors (N, width) of each stream, on the encoders' device."""
         return {
-            name: embed_stream(encoder, StreamTransform(Stream.parse(name), self.layout), clips, batch)
+            name: embed_stream(
+                encoder, StreamTransform(Stream.parse(name), self.layout), clips, batch
+            )
             for name, encoder in self.encoders.items()
         }
 
@@ -118,7 +121,9 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
     path = Path(run)
     path = path / ENCODER_FILE if path.is_dir() else path
     if not path.is_file():
-        raise CrosscaleError(f"no trained encoder at {path}; is the run finished, is it the run folder?")
+        raise CrosscaleError(
+            f"no trained encoder at {path}; is the run finished, is it the run folder?"
+        )
     tensors, facts = read_safetensors(path, FORMAT)
     layout = Layout.from_dict(facts["layout"], origin=str(path))
     settings = EncoderSettings(**facts["encoder"])
@@ -140,6 +145,18 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
         protocol=facts["protocol"],
         fingerprint=sha256(path),
         details=facts,
+    )
+
+
+def untrained_encoders(recipe: Recipe, layout: Layout, classes: Sequence[str]) -> TrainedEncoders:
+    """A recipe's encoders as they are before training: a floor for what training gives."""
+    torch.manual_seed(recipe.seed)
+    encoders = {
+        name: STGCN(Stream.parse(name).graph(layout), recipe.encoder).eval()
+        for name in recipe.contrast.streams
+    }
+    return TrainedEncoders(
+        encoders, layout, recipe.preprocess, tuple(classes), recipe.protocol, "untrained", {}
     )
 
 

@@ -31,9 +31,7 @@ def test_three_steps_equal_the_published_code(golden):
     load_whole(method.query[0], _network_weights(numbers, "before.encoder_q."), "query")
     load_whole(method.key[0], _network_weights(numbers, "before.encoder_k."), "key")
     method.queue.keys.copy_(numbers["before.queue"].T.unsqueeze(0))
-    optimiser = torch.optim.SGD(
-        method.query.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4
-    )
+    optimiser = torch.optim.SGD(method.query.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     for step in range(3):
         query, key = (View(numbers[f"step{step}.{w}_view"], NO_CUT) for w in ("query", "key"))
         outcome = method((query, key), torch.ones(6, 2, dtype=torch.bool), torch.arange(6), False)
@@ -49,9 +47,7 @@ def test_three_steps_equal_the_published_code(golden):
             torch.testing.assert_close(
                 value.float(), after[name].float(), atol=1e-5, rtol=1e-4, msg=name
             )
-    torch.testing.assert_close(
-        method.queue.keys[0].T, numbers["after.queue"], atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(method.queue.keys[0].T, numbers["after.queue"], atol=1e-5, rtol=1e-4)
 
 
 def _step(settings, cross=False, encoder=TINY):

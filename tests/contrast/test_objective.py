@@ -33,9 +33,7 @@ def logits(numbers):
 
 def test_stage_1_equals_the_published_code(numbers, logits):
     for line, branch in zip(logits, BRANCHES, strict=True):
-        torch.testing.assert_close(
-            line, numbers[f"stage1_logits_{branch}"], atol=1e-5, rtol=1e-5
-        )
+        torch.testing.assert_close(line, numbers[f"stage1_logits_{branch}"], atol=1e-5, rtol=1e-5)
         assert float(infonce(line)) == pytest.approx(
             float(numbers[f"stage1_loss_{branch}"]), abs=1e-5
         )
@@ -45,13 +43,9 @@ def test_stage_1_equals_the_published_code(numbers, logits):
 @pytest.mark.parametrize("context", [False, True])
 def test_stage_2_equals_the_published_code(numbers, logits, top, context):
     mined = [nearest_in_queue(numbers[f"q_{b}"], numbers[f"queue_{b}"].T, top) for b in BRANCHES]
-    pairs = cross_logits(
-        logits, mined, context=context, temperature=float(numbers["temperature"])
-    )
+    pairs = cross_logits(logits, mined, context=context, temperature=float(numbers["temperature"]))
     key = f"stage2_topk{top}_context{int(context)}"
-    torch.testing.assert_close(
-        pairs[0][0], numbers[f"{key}_logits_joint"], atol=1e-5, rtol=1e-5
-    )
+    torch.testing.assert_close(pairs[0][0], numbers[f"{key}_logits_joint"], atol=1e-5, rtol=1e-5)
     for (line, mask), branch in zip(pairs, BRANCHES, strict=True):
         torch.testing.assert_close(mask, numbers[f"{key}_mask_{branch}"].float())
         assert float(multi_positive(line, mask, "mean_log")) == pytest.approx(

@@ -22,9 +22,7 @@ def _published(golden, name):
     }
 
 
-@pytest.mark.parametrize(
-    ("scale", "name"), [("joints", "stgcn_ntu25"), ("part10", "stgcn_part10")]
-)
+@pytest.mark.parametrize(("scale", "name"), [("joints", "stgcn_ntu25"), ("part10", "stgcn_part10")])
 def test_published_weights_give_the_published_output(golden, scale, name):
     numbers, weights = _published(golden, name)
     encoder = STGCN(_graph(scale), PUBLISHED).eval()

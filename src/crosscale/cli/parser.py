@@ -14,6 +14,10 @@ _UNKNOWN = re.compile(r"(?:[Uu]nrecognized arguments?:|Key|Option) *['\"]?--?([\
 class CrosscaleParser(ArgumentParser):
     """Raises CrosscaleError in place of ending the process."""
 
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        # An abbreviation would let a mistyped setting pass as another one.
+        super().__init__(*arguments, allow_abbrev=False, **settings)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Say what is wrong in one line, with the nearest right option."""
         text = str(message).splitlines()[0] if message else str(ex)

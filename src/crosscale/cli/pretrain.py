@@ -1,6 +1,7 @@
 """`crosscale pretrain`."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,15 +102,19 @@ def run_pretrain(values: Namespace) -> None:
     """Run `pretrain` with parsed values."""
     chosen: dict[str, Any] = vars(values)
     names = {entry.name for entry in dataclasses.fields(Recipe)}
-    settings = CrosscaleParser()
-    settings.add_class_arguments(Recipe, "recipe")
-    built = settings.instantiate_classes(
-        Namespace(recipe=Namespace({k: v for k, v in chosen.items() if k in names}))
-    )
-    others = {
-        k: v for k, v in chosen.items() if k not in names and k not in ("recipe", "family")
-    }
-    train(built.recipe, **others)
+    parser = CrosscaleParser()
+    parser.add_class_arguments(Recipe, as_group=False)
+    built = parser.instantiate_classes(Namespace({k: v for k, v in chosen.items() if k in names}))
+    others = {k: v for k, v in chosen.items() if k not in names and k not in ("recipe", "family")}
+    train(Recipe(**vars(built)), **others)
+
+
+def read_recipe(name: str, changes: Mapping[str, Any], family: str = "corrected") -> Recipe:
+    """A recipe by name, with some of its values changed (dotted names)."""
+    parser = CrosscaleParser()
+    parser.add_class_arguments(Recipe, as_group=False)
+    parser.set_defaults(recipe_values(name, family) | dict(changes))
+    return Recipe(**vars(parser.instantiate_classes(parser.get_defaults())))
 
 
 def _family(arguments: list[str]) -> str:

@@ -5,7 +5,7 @@ recipes in `recipes/method` show how few lines they differ by.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -153,6 +153,11 @@ class MomentumContrast(nn.Module):
         self.queue.push(torch.stack(keys), clips)
         return outcome
 
+    def encoders(self) -> dict[str, STGCN]:
+        """The query encoder of each stream."""
+        networks = cast("list[Network]", list(self.query))
+        return {str(s): n.encoder for s, n in zip(self.streams, networks, strict=True)}
+
     def _embed(self, network: nn.Module, branch: int, view: View, present: Tensor) -> Tensor:
         keep = view.keep.get(self.streams[branch].scale)
         return network(self.transforms[branch](view.coordinates), present, keep)
@@ -160,8 +165,9 @@ class MomentumContrast(nn.Module):
     def _move_keys(self, cross: bool) -> None:
         stale = cross and self.settings.stale_first_key
         for branch in range(1 if stale else 0, len(self.query)):
-            key = list(self.key[branch].parameters())
-            query = [p.detach() for p in self.query[branch].parameters()]
+            key, query = (
+                [p.detach() for p in group[branch].parameters()] for group in (self.key, self.query)
+            )
             torch._foreach_mul_(key, self.settings.momentum)
             torch._foreach_add_(key, query, alpha=1 - self.settings.momentum)
 
@@ -175,9 +181,7 @@ class MomentumContrast(nn.Module):
         mined: list[Tensor] = []
         if cross:
             with torch.no_grad():
-                mined = [
-                    nearest_in_queue(q, past[b], settings.top) for b, q in enumerate(queries)
-                ]
+                mined = [nearest_in_queue(q, past[b], settings.top) for b, q in enumerate(queries)]
             pairs = cross_logits(
                 logits, mined, context=settings.context, temperature=settings.temperature
             )

@@ -37,8 +37,8 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.files import atomic_folder, sha256
 from crosscale.skeleton.layout import Layout
 
-_TRIES = 5  # a reader may meet the instant in which a new store takes the old one's place
-_PAUSE = 0.05
+_TRIES = 50
+_PAUSES, _PAUSE = 5, 0.02  # seconds; while a new store takes its place there is none for an instant
 
 
 class ClipStore:
@@ -80,16 +80,17 @@ class ClipStore:
                 file, or its files do not fit each other.
         """
         path = Path(path)
-        for tried in range(1, _TRIES + 1):
+        for _ in range(_TRIES):
+            description, fault = _settled(path), None
             try:
-                description = describe(path)
                 store = cls(path, description, map_frames(path, description), read_table(path))
-                if describe(path) == description:
-                    return store
-            except CrosscaleError:
-                if tried == _TRIES:
-                    raise
-            time.sleep(_PAUSE)
+            except CrosscaleError as error:
+                fault = error
+            if _settled(path) != description:
+                continue  # another store has taken the place of this one meanwhile
+            if fault is not None:
+                raise fault
+            return store
         raise CrosscaleError(f"{path} is being replaced again and again; try later")
 
     def __len__(self) -> int:
@@ -311,6 +312,16 @@ class StoreWriter:
         shape = (self._rows, len(self.layout.joints), 3)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._frames, header)
+
+
+def _settled(path: Path) -> dict[str, Any]:
+    """The description of a store, which may be in the middle of being replaced."""
+    for _ in range(_PAUSES):
+        try:
+            return describe(path)
+        except CrosscaleError:
+            time.sleep(_PAUSE)
+    return describe(path)
 
 
 def _natural(text: str) -> list[int | str]:

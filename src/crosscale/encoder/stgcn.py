@@ -71,7 +71,9 @@ class STGCN(nn.Module):
         )
         initialise(self, settings.start)
 
-    def forward(self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None
+    ) -> Tensor:
         """Encode a batch.
 
         Args:
@@ -156,14 +158,12 @@ class GraphConvolution(nn.Module):
         if adjacency.dim() == 3:
             adjacency = adjacency.unsqueeze(0)
         flow = adjacency.expand(count, -1, -1, -1).transpose(2, 3)
-        mixed = None
+        mixed = torch.einsum("nkvw,ko->nwo", adjacency, self.bias).unsqueeze(2)
         for subset in range(SUBSETS):
             gathered = torch.bmm(flow[:, subset], nodes_first)
             gathered = gathered.view(count, nodes, frames, channels)
-            part = functional.linear(gathered, self.weight[subset])
-            mixed = part if mixed is None else mixed + part
-        offset = torch.einsum("nkvw,ko->nwo", adjacency, self.bias).unsqueeze(2)
-        return (mixed + offset).permute(0, 3, 1, 2)
+            mixed = mixed + functional.linear(gathered, self.weight[subset])
+        return mixed.permute(0, 3, 1, 2)
 
 
 def initialise(module: nn.Module, start: Literal["fan_out", "published"]) -> None:

@@ -31,8 +31,8 @@ def extract(encoders: TrainedEncoders, store: ClipStore, device: torch.device) -
         rows = list(range(start, min(start + CHUNK, len(store))))
         clips = load(store, rows, encoders.preprocess)
         clips = ClipTensors(clips.coordinates.to(device), clips.present.to(device))
-        for stream, vectors in encoders.embed(clips).items():
-            parts[stream].append(vectors.float().cpu().numpy())
+        for stream, embedded in encoders.embed(clips).items():
+            parts[stream].append(embedded.float().cpu().numpy())
     vectors = {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
     return Features(store.names, store.labels, store.classes, vectors)
 

@@ -39,9 +39,7 @@ def _probe(
     asked = np.isin(rows, next(iter(halves.tests.values()))) & (labels >= 0)
     if not known.any() or not asked.any():
         return None
-    return NeighbourProbe(
-        _rows(clips, known), _rows(clips, asked), labels[known], labels[asked]
-    )
+    return NeighbourProbe(_rows(clips, known), _rows(clips, asked), labels[known], labels[asked])
 
 
 def _rows(clips: ClipTensors, chosen: np.ndarray) -> ClipTensors:

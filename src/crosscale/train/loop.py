@@ -138,7 +138,7 @@ def pretrain(
             report(EpochDone(progress.epoch, recipe.optimisation.epochs, row, rate_of_clips))
     return save_encoders(
         folder,
-        {str(s): n.encoder for s, n in zip(method.streams, method.query, strict=True)},
+        method.encoders(),
         recipe.encoder,
         data.store.layout,
         recipe.preprocess,
@@ -233,8 +233,9 @@ def _crossed(recipe: Recipe, epoch: int) -> bool:
 def _add(progress: checkpoint.Progress, numbers: dict[str, float], folder: Path) -> None:
     if not math.isfinite(numbers["loss"]):
         raise CrosscaleError(
-            f"the loss is {numbers['loss']} in epoch {progress.epoch + 1}, step {progress.step + 1} "
-            f"of {folder}; lower --optimisation.learning_rate and --resume from the last checkpoint"
+            f"the loss is {numbers['loss']} in epoch {progress.epoch + 1}, step "
+            f"{progress.step + 1} of {folder}; lower "
+            "--optimisation.learning_rate in a new run, or --resume from the last checkpoint"
         )
     for name, value in numbers.items():
         progress.sums[name] = progress.sums.get(name, 0.0) + value

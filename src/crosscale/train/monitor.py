@@ -7,6 +7,7 @@ from types import TracebackType
 
 import numpy as np
 import torch
+from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch import Tensor
 from torch.utils.tensorboard.summary import scalar
@@ -55,8 +56,6 @@ class MetricsLog:
                 self._to_board(name, value, int(row["epoch"]))
 
     def _to_board(self, name: str, value: float, epoch: int) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-
         self.board.add_event(Event(step=epoch, summary=scalar(name, value)))
 
 
@@ -104,11 +103,11 @@ class NeighbourProbe:
     def __call__(self, method: MomentumContrast) -> dict[str, float]:
         """Top-1 of each stream, between 0 and 1."""
         result = {}
-        for name, network, transform in zip(
-            method.settings.streams, method.query, method.transforms, strict=True
+        for (name, encoder), transform in zip(
+            method.encoders().items(), method.transforms, strict=True
         ):
             known, asked = (
-                embed_stream(network.encoder, transform, part).cpu().numpy()
+                embed_stream(encoder, transform, part).cpu().numpy()
                 for part in (self.known, self.asked)
             )
             scores = knn_scores(known, self.known_y, asked, self.classes)
