@@ -43,11 +43,7 @@ SCHEMA = pa.schema(
 
 def is_store(path: Path) -> bool:
     """Whether a folder was written as a clip store, of whatever version."""
-    try:
-        description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(description, dict) and description.get("format") == FORMAT
+    return _load(path) is not None
 
 
 def refuse_to_replace(path: Path, overwrite: bool) -> None:
@@ -72,12 +68,12 @@ def describe(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise CrosscaleError(f"{path} does not exist; make a clip store with: crosscale prepare")
-    if not is_store(path):
+    description = _load(path)
+    if description is None:
         raise CrosscaleError(
             f"{path} is not a clip store (no {DESCRIPTION} that says so); "
             "make one from recordings with: crosscale prepare"
         )
-    description: dict[str, Any] = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
     version = description.get("version")
     if version != VERSION:
         raise CrosscaleError(
@@ -140,3 +136,13 @@ def digest(coordinates: np.ndarray) -> str:
     canonical = np.where(np.isnan(coordinates), np.float32(np.nan), coordinates + np.float32(0))
     shape = repr(coordinates.shape).encode()
     return hashlib.blake2b(shape + canonical.astype("<f4").tobytes(), digest_size=16).hexdigest()
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if isinstance(description, dict) and description.get("format") == FORMAT:
+        return description
+    return None
