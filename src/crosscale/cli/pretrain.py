@@ -104,7 +104,7 @@ def run_pretrain(values: Namespace) -> None:
     names = {entry.name for entry in dataclasses.fields(Recipe)}
     parser = CrosscaleParser()
     parser.add_class_arguments(Recipe, as_group=False)
-    built = parser.instantiate_classes(Namespace({k: v for k, v in chosen.items() if k in names}))
+    built = parser.instantiate(Namespace({k: v for k, v in chosen.items() if k in names}))
     others = {k: v for k, v in chosen.items() if k not in names and k not in ("recipe", "family")}
     train(Recipe(**vars(built)), **others)
 
@@ -114,7 +114,7 @@ def read_recipe(name: str, changes: Mapping[str, Any], family: str = "corrected"
     parser = CrosscaleParser()
     parser.add_class_arguments(Recipe, as_group=False)
     parser.set_defaults(recipe_values(name, family) | dict(changes))
-    return Recipe(**vars(parser.instantiate_classes(parser.get_defaults())))
+    return Recipe(**vars(parser.instantiate(parser.get_defaults())))
 
 
 def _family(arguments: list[str]) -> str:

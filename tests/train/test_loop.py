@@ -1,0 +1,190 @@
+import dataclasses
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from safetensors.torch import load_file
+
+from crosscale.contrast.method import ContrastSettings
+from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.errors import BadCheckpoint, CrosscaleError
+from crosscale.recipe import Optimisation, Recipe
+from crosscale.run import ENCODER_FILE, load_encoders
+from crosscale.skeleton.layout import Layout
+from crosscale.streams.preprocess import ClipTensors, Preprocess
+from crosscale.train.checkpoint import LAST
+from crosscale.train.loop import TrainingData, learning_rate, pretrain, steps_per_epoch
+from crosscale.train.monitor import METRICS, read_metrics
+from crosscale.views.compose import ViewSettings
+from crosscale.views.graph import Cut
+
+LAYOUT = Layout.load("kinect20")
+TINY = Recipe(
+    knn_every=0,
+    save_every=1,
+    preprocess=Preprocess(frames=12, bodies=1),
+    views=ViewSettings(cut=Cut(most=2)),
+    encoder=EncoderSettings(hidden=2, width=8),
+    contrast=ContrastSettings(
+        streams=["joint", "joint@part10"], features=4, queue=16, cross_from=0.5
+    ),
+    optimisation=Optimisation(epochs=4, batch=8, learning_rate=0.05),
+)
+
+
+def _data(count=19):
+    generator = torch.Generator().manual_seed(1)
+    clips = ClipTensors(
+        torch.randn(count, 3, 12, 20, 1, generator=generator),
+        torch.ones(count, 1, dtype=torch.bool),
+    )
+    store = SimpleNamespace(layout=LAYOUT, classes=("a", "b"), name="made", path=Path("made"))
+    return TrainingData(store, clips, torch.arange(count) % 2, None)
+
+
+def _train(folder, recipe=TINY, **options):
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return pretrain(recipe, _data(), folder, fabric, **options)
+
+
+def _changed(**changes):
+    return dataclasses.replace(TINY, optimisation=dataclasses.replace(TINY.optimisation, **changes))
+
+
+def _state(folder):
+    return load_file(folder / LAST)
+
+
+def _equal(one, other):
+    assert one.keys() == other.keys()
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "undisturbed"
+    _train(folder)
+    return folder
+
+
+def test_the_same_seed_gives_the_same_run(undisturbed, tmp_path):
+    _train(tmp_path / "again")
+    assert _equal(_state(undisturbed), _state(tmp_path / "again"))
+
+
+def test_another_seed_gives_another_run(undisturbed, tmp_path):
+    _train(tmp_path / "other", dataclasses.replace(TINY, seed=1))
+    assert not _equal(_state(undisturbed), _state(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_a_run_stopped_and_resumed_equals_the_undisturbed_one(undisturbed, tmp_path, epoch):
+    folder = tmp_path / "stopped"
+
+    def stop(done):
+        if done.epoch == epoch:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        _train(folder, report=stop)
+    assert not (folder / ENCODER_FILE).exists()
+    _train(folder, resume=True)
+    assert _equal(_state(undisturbed), _state(folder))
+    assert (folder / METRICS).read_text() == (undisturbed / METRICS).read_text()
+
+
+def test_a_run_killed_between_checkpoints_equals_the_undisturbed_one(undisturbed, tmp_path):
+    folder = tmp_path / "killed"
+
+    def kill(done):
+        if done.epoch == 3:
+            raise MemoryError
+
+    sparse = dataclasses.replace(TINY, save_every=2)
+    with pytest.raises(MemoryError):
+        _train(folder, sparse, report=kill)
+    _train(folder, sparse, resume=True)
+    assert _equal(_state(undisturbed), _state(folder))
+    assert [row["epoch"] for row in read_metrics(folder)] == [1, 2, 3, 4]
+
+
+def test_resuming_with_other_settings_is_refused_by_name(undisturbed):
+    with pytest.raises(CrosscaleError, match=r"optimisation\.batch was 8, now 9"):
+        _train(undisturbed, _changed(batch=9), resume=True)
+
+
+def test_a_run_is_not_overwritten(undisturbed):
+    with pytest.raises(CrosscaleError, match="holds a run already"):
+        _train(undisturbed)
+
+
+def test_a_damaged_checkpoint_is_refused(undisturbed, tmp_path):
+    folder = tmp_path / "damaged"
+    _train(folder)
+    path = folder / LAST
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(BadCheckpoint, match="cannot be read"):
+        _train(folder, resume=True)
+
+
+def test_the_encoders_come_back_with_all_they_need(undisturbed):
+    encoders = load_encoders(undisturbed)
+    assert list(encoders.encoders) == ["joint", "joint@part10"]
+    assert encoders.preprocess == TINY.preprocess
+    assert encoders.classes == ("a", "b")
+    vectors = encoders.embed(_data().clips)
+    assert {name: v.shape for name, v in vectors.items()} == {
+        "joint": (19, 8),
+        "joint@part10": (19, 8),
+    }
+
+
+def test_metrics_tell_a_collapsed_run(undisturbed):
+    row = read_metrics(undisturbed)[-1]
+    assert {
+        "loss",
+        "loss_of_chance",
+        "joint/positive",
+        "joint/negative",
+        "joint/spread",
+        "mined/same_label",
+    } <= row.keys()
+
+
+@pytest.mark.parametrize(("last_batch", "steps"), [("use", 3), ("drop", 2)])
+def test_the_last_batch_is_used_or_dropped(last_batch, steps):
+    assert steps_per_epoch(_changed(last_batch=last_batch), 19) == steps
+
+
+def test_a_batch_larger_than_the_data_trains_on_all_of_it(tmp_path):
+    _train(tmp_path / "large", _changed(batch=64, epochs=1))
+    assert read_metrics(tmp_path / "large")[0]["loss"] > 0
+
+
+def test_a_batch_larger_than_the_data_with_the_last_one_dropped_is_refused(tmp_path):
+    with pytest.raises(CrosscaleError, match="19 clips are fewer than one batch of 64"):
+        _train(tmp_path / "none", _changed(batch=64, last_batch="drop"))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    data = _data()
+    data.clips.coordinates[3] = torch.inf
+    with pytest.raises(CrosscaleError, match="the loss is nan in epoch 1"):
+        pretrain(TINY, data, tmp_path / "nan", Fabric(accelerator="cpu", devices=1))
+
+
+def test_the_rate_falls_by_ten_at_each_milestone():
+    settings = Optimisation(learning_rate=1.0, milestones=[2, 3])
+    rates = [learning_rate(settings, epoch) for epoch in (0, 1.9, 2, 3)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.01])
+
+
+def test_a_cosine_ends_at_zero_and_a_warm_up_starts_there():
+    settings = Optimisation(epochs=10, learning_rate=1.0, schedule="cosine", warmup=2)
+    assert learning_rate(settings, 0) < 1e-3
+    assert learning_rate(settings, 10) == pytest.approx(0)
+    assert learning_rate(settings, 6) == pytest.approx(0.5)
