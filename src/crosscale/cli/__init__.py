@@ -2,8 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from inspect import signature
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
@@ -13,7 +11,7 @@ from crosscale import __version__
 from crosscale.cli.data import check, prepare, show
 from crosscale.cli.demo import demo
 from crosscale.cli.evaluate import knn, linear
-from crosscale.cli.parser import CrosscaleParser
+from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.pretrain import add_pretrain, run_pretrain
 from crosscale.cli.synth import synth
 from crosscale.errors import CrosscaleError
@@ -85,10 +83,7 @@ GROUPS = {
 
 def _parser_of(function: Callable[..., Any]) -> ArgumentParser:
     parser = CrosscaleParser(description=(function.__doc__ or "").strip().split("\n\nArgs:")[0])
-    several: set[str | int] = {"runs"} & set(signature(function).parameters)
-    if several:
-        parser.add_argument("runs", type=Path, nargs="+", help="run folders, one or more")
-    parser.add_function_arguments(function, as_group=False, as_positional=True, skip=several)
+    add_function(parser, function)
     return parser
 
 

@@ -20,7 +20,7 @@ from crosscale.run import untrained_encoders
 from crosscale.streams.preprocess import load
 
 
-def demo(out: Path = Path("demo"), *, epochs: int = 30, seed: int = 0) -> dict[str, float]:
+def demo(*, out: Path = Path("demo"), epochs: int = 30, seed: int = 0) -> dict[str, float]:
     """Make synthetic recordings, prepare, pre-train, evaluate, and show the report's path.
 
     The recordings are synthetic stick figures: the figures say that everything works, and nothing
@@ -39,7 +39,7 @@ def demo(out: Path = Path("demo"), *, epochs: int = 30, seed: int = 0) -> dict[s
     synth(recordings, seed=seed)
     prepare("ntu60", recordings, out=store)
     recipe = read_recipe("synthetic/crosscale", {"seed": seed, "optimisation.epochs": epochs})
-    train(recipe, store, run)
+    train(recipe, data=store, out=run)
     evaluation = linear([run])
     test = next(iter(evaluation.tests))
     found = {"pre-trained, linear": list(evaluation.metrics[test].values())[-1].top1}

@@ -1,8 +1,12 @@
 """A parser that answers a mistyped option with the nearest right one."""
 
 import re
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
 from typing import Any, NoReturn
 
+from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser
 
 from crosscale.errors import CrosscaleError
@@ -26,6 +30,21 @@ class CrosscaleParser(ArgumentParser):
             options = [name for name in _options(self) if name]
             text = f"unknown option --{unknown[1]}: {nearest(unknown[1], options)}"
         raise CrosscaleError(f"{text} (see {self.prog} --help)")
+
+
+def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: str) -> None:
+    """Add a function's parameters: those with defaults as options, switches without a value."""
+    parameters = signature(function).parameters
+    switches = [name for name, p in parameters.items() if p.default is False]
+    several = [name for name, p in parameters.items() if p.annotation == list[Path]]
+    helps = {p.arg_name: p.description for p in parse_docstring(function.__doc__ or "").params}
+    for name in several:
+        parser.add_argument(name, type=Path, nargs="+", help=helps[name])
+    parser.add_function_arguments(
+        function, as_group=False, as_positional=True, skip={*skip, *switches, *several}
+    )
+    for name in switches:
+        parser.add_argument(f"--{name}", action="store_true", help=helps[name])
 
 
 def _options(parser: Any) -> list[str]:

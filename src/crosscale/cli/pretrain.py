@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from crosscale.cli.parser import CrosscaleParser
+from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.data.store import ClipStore
 from crosscale.recipe import Recipe, recipe_names, recipe_values
 from crosscale.train.data import load_training
@@ -21,9 +21,9 @@ Family = Literal["corrected", "paper"]
 
 def train(
     recipe: Recipe,
+    *,
     data: Path,
     out: Path,
-    *,
     resume: bool = False,
     device: str = "auto",
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true",
@@ -91,7 +91,7 @@ def add_pretrain(arguments: list[str]) -> CrosscaleParser:
         default="corrected",
         help="corrected, or the published code's behaviour",
     )
-    parser.add_function_arguments(train, skip={"recipe"}, as_group=False, as_positional=False)
+    add_function(parser, train, "recipe")
     parser.add_class_arguments(Recipe, as_group=False)
     if arguments[:1] == ["pretrain"] and len(arguments) > 1 and not arguments[1].startswith("-"):
         parser.set_defaults(recipe_values(arguments[1], _family(arguments)))
