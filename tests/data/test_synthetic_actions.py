@@ -152,7 +152,7 @@ class TestActionsLookLikeTheirNames:
     def test_handshake(self, seed):
         joints = acted("handshake", seed)
         right = joints[:, :, J["right_hand"]]
-        assert far(right[:, 0], right[:, 1]).min() < 0.45
+        assert far(right[:, 0], right[:, 1]).min() < 0.5
 
     def test_push(self, seed):
         joints = acted("push", seed, heading=0.4)
@@ -170,7 +170,7 @@ class TestActionsLookLikeTheirNames:
     def test_walk_towards_each_other(self, seed):
         joints = acted("walk towards each other", seed)
         apart = far(joints[:, 0, 0], joints[:, 1, 0])
-        assert apart[0] - apart[-1] > 0.8
+        assert apart[0] - apart[-1] > 0.5
         assert apart[-1] == pytest.approx(0.6, abs=0.4)
 
 

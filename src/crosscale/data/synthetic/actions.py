@@ -148,14 +148,14 @@ BASE_ACTIONS: tuple[Action, ...] = (
         "wave",
         Motion(
             ((0, {}), (0.22, _WAVING), (0.8, _WAVING), (1, {})),
-            (Wave("r_elbow", 28, 1.5, start=0.15, stop=0.88),),
+            (Wave("r_elbow", 28, 2.0, start=0.15, stop=0.88),),
         ),
     ),
     Action(
         "clap",
         Motion(
             ((0, {}), (0.18, _HANDS_FRONT), (0.84, _HANDS_FRONT), (1, {})),
-            tuple(Wave(f"{side}_in", 17, 1.9, start=0.1, stop=0.9) for side in "rl"),
+            tuple(Wave(f"{side}_in", 17, 2.4, start=0.1, stop=0.9) for side in "rl"),
         ),
     ),
     Action(
@@ -220,15 +220,15 @@ BASE_ACTIONS: tuple[Action, ...] = (
         Motion(
             (
                 (0, {}),
-                (0.3, _CROUCH),
-                (0.44, both_sides({"flex": 90})),
-                (0.54, _FLIGHT),
-                (0.64, both_sides({"flex": 95})),
-                (0.74, _LANDING),
+                (0.25, _CROUCH),
+                (0.42, both_sides({"flex": 40})),
+                (0.55, _FLIGHT),
+                (0.68, both_sides({"flex": 70})),
+                (0.8, _LANDING),
                 (1, {}),
             )
         ),
-        length=0.5,
+        length=0.9,
         handed=False,
     ),
     Action(
@@ -247,11 +247,11 @@ BASE_ACTIONS: tuple[Action, ...] = (
         "handshake",
         Motion(
             ((0, {}), (0.28, _OFFER), (0.76, _OFFER), (1, {})),
-            (Wave("r_elbow", 10, 1.8, start=0.25, stop=0.82),),
+            (Wave("r_elbow", 10, 2.2, start=0.25, stop=0.82),),
         ),
         partner=Motion(
             ((0, {}), (0.3, _OFFER), (0.76, _OFFER), (1, {})),
-            (Wave("r_elbow", 10, 1.8, start=0.25, stop=0.82),),
+            (Wave("r_elbow", 10, 2.2, start=0.25, stop=0.82),),
         ),
         gap=0.0,
         meet=0.5,
@@ -271,7 +271,7 @@ BASE_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "squat",
-        Motion(((0, {}), (0.25, _SQUAT), (0.5, both_sides({"flex": 15})), (0.75, _SQUAT), (1, {}))),
+        Motion(((0, {}), (0.4, _SQUAT), (0.55, _SQUAT), (1, {}))),
         length=0.8,
         handed=False,
     ),
@@ -282,8 +282,8 @@ BASE_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "walk towards each other",
-        Motion(waves=walking(0.8, 17)),
-        partner=Motion(waves=walking(0.8, 17)),
+        Motion(waves=walking(1.1, 19)),
+        partner=Motion(waves=walking(1.1, 19)),
         gap=0.6,
         meet=1.0,
         length=0.6,

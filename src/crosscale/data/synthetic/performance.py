@@ -15,7 +15,7 @@ _MOOD = {
 }  # fmt: skip
 _SWAY = {
     "flex": 4.0, "out": 2.5, "in": 5.0, "elbow": 5.0, "wrist": 6.0, "bend": 2.5, "lean": 1.5,
-    "twist": 3.0, "nod": 4.0, "look": 6.0, "turn": 6.0,
+    "twist": 3.0, "nod": 4.0, "look": 6.0, "turn": 8.0,
 }  # fmt: skip
 
 
@@ -61,10 +61,10 @@ def perform(
 def _progress(count: int, random: np.random.Generator) -> np.ndarray:
     """How much of the action is done at each frame.
 
-    The action fills 33 to 70 % of the clip, anywhere in it, and is unevenly fast: who compares
+    The action fills 30 to 60 % of the clip, anywhere in it, and is unevenly fast: who compares
     frame by frame is misled, who looks for the movement is not.
     """
-    length = random.uniform(0.3, 0.55)
+    length = random.uniform(0.3, 0.6)
     start = random.uniform(0, 1 - length)
     line = np.clip((np.linspace(0, 1, count) - start) / length, 0, 1)
     return line + random.uniform(-0.5, 0.5) * line * (1 - line)
