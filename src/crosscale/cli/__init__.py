@@ -68,7 +68,7 @@ def _run(arguments: list[str]) -> None:
     if chosen.command == "pretrain":
         run_pretrain(chosen.pretrain)
         return
-    values = chosen[chosen.command]
+    values = parser.instantiate(chosen)[chosen.command]
     name = chosen.command
     if name in GROUPS:
         name, values = f"{name} {values.action}", values[values.action]

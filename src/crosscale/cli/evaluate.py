@@ -77,8 +77,8 @@ def _evaluate(
     device: str,
     config: LinearConfig | KnnConfig,
 ) -> Evaluation:
-    if not runs:
-        raise CrosscaleError("name at least one run folder")
+    if len(set(runs)) != len(runs):
+        raise CrosscaleError("a run is named twice; its streams would count twice in the sum")
     trained = {str(run): load_encoders(run, device) for run in runs}
     first = next(iter(trained.values()))
     store = ClipStore.open(data or first.details["store_path"])

@@ -1,0 +1,84 @@
+import json
+
+import pytest
+
+from crosscale.cli import main
+from crosscale.data.store import ClipStore
+
+TINY = [
+    "--optimisation.epochs=2",
+    "--optimisation.batch=16",
+    "--encoder.hidden=2",
+    "--encoder.width=8",
+    "--contrast.queue=32",
+    "--preprocess.frames=12",
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("main")
+    made = ["synth", str(folder / "raw"), "--classes=3", "--subjects=4", "--cameras=2"]
+    assert main([*made, "--repetitions=1", "--frames=[12,16]"]) == 0
+    assert main(["prepare", "ntu60", str(folder / "raw"), "--out", str(folder / "store")]) == 0
+    return folder / "store"
+
+
+@pytest.fixture(scope="module")
+def run(store, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    arguments = ["pretrain", "synthetic/crosscale", "--data", str(store), "--out", str(out)]
+    assert main([*arguments, *TINY]) == 0
+    return out
+
+
+def test_recordings_become_an_accuracy(store, run):
+    assert main(["evaluate", "linear", str(run)]) == 0
+    assert main(["evaluate", "knn", str(run), str(run), "--neighbours", "3"]) == 2
+    assert main(["evaluate", "knn", str(run), "--neighbours", "3"]) == 0
+    results = json.loads((run / "linear" / "results.json").read_text())
+    metrics = results["evaluations"][0]["metrics"]["official"]
+    assert set(metrics) == {"joint", "joint@part10", "sum"}
+    assert metrics["sum"]["k"] == 5
+    assert (run / "linear" / "report.html").is_file()
+    assert len(ClipStore.open(store)) == 24
+
+
+def test_a_finished_run_is_not_begun_again(store, run, capsys):
+    arguments = ["pretrain", "synthetic/crosscale", "--data", str(store), "--out", str(run)]
+    assert main([*arguments, *TINY]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main([*arguments, *TINY, "--resume"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pretrain", "nwucla/crosscal", "--data=a", "--out=b"], "'nwucla/crosscale'"),
+        (
+            ["pretrain", "nwucla/sgclr", "--data=a", "--out=b", "--optimisation.epoch=3"],
+            "'optimisation.epochs'",
+        ),
+        (["pretrain", "nwucla/sgclr", "--data=nowhere", "--out=b"], "nowhere does not exist"),
+        (["evaluate", "linear", "nowhere"], "no trained encoder at nowhere"),
+        (["prepare", "ntu60", "nowhere", "--out=b"], "nowhere"),
+        (["data", "show", "nowhere"], "nowhere does not exist"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "b").exists()
+
+
+def test_ntu_60_settings_take_steps_with_their_exact_shapes(tmp_path):
+    raw, store, out = tmp_path / "raw", tmp_path / "store", tmp_path / "run"
+    made = ["synth", str(raw), "--classes=60", "--subjects=40", "--clips=40", "--frames=[12,20]"]
+    assert main(made) == 0
+    assert main(["prepare", "ntu60", str(raw), "--out", str(store)]) == 0
+    arguments = ["pretrain", "ntu60/crosscale", "--family=paper", "--data", str(store)]
+    few = ["--optimisation.epochs=2", "--optimisation.batch=8", "--contrast.cross_from=0.5"]
+    assert main([*arguments, "--out", str(out), *few]) == 0
