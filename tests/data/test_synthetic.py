@@ -246,10 +246,6 @@ def test_no_workers_are_refused(tmp_path):
         write_synthetic(tmp_path / "set", TINY, workers=0)
 
 
-def test_names_are_read_back():
+def test_names_follow_the_ntu_pattern():
     name = ClipName(subject=9, repetition=2, action=61, camera=3)
     assert str(name) == "S003C003P009R002A061"
-    assert ClipName.parse(str(name)) == name
-    for other in ("S001C003P009R002A061", "S003C003P009R002A06", "photo"):
-        with pytest.raises(CrosscaleError, match="not the name"):
-            ClipName.parse(other)

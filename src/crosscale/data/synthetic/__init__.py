@@ -1,4 +1,10 @@
-"""Synthetic recordings in the NTU RGB+D format: for demonstrations, tests and load."""
+"""Synthetic recordings in the NTU RGB+D format: for demonstrations, tests and load.
+
+As in NTU RGB+D, all cameras see the same performance: where the protocol parts cameras (xview),
+every test clip has twins in the training part and comparing raw coordinates that face the front
+finds them. Where it parts subjects (xsub), the action's place in time, the actor's size and
+manner, and the view mislead such a comparison.
+"""
 
 from crosscale.data.synthetic.recording import ClipName, Recording, record_clips
 from crosscale.data.synthetic.write import (

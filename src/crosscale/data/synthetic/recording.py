@@ -1,6 +1,5 @@
 """One clip of a synthetic data set, made from its name and the data set's seed alone."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,6 @@ from crosscale.data.synthetic.actor import draw_actor
 from crosscale.data.synthetic.camera import draw_camera, record
 from crosscale.data.synthetic.further import action
 from crosscale.data.synthetic.performance import perform
-from crosscale.errors import CrosscaleError
 
 SUBJECTS_A_SETUP = 4
 _ACTOR, _CAMERA, _PERFORMANCE, _SENSOR = range(4)  # what a random stream is for
@@ -35,21 +33,6 @@ class ClipName:
             f"S{self.setup:03d}C{self.camera:03d}P{self.subject:03d}"
             f"R{self.repetition:03d}A{self.action:03d}"
         )
-
-    @classmethod
-    def parse(cls, text: str) -> "ClipName":
-        """The numbers of a synthetic clip's name.
-
-        Raises:
-            CrosscaleError: when no clip of a synthetic data set is called that.
-        """
-        match = re.fullmatch(r"S\d{3}C(\d{3})P(\d{3})R(\d{3})A(\d{3})", text)
-        if match:
-            camera, subject, repetition, number = map(int, match.groups())
-            name = cls(subject, repetition, number, camera)
-            if str(name) == text:
-                return name
-        raise CrosscaleError(f"{text!r} is not the name of a synthetic clip")
 
 
 @dataclass(frozen=True)
