@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from inspect import getdoc
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
@@ -82,7 +83,7 @@ GROUPS = {
 
 
 def _parser_of(function: Callable[..., Any]) -> ArgumentParser:
-    parser = CrosscaleParser(description=(function.__doc__ or "").strip().split("\n\nArgs:")[0])
+    parser = CrosscaleParser(description=(getdoc(function) or "").split("\n\nArgs:")[0])
     add_function(parser, function)
     return parser
 
