@@ -59,6 +59,7 @@ def test_a_finished_run_is_not_begun_again(store, run, capsys):
             ["pretrain", "nwucla/sgclr", "--data=a", "--out=b", "--optimisation.epoch=3"],
             "'optimisation.epochs'",
         ),
+        (["pretrain", "--data=a", "--out=b", "nwucla/sgclr"], "name the recipe first"),
         (["pretrain", "nwucla/sgclr", "--data=nowhere", "--out=b"], "nowhere does not exist"),
         (["evaluate", "linear", "nowhere"], "no trained encoder at nowhere"),
         (["prepare", "ntu60", "nowhere", "--out=b"], "nowhere"),

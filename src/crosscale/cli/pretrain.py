@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.data.store import ClipStore
+from crosscale.errors import CrosscaleError
 from crosscale.recipe import Recipe, recipe_names, recipe_values
 from crosscale.train.data import load_training
 from crosscale.train.loop import EpochDone, pretrain, steps_per_epoch
@@ -93,8 +94,13 @@ def add_pretrain(arguments: list[str]) -> CrosscaleParser:
     )
     add_function(parser, train, "recipe")
     parser.add_class_arguments(Recipe, as_group=False)
-    if arguments[:1] == ["pretrain"] and len(arguments) > 1 and not arguments[1].startswith("-"):
-        parser.set_defaults(recipe_values(arguments[1], _family(arguments)))
+    if arguments[:1] == ["pretrain"] and len(arguments) > 1:
+        first = arguments[1]
+        if not first.startswith("-"):
+            parser.set_defaults(recipe_values(first, _family(arguments)))
+        elif first not in ("-h", "--help"):
+            # Its values are the defaults, so a recipe named later would not count.
+            raise CrosscaleError("name the recipe first: crosscale pretrain nwucla/crosscale …")
     return parser
 
 
