@@ -18,14 +18,15 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
 from crosscale.data.readers.array_sources import ArraySource, open_source, sources_below
-from crosscale.data.readers.ntu import ntu_classes, ntu_numbers
+from crosscale.data.readers.kinds import NtuActions, OwnRecordings
+from crosscale.data.readers.ntu import ntu_numbers
 from crosscale.data.readers.numbered import class_names
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
 
 @dataclass(frozen=True)
-class Arrays:
+class Arrays(OwnRecordings):
     """Arrays of one's own data: labels are class numbers.
 
     Attributes:
@@ -33,16 +34,6 @@ class Arrays:
     """
 
     layout: str = "ntu25"
-
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "own"
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """Those that the clips have."""
-        return None
 
     def find(self, source: Path) -> list[Item]:
         """The clips of all arrays below `source`.
@@ -100,34 +91,16 @@ class Arrays:
         return (Item(name, path, index) for index, name in enumerate(source.names))
 
 
-@dataclass(frozen=True)
-class Ntu60Arrays(Arrays):
+class Ntu60Arrays(NtuActions, Arrays):
     """Arrays of NTU RGB+D 60."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "ntu60"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """A001, A002 ..."""
-        return ntu_classes(60)
+    actions = 60
 
 
-@dataclass(frozen=True)
-class Ntu120Arrays(Arrays):
+class Ntu120Arrays(NtuActions, Arrays):
     """Arrays of NTU RGB+D 120."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "ntu120"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """A001, A002 ..."""
-        return ntu_classes(120)
+    actions = 120
 
 
 @lru_cache(maxsize=8)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.kinds import NtuActions, OwnRecordings
 from crosscale.data.readers.skeleton_text import parse
 from crosscale.data.tracks import BodyRule, people
 from crosscale.errors import BadClip, CrosscaleError
@@ -36,11 +37,6 @@ def ntu_numbers(name: str) -> dict[str, int] | None:
     """
     found = _NAME.fullmatch(name)
     return {key: int(digits) for key, digits in found.groupdict().items()} if found else None
-
-
-def ntu_classes(count: int) -> tuple[str, ...]:
-    """Class names as NTU numbers its actions: A001, A002 ..."""
-    return tuple(f"A{action:03d}" for action in range(1, count + 1))
 
 
 @dataclass(frozen=True)
@@ -90,8 +86,8 @@ class _Skeletons:
 
 
 @dataclass(frozen=True)
-class Ntu60(_Skeletons):
-    """NTU RGB+D 60: files named SsssCcccPpppRrrrAaaa.skeleton, actions A001 to A060.
+class _Ntu(NtuActions, _Skeletons):
+    """Files named SsssCcccPpppRrrrAaaa.skeleton.
 
     Attributes:
         missing: the official list of samples with missing skeletons, one name a line; those on it
@@ -99,16 +95,6 @@ class Ntu60(_Skeletons):
     """
 
     missing: str | Path | None = None
-
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "ntu60"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """A001, A002 ..."""
-        return ntu_classes(60)
 
     def find(self, source: Path) -> list[Item]:
         """The `.skeleton` files below `source`; those on the missing list are marked.
@@ -146,23 +132,20 @@ class Ntu60(_Skeletons):
         return self._read(item, label, numbers)
 
 
-@dataclass(frozen=True)
-class Ntu120(Ntu60):
-    """NTU RGB+D 120: as NTU RGB+D 60, with actions A001 to A120."""
+class Ntu60(_Ntu):
+    """NTU RGB+D 60: actions A001 to A060."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "ntu120"
+    actions = 60
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """A001, A002 ..."""
-        return ntu_classes(120)
+
+class Ntu120(_Ntu):
+    """NTU RGB+D 120: actions A001 to A120."""
+
+    actions = 120
 
 
 @dataclass(frozen=True)
-class OwnSkeletons(_Skeletons):
+class OwnSkeletons(OwnRecordings, _Skeletons):
     """Own recordings in the `.skeleton` format, with names of any form.
 
     Attributes:
@@ -171,16 +154,6 @@ class OwnSkeletons(_Skeletons):
     """
 
     labels: str | Path | None = None
-
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "own"
-
-    @property
-    def classes(self) -> None:
-        """Those that the clips have."""
-        return
 
     def find(self, source: Path) -> list[Item]:
         """The `.skeleton` files below `source`.

@@ -18,6 +18,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.data.readers.numbered import class_names
 from crosscale.data.readers.plain_file import PlainFile, open_plain
 from crosscale.errors import BadClip, CrosscaleError
@@ -25,7 +26,7 @@ from crosscale.skeleton.layout import Layout
 
 
 @dataclass(frozen=True)
-class Plain:
+class Plain(OwnRecordings):
     """Clips in `npz` files of one's own.
 
     Attributes:
@@ -33,16 +34,6 @@ class Plain:
     """
 
     layout: str = "ntu25"
-
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "own"
-
-    @property
-    def classes(self) -> None:
-        """Those that the clips have."""
-        return
 
     def find(self, source: Path) -> list[Item]:
         """The clips of the `npz` files below `source`, or of the one that it is.

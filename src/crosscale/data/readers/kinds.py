@@ -1,0 +1,33 @@
+"""The kind of data set that a reader's clips belong to: its name and its classes."""
+
+from typing import ClassVar
+
+
+class NtuActions:
+    """NTU RGB+D, which numbers its actions."""
+
+    actions: ClassVar[int]
+
+    @property
+    def name(self) -> str:
+        """Kind of data set."""
+        return f"ntu{self.actions}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """A001, A002 ..."""
+        return tuple(f"A{action:03d}" for action in range(1, self.actions + 1))
+
+
+class OwnRecordings:
+    """Recordings of one's own, whose classes are those that the clips have."""
+
+    @property
+    def name(self) -> str:
+        """Kind of data set."""
+        return "own"
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Those that the clips have."""
+        return None
