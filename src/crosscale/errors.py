@@ -1,4 +1,7 @@
-"""The errors that a user can mend; the command line prints them as one line."""
+"""The errors that a user can mend, and the hints in them; the command line prints one line."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class CrosscaleError(Exception):
@@ -14,3 +17,18 @@ class BadClip(CrosscaleError):
 
 class BadCheckpoint(CrosscaleError):
     """A checkpoint does not fit; the message names every missing and unexpected key."""
+
+
+def nearest(wrong: str, right: Iterable[str]) -> str:
+    """A hint for a mistyped name: the nearest right one, or all of them.
+
+    Args:
+        wrong: what was written.
+        right: the names that exist; of dotted ones, the last part alone may match.
+    """
+    known = sorted(right)
+    close = get_close_matches(wrong, known, n=1, cutoff=0.5)
+    if not close:
+        leaf = {name.rsplit(".", 1)[-1]: name for name in known}
+        close = [leaf[match] for match in get_close_matches(wrong.rsplit(".", 1)[-1], leaf, n=1)]
+    return f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}"

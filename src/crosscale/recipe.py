@@ -7,7 +7,6 @@ further down wins. A user's own file works the same way.
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,7 +16,7 @@ import yaml
 
 from crosscale.contrast.method import ContrastSettings
 from crosscale.encoder.stgcn import EncoderSettings
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, nearest
 from crosscale.streams.preprocess import Preprocess
 from crosscale.views.compose import ViewSettings
 
@@ -108,15 +107,6 @@ def recipe_values(name: str, family: str = "corrected") -> dict[str, Any]:
     return values
 
 
-def nearest(wrong: str, right: list[str]) -> str:
-    """A hint for a mistyped name: the nearest right one, or all of them."""
-    close = get_close_matches(wrong, right, n=1, cutoff=0.5)
-    if not close:
-        leaf = {r.rsplit(".", 1)[-1]: r for r in right}
-        close = [leaf[m] for m in get_close_matches(wrong.rsplit(".", 1)[-1], leaf, n=1)]
-    return f"did you mean '{close[0]}'?" if close else f"there are {', '.join(sorted(right))}"
-
-
 def flat_keys(kind: type = Recipe, prefix: str = "") -> list[str]:
     """Every setting of a recipe as a dotted name."""
     keys = []
@@ -129,11 +119,10 @@ def flat_keys(kind: type = Recipe, prefix: str = "") -> list[str]:
 
 
 def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    groups = {key.rsplit(".", 1)[0] for key in flat_keys() if "." in key}
+    keys = flat_keys()
     for key, value in values.items():
-        if isinstance(value, Mapping) and (
-            prefix + key in groups or any(group.startswith(f"{prefix}{key}.") for group in groups)
-        ):
+        is_group = any(name.startswith(f"{prefix}{key}.") for name in keys)
+        if isinstance(value, Mapping) and is_group:
             yield from _flattened(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value

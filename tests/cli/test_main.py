@@ -1,8 +1,12 @@
 import json
+import subprocess
+import sys
+from importlib import import_module
 
 import pytest
+import yaml
 
-from crosscale.cli import main
+from crosscale.cli import COMMANDS, main
 from crosscale.data.store import ClipStore
 
 TINY = [
@@ -59,7 +63,8 @@ def test_a_finished_run_is_not_begun_again(store, run, capsys):
             ["pretrain", "nwucla/sgclr", "--data=a", "--out=b", "--optimisation.epoch=3"],
             "'optimisation.epochs'",
         ),
-        (["pretrain", "--data=a", "--out=b", "nwucla/sgclr"], "name the recipe first"),
+        (["pretrain", "--data", "a", "--out=b", "nwucla/sgcl"], "'nwucla/sgclr'"),
+        (["pretrain", "--data=a", "--out=b"], "recipe"),
         (["pretrain", "nwucla/sgclr", "--data=nowhere", "--out=b"], "nowhere does not exist"),
         (["evaluate", "linear", "nowhere"], "no trained encoder at nowhere"),
         (["prepare", "ntu60", "nowhere", "--out=b"], "nowhere"),
@@ -83,3 +88,31 @@ def test_ntu_60_settings_take_steps_with_their_exact_shapes(tmp_path):
     arguments = ["pretrain", "ntu60/crosscale", "--family=paper", "--data", str(store)]
     few = ["--optimisation.epochs=2", "--optimisation.batch=8", "--contrast.cross_from=0.5"]
     assert main([*arguments, "--out", str(out), *few]) == 0
+
+
+def test_the_recipe_may_stand_anywhere(store, tmp_path):
+    placed = ["pretrain", "--data", str(store), "--out", str(tmp_path), "synthetic/sgclr", *TINY]
+    assert main(placed) == 0
+    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["views"]["cut"]["most"] == 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_the_functions_own_words(name, capsys):
+    module, function, line = COMMANDS[name]
+    documented = getattr(import_module(module), function).__doc__
+    assert documented.splitlines()[0] == line
+    with pytest.raises(SystemExit, match="0"):
+        main([*name.split(), "--help"])
+    assert line.rstrip(".") in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_of_a_recipe_shows_its_values(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["pretrain", "nwucla/crosscale", "--help"])
+    assert "default: ['joint', 'joint@part10']" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_does_not_wait_for_torch():
+    told = "import sys, crosscale.cli; import crosscale.cli.data; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", told]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"

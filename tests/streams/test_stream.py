@@ -26,7 +26,7 @@ def test_the_joint_scale_goes_without_saying():
     ("text", "message"),
     [
         ("motions", "did you mean 'motion'"),
-        ("", "choose from joint, bone, motion"),
+        ("", "there are bone, joint, motion"),
         ("joint@", "no scale"),
         ("joint@a@b", "no scale"),
     ],
@@ -37,7 +37,7 @@ def test_a_wrong_stream_is_met_with_the_right_name(text, message):
 
 
 def test_a_wrong_scale_is_met_with_the_right_name():
-    with pytest.raises(CrosscaleError, match="ntu25 has no scale 'parts10'; did you mean 'part10'"):
+    with pytest.raises(CrosscaleError, match="ntu25 has no scale 'parts10': did you mean 'part10'"):
         Stream.parse("joint@parts10").graph(NTU)
 
 

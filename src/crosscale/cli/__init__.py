@@ -1,7 +1,8 @@
-"""The command line: one typed function a command."""
+"""The command line: one typed function a command, imported when it is called."""
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from inspect import getdoc
 from typing import Any
 
@@ -9,22 +10,48 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from crosscale import __version__
-from crosscale.cli.data import check, prepare, show
-from crosscale.cli.demo import demo
-from crosscale.cli.evaluate import knn, linear
 from crosscale.cli.parser import CrosscaleParser, add_function
-from crosscale.cli.pretrain import add_pretrain, run_pretrain
-from crosscale.cli.synth import synth
 from crosscale.errors import CrosscaleError
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "prepare": prepare,
-    "data check": check,
-    "data show": show,
-    "evaluate linear": linear,
-    "evaluate knn": knn,
-    "synth": synth,
-    "demo": demo,
+# name: (module, function, help). Modules are imported late because PyTorch takes seconds, which
+# `--help` and `prepare` need not wait for.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "prepare": (
+        "crosscale.cli.data",
+        "prepare",
+        "Read recordings into a store: one folder that all other commands take.",
+    ),
+    "data check": (
+        "crosscale.cli.data",
+        "check",
+        "Verify a store's checksums and find test clips that equal training clips.",
+    ),
+    "data show": (
+        "crosscale.cli.data",
+        "show",
+        "Tell what a store holds: classes, subjects, cameras, protocols and the first clips.",
+    ),
+    "pretrain": ("crosscale.cli.pretrain", "train", "Pre-train encoders without labels."),
+    "evaluate linear": (
+        "crosscale.cli.evaluate",
+        "linear",
+        "Train one linear layer on the frozen features of each stream, and on their sum.",
+    ),
+    "evaluate knn": (
+        "crosscale.cli.evaluate",
+        "knn",
+        "Classify each test clip by its nearest training clips, for each stream and their sum.",
+    ),
+    "synth": (
+        "crosscale.cli.synth",
+        "synth",
+        "Make a synthetic data set of stick figures, in the format and naming of NTU RGB+D.",
+    ),
+    "demo": (
+        "crosscale.cli.demo",
+        "demo",
+        "Make synthetic recordings, prepare, pre-train, evaluate, and show the report's path.",
+    ),
 }
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -52,28 +79,27 @@ def _run(arguments: list[str]) -> None:
     )
     commands = parser.add_subcommands(dest="command", title="commands", metavar="command")
     groups: dict[str, Any] = {}
-    for name, function in COMMANDS.items():
+    called = [word for word in arguments if not word.startswith("-")]
+    for name, (_, _, line) in COMMANDS.items():
         head, _, leaf = name.partition(" ")
+        own = _parser_of(name, arguments) if called[: 1 + bool(leaf)] == name.split() else None
         if not leaf:
-            commands.add_subcommand(head, _parser_of(function), help=_first_line(function))
+            commands.add_subcommand(head, own or CrosscaleParser(), help=line)
             continue
         if head not in groups:
             group = CrosscaleParser(description=GROUPS[head])
             commands.add_subcommand(head, group, help=GROUPS[head])
             groups[head] = group.add_subcommands(dest="action", metavar="action")
-        groups[head].add_subcommand(leaf, _parser_of(function), help=_first_line(function))
-    commands.add_subcommand(
-        "pretrain", add_pretrain(arguments), help="Pre-train an encoder without labels."
-    )
-    chosen = parser.parse_args(arguments)
-    if chosen.command == "pretrain":
-        run_pretrain(chosen.pretrain)
-        return
-    values = parser.instantiate(chosen)[chosen.command]
-    name = chosen.command
+        groups[head].add_subcommand(leaf, own or CrosscaleParser(), help=line)
+    values = parser.instantiate(parser.parse_args(arguments))
+    name = values.command
+    values = values[name]
     if name in GROUPS:
         name, values = f"{name} {values.action}", values[values.action]
-    COMMANDS[name](**_arguments(values))
+    if name == "pretrain":
+        import_module("crosscale.cli.pretrain").run(values)
+    else:
+        _function(name)(**_arguments(values))
 
 
 GROUPS = {
@@ -82,14 +108,21 @@ GROUPS = {
 }
 
 
-def _parser_of(function: Callable[..., Any]) -> ArgumentParser:
+def _function(name: str) -> Callable[..., Any]:
+    module, function, _ = COMMANDS[name]
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
+
+
+def _parser_of(name: str, arguments: list[str]) -> ArgumentParser:
+    if name == "pretrain":
+        after = arguments[arguments.index("pretrain") + 1 :]
+        made: ArgumentParser = import_module("crosscale.cli.pretrain").make_parser(after)
+        return made
+    function = _function(name)
     parser = CrosscaleParser(description=(getdoc(function) or "").split("\n\nArgs:")[0])
     add_function(parser, function)
     return parser
-
-
-def _first_line(function: Callable[..., Any]) -> str:
-    return (function.__doc__ or "").strip().splitlines()[0]
 
 
 def _arguments(values: Namespace) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from typing import Any, NoReturn
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser
 
-from crosscale.errors import CrosscaleError
-from crosscale.recipe import nearest
+from crosscale.errors import CrosscaleError, nearest
 
 _UNKNOWN = re.compile(r"(?:[Uu]nrecognized arguments?:|Key|Option) *['\"]?--?([\w.\-]+)")
 

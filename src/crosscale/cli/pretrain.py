@@ -1,7 +1,7 @@
 """`crosscale pretrain`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +12,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError
 from crosscale.recipe import Recipe, recipe_names, recipe_values
 from crosscale.train.data import load_training
 from crosscale.train.loop import EpochDone, pretrain, steps_per_epoch
 
 Family = Literal["corrected", "paper"]
+_HELP = frozenset({"-h", "--help"})
 
 
 def train(
@@ -77,10 +77,36 @@ def train(
     return written
 
 
-def add_pretrain(arguments: list[str]) -> CrosscaleParser:
-    """The parser of `pretrain`, its defaults those of the recipe that the command line names."""
+def make_parser(arguments: Sequence[str]) -> CrosscaleParser:
+    """The parser of `pretrain`, its defaults those of the recipe that the arguments name."""
+    if _HELP.intersection(arguments):
+        # Help ends the parsing, so the recipe is looked for among the words.
+        known = recipe_names()
+        named = [word for word in arguments if word in known or word.endswith(".yaml")]
+        return _parser(recipe_values(named[0])) if named else _parser({})
+    chosen = _parser({}).parse_args(arguments)
+    return _parser(recipe_values(chosen.recipe, chosen.family))
+
+
+def run(values: Namespace) -> None:
+    """Run `pretrain` with parsed values, the recipe's settings among them."""
+    chosen: dict[str, Any] = vars(values)
+    names = {entry.name for entry in dataclasses.fields(Recipe)}
+    recipe = Recipe(**{name: chosen[name] for name in names})
+    train(recipe, **{k: v for k, v in chosen.items() if k not in {*names, "recipe", "family"}})
+
+
+def read_recipe(name: str, changes: Mapping[str, Any], family: str = "corrected") -> Recipe:
+    """A recipe by name, with some of its values changed (dotted names)."""
+    parser = CrosscaleParser()
+    parser.add_class_arguments(Recipe, as_group=False)
+    parser.set_defaults(recipe_values(name, family) | dict(changes))
+    return Recipe(**vars(parser.instantiate(parser.get_defaults())))
+
+
+def _parser(defaults: Mapping[str, Any]) -> CrosscaleParser:
     parser = CrosscaleParser(
-        description="Pre-train an encoder without labels, for example: "
+        description="Pre-train encoders without labels, for example: "
         "crosscale pretrain nwucla/crosscale --data stores/nwucla --out runs/nwucla"
     )
     parser.add_argument(
@@ -94,42 +120,8 @@ def add_pretrain(arguments: list[str]) -> CrosscaleParser:
     )
     add_function(parser, train, "recipe")
     parser.add_class_arguments(Recipe, as_group=False)
-    if arguments[:1] == ["pretrain"] and len(arguments) > 1:
-        first = arguments[1]
-        if not first.startswith("-"):
-            parser.set_defaults(recipe_values(first, _family(arguments)))
-        elif first not in ("-h", "--help"):
-            # Its values are the defaults, so a recipe named later would not count.
-            raise CrosscaleError("name the recipe first: crosscale pretrain nwucla/crosscale …")
+    parser.set_defaults(dict(defaults))
     return parser
-
-
-def run_pretrain(values: Namespace) -> None:
-    """Run `pretrain` with parsed values."""
-    chosen: dict[str, Any] = vars(values)
-    names = {entry.name for entry in dataclasses.fields(Recipe)}
-    parser = CrosscaleParser()
-    parser.add_class_arguments(Recipe, as_group=False)
-    built = parser.instantiate(Namespace({k: v for k, v in chosen.items() if k in names}))
-    others = {k: v for k, v in chosen.items() if k not in names and k not in ("recipe", "family")}
-    train(Recipe(**vars(built)), **others)
-
-
-def read_recipe(name: str, changes: Mapping[str, Any], family: str = "corrected") -> Recipe:
-    """A recipe by name, with some of its values changed (dotted names)."""
-    parser = CrosscaleParser()
-    parser.add_class_arguments(Recipe, as_group=False)
-    parser.set_defaults(recipe_values(name, family) | dict(changes))
-    return Recipe(**vars(parser.instantiate(parser.get_defaults())))
-
-
-def _family(arguments: list[str]) -> str:
-    for place, argument in enumerate(arguments):
-        if argument.startswith("--family="):
-            return argument.partition("=")[2]
-        if argument == "--family" and place + 1 < len(arguments):
-            return arguments[place + 1]
-    return "corrected"
 
 
 def _told(done: EpochDone) -> str:

@@ -1,14 +1,12 @@
 """Streams: what of a clip an encoder sees, and at which scale."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, nearest
 from crosscale.skeleton.layout import JOINT_SCALE, Graph, Layout
 
 Modality = Literal["joint", "bone", "motion"]
@@ -29,7 +27,7 @@ class Stream:
     def __post_init__(self) -> None:
         if self.modality not in get_args(Modality):
             raise CrosscaleError(
-                f"no modality '{self.modality}'{_nearest(self.modality, get_args(Modality))}"
+                f"no modality '{self.modality}': {nearest(self.modality, get_args(Modality))}"
             )
         if not self.scale or "@" in self.scale:
             raise CrosscaleError(
@@ -57,17 +55,10 @@ class Stream:
         """
         if self.scale not in layout.scales:
             raise CrosscaleError(
-                f"layout {layout.name} has no scale '{self.scale}'"
-                f"{_nearest(self.scale, layout.scales)}"
+                f"layout {layout.name} has no scale '{self.scale}': "
+                f"{nearest(self.scale, layout.scales)}"
             )
         return layout.scale(self.scale)
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    """The remedy at the end of a message about a name that does not exist."""
-    known = list(names)
-    close = get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"; did you mean '{close[0]}'?" if close else f"; choose from {', '.join(known)}"
 
 
 class StreamTransform(nn.Module):

@@ -1,6 +1,5 @@
 """Readers: one module a source, each giving the same record (`crosscale.data.clip.Clip`)."""
 
-import difflib
 import importlib
 import inspect
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from crosscale.data.clip import Clip
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, nearest
 
 
 @dataclass(frozen=True, order=True)
@@ -89,11 +88,7 @@ def make_reader(source_format: str, **options: Any) -> Reader:
         CrosscaleError: for an unknown format or an option that this reader does not have.
     """
     if source_format not in READERS:
-        near = difflib.get_close_matches(source_format, READERS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise CrosscaleError(
-            f"no reader for {source_format}{hint}; there are: {', '.join(sorted(READERS))}"
-        )
+        raise CrosscaleError(f"no reader for {source_format}: {nearest(source_format, READERS)}")
     module, maker = READERS[source_format]
     make = getattr(importlib.import_module(module), maker)
     known = inspect.signature(make).parameters
