@@ -160,6 +160,11 @@ def test_the_last_batch_is_used_or_dropped(last_batch, steps):
     assert steps_per_epoch(_changed(last_batch=last_batch), 19) == steps
 
 
+def test_a_last_batch_of_a_single_clip_is_used_too(tmp_path):
+    _train(tmp_path / "run", _changed(epochs=1, batch=9))  # 9 + 9 + 1 clips through 16 places
+    assert int(_state(tmp_path / "run")["model/queue.place"]) == 19 % 16
+
+
 def test_a_batch_larger_than_the_data_trains_on_all_of_it(tmp_path):
     _train(tmp_path / "large", _changed(batch=64, epochs=1))
     assert read_metrics(tmp_path / "large")[0]["loss"] > 0

@@ -23,7 +23,7 @@ class CrosscaleParser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Say what is wrong in one line, with the nearest right option."""
-        text = str(message).splitlines()[0] if message else str(ex)
+        text = " ".join(str(message or ex).replace("Parser key", "option").split())
         unknown = _UNKNOWN.search(text)
         if unknown:
             options = [name for name in _options(self) if name]

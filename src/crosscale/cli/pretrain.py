@@ -125,7 +125,8 @@ def _parser(defaults: Mapping[str, Any]) -> CrosscaleParser:
 
 
 def _told(done: EpochDone) -> str:
-    words = [f"loss {done.row['loss']:.3f}", f"{done.clips_per_second:.0f} clips/s"]
+    words = [f"loss {done.row['loss']:.3f}"]
+    words += [f"{done.clips_per_second:.0f} clips/s"] if done.clips_per_second else []
     words += [
         f"{name} {100 * value:.1f}" for name, value in done.row.items() if name.endswith("/knn")
     ]

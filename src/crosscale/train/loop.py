@@ -54,7 +54,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """What the caller is told after each epoch."""
+    """What the caller is told after each epoch; no rate where a resumed epoch had no step left."""
 
     epoch: int
     epochs: int
@@ -217,7 +217,7 @@ def _batches(
     replayed = 0 if recipe.optimisation.replay_views else progress.epoch
     batches = order.split(recipe.optimisation.batch)[: steps_per_epoch(recipe, count)]
     for step, clips in enumerate(batches):
-        if step >= progress.step and len(clips) > 1:
+        if step >= progress.step:
             yield clips.to(device), derived_seed(recipe.seed, f"step {replayed} {step}")
 
 
