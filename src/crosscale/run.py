@@ -6,7 +6,7 @@ preprocessing, streams, classes.
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from crosscale.encoder.published import load_whole
 from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.files import atomic_path, sha256
-from crosscale.recipe import Recipe
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import ClipTensors, Preprocess
 from crosscale.streams.stream import Stream, StreamTransform
@@ -148,16 +147,15 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
     )
 
 
-def untrained_encoders(recipe: Recipe, layout: Layout, classes: Sequence[str]) -> TrainedEncoders:
-    """A recipe's encoders as they are before training: a floor for what training gives."""
-    torch.manual_seed(recipe.seed)
+def untrained(trained: TrainedEncoders, seed: int) -> TrainedEncoders:
+    """The same encoders with the weights that training starts from: a floor for what it gives."""
+    torch.manual_seed(seed)
+    settings = EncoderSettings(**trained.details["encoder"])
     encoders = {
-        name: STGCN(Stream.parse(name).graph(layout), recipe.encoder).eval()
-        for name in recipe.contrast.streams
+        name: STGCN(Stream.parse(name).graph(trained.layout), settings).eval()
+        for name in trained.encoders
     }
-    return TrainedEncoders(
-        encoders, layout, recipe.preprocess, tuple(classes), recipe.protocol, "untrained", {}
-    )
+    return dataclasses.replace(trained, encoders=encoders, fingerprint=f"untrained {seed}")
 
 
 def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

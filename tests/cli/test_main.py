@@ -39,12 +39,19 @@ def run(store, tmp_path_factory):
 def test_recordings_become_an_accuracy(store, run):
     assert main(["evaluate", "linear", str(run)]) == 0
     assert main(["evaluate", "knn", str(run), str(run), "--neighbours", "3"]) == 2
-    assert main(["evaluate", "knn", str(run), "--neighbours", "3"]) == 0
+    assert main(["evaluate", "knn", str(run), "--neighbours", "3", "--floors"]) == 0
     results = json.loads((run / "linear" / "results.json").read_text())
     metrics = results["evaluations"][0]["metrics"]["official"]
     assert set(metrics) == {"joint", "joint@part10", "sum"}
     assert metrics["sum"]["k"] == 5
     assert (run / "linear" / "report.html").is_file()
+    beaten = json.loads((run / "knn" / "results.json").read_text())["baselines"]
+    assert beaten.keys() == {
+        "chance",
+        "untrained, nearest neighbours",
+        "raw coordinates, nearest neighbours",
+    }
+    assert all(0 < tests["official"] <= 1 for tests in beaten.values())
     assert len(ClipStore.open(store)) == 24
 
 

@@ -11,7 +11,8 @@ from crosscale.data.protocol import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.baselines import chance
-from crosscale.evaluate.evaluation import Evaluation, Kind, evaluate
+from crosscale.evaluate.baselines import floors as measure_floors
+from crosscale.evaluate.evaluation import Config, Kind, evaluate
 from crosscale.evaluate.extract import extract_once
 from crosscale.evaluate.features import merge_features
 from crosscale.evaluate.knn import KnnConfig
@@ -27,10 +28,11 @@ def linear(
     data: Path | None = None,
     protocol: str | None = None,
     out: Path | None = None,
+    floors: bool = False,
     seed: int = 0,
     device: str = "cpu",
     config: LinearConfig = LinearConfig(),  # noqa: B008
-) -> Evaluation:
+) -> Report:
     """Train one linear layer on the frozen features of each stream, and on their sum.
 
     Args:
@@ -38,11 +40,12 @@ def linear(
         data: the store; by default the one that the first run was trained on.
         protocol: which clips train and test; by default that of the first run.
         out: folder of the results; by default `linear` inside the first run.
+        floors: also show what any training must beat: the untrained encoder and raw coordinates.
         seed: of the linear layer.
         device: cpu or cuda.
         config: how the layer is trained.
     """
-    return _evaluate("linear", runs, data, protocol, out, seed, device, config)
+    return _evaluate("linear", runs, data, protocol, out, floors, seed, device, config)
 
 
 def knn(
@@ -51,9 +54,10 @@ def knn(
     data: Path | None = None,
     protocol: str | None = None,
     out: Path | None = None,
+    floors: bool = False,
     neighbours: int = 1,
     device: str = "cpu",
-) -> Evaluation:
+) -> Report:
     """Classify each test clip by its nearest training clips, for each stream and their sum.
 
     Args:
@@ -61,10 +65,11 @@ def knn(
         data: the store; by default the one that the first run was trained on.
         protocol: which clips train and test; by default that of the first run.
         out: folder of the results; by default `knn` inside the first run.
+        floors: also show what any training must beat: the untrained encoder and raw coordinates.
         neighbours: how many vote.
         device: cpu or cuda.
     """
-    return _evaluate("knn", runs, data, protocol, out, 0, device, KnnConfig(neighbours))
+    return _evaluate("knn", runs, data, protocol, out, floors, 0, device, KnnConfig(neighbours))
 
 
 def _evaluate(
@@ -73,10 +78,11 @@ def _evaluate(
     data: Path | None,
     protocol: str | None,
     out: Path | None,
+    floors: bool,
     seed: int,
     device: str,
-    config: LinearConfig | KnnConfig,
-) -> Evaluation:
+    config: Config,
+) -> Report:
     if len(set(runs)) != len(runs):
         raise CrosscaleError("a run is named twice; its streams would count twice in the sum")
     trained = {str(run): load_encoders(run, device) for run in runs}
@@ -90,39 +96,47 @@ def _evaluate(
     )
     parts = split(store, protocol or first.protocol)
     evaluation = evaluate(kind, features, parts, config, seed=seed, device=device)
+    beaten = {"chance": dict.fromkeys(evaluation.tests, chance(store.classes))}
+    if floors:
+        encoders = list(trained.values())
+        beaten |= measure_floors(kind, encoders, store, parts, config, seed=seed, device=device)
     report = Report(
         title=f"{store.name}, {parts.name}: {', '.join(features.vectors)}",
         evaluations=[evaluation],
         features=features,
         pretraining={str(run): read_metrics(_folder(run)) for run in runs},
         about=_about(trained, store),
-        baselines={"chance": dict.fromkeys(evaluation.tests, chance(store.classes))},
+        baselines=beaten,
     )
     console = Console()
-    print_evaluation(console, evaluation)
+    console.print(_table(report))
+    for note in evaluation.notes:
+        console.print(note)
     results, page = write_report(report, out or _folder(runs[0]) / kind)
     console.print(f"results: {results}\nreport: {page}")
-    return evaluation
+    return report
 
 
-def print_evaluation(console: Console, evaluation: Evaluation) -> None:
-    """A table of top-1 and top-k for each stream and test."""
+def _table(report: Report) -> Table:
+    """Top-1 and top-k of each stream on each test, above what they must beat."""
+    evaluation = report.evaluations[0]
     table = Table(title=f"{evaluation.kind}, protocol {evaluation.protocol}")
     table.add_column("stream")
     for test in evaluation.tests:
         first = next(iter(evaluation.metrics[test].values()))
         table.add_column(f"{test} top-1", justify="right")
         table.add_column(f"top-{first.k}", justify="right")
-    streams = next(iter(evaluation.metrics.values()))
-    for stream in streams:
+    for stream in next(iter(evaluation.metrics.values())):
         cells = []
         for test in evaluation.tests:
             numbers = evaluation.metrics[test][stream]
             cells += [f"{100 * numbers.top1:.1f}", f"{100 * numbers.top_k:.1f}"]
         table.add_row(stream, *cells)
-    console.print(table)
-    for note in evaluation.notes:
-        console.print(note)
+    table.add_section()
+    for name, top1 in report.baselines.items():
+        cells = [cell for test in evaluation.tests for cell in (f"{100 * top1[test]:.1f}", "")]
+        table.add_row(name, *cells, style="dim")
+    return table
 
 
 def _folder(run: Path) -> Path:

@@ -1,14 +1,22 @@
-"""What any encoder must beat: guessing, and raw coordinates taken as features."""
+"""What any encoder must beat: guessing, raw coordinates, and the encoder before training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from crosscale.evaluate.features import Features
+from crosscale.data.protocol import Split
+from crosscale.data.store import ClipStore
+from crosscale.evaluate.evaluation import Config, Kind, evaluate
+from crosscale.evaluate.extract import extract
+from crosscale.evaluate.features import Features, merge_features
+from crosscale.run import TrainedEncoders, untrained
+from crosscale.streams.preprocess import load
 
 RAW = "raw coordinates"
+KINDS: Mapping[Kind, str] = {"linear": "linear layer", "knn": "nearest neighbours"}
 
 
 def chance(classes: Sequence[str]) -> float:
@@ -29,3 +37,41 @@ def raw_features(
     """
     vectors = clips.flatten(start_dim=1).float().cpu().numpy()  # (N, C*T*V*M)
     return Features(names, labels, classes, {RAW: vectors})
+
+
+def floors(
+    kind: Kind,
+    trained: Sequence[TrainedEncoders],
+    store: ClipStore,
+    split: Split,
+    config: Config,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> dict[str, dict[str, float]]:
+    """Top-1 on each test of what trained encoders must beat.
+
+    Args:
+        kind: of the evaluation that the encoders went through.
+        trained: the encoders; the untrained ones have their shapes and streams, and the raw
+            coordinates the preprocessing of the first.
+        store: the whole data set.
+        split: training and test clips.
+        config: of that kind.
+        seed: of the untrained weights and of the linear layer.
+        device: where the computation runs.
+    """
+    device = torch.device(device)
+    clips = load(store, range(len(store)), trained[0].preprocess)
+    raw = raw_features(store.names, store.labels, store.classes, clips.coordinates)
+    blank = merge_features(
+        {str(i): extract(untrained(t, seed), store, device) for i, t in enumerate(trained)}
+    )
+    judged = {f"untrained, {KINDS[kind]}": evaluate(kind, blank, split, config, seed=seed)}
+    judged |= {f"{RAW}, {KINDS[kind]}": evaluate(kind, raw, split, config, seed=seed)}
+    if kind == "linear":
+        judged |= {f"{RAW}, {KINDS['knn']}": evaluate("knn", raw, split)}
+    return {
+        name: {test: found[result.headline].top1 for test, found in result.metrics.items()}
+        for name, result in judged.items()
+    }

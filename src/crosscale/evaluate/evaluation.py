@@ -20,6 +20,7 @@ from crosscale.evaluate.scores import Scores, add_scores
 SUM = "sum"
 
 Kind = Literal["linear", "knn"]
+Config = LinearConfig | KnnConfig
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,12 @@ class Evaluation:
     notes: tuple[str, ...]
     scores: Mapping[str, Scores] = field(repr=False, compare=False)
 
+    @property
+    def headline(self) -> str:
+        """The sum of the streams, or the only one."""
+        streams = next(iter(self.metrics.values()))
+        return SUM if SUM in streams else next(iter(streams))
+
     def to_dict(self) -> dict[str, object]:
         """The figures as JSON values, without the scores."""
         parts = asdict(replace(self, scores={}))
@@ -86,7 +93,7 @@ def evaluate(
     kind: Kind,
     features: Features,
     split: Split,
-    config: LinearConfig | KnnConfig | None = None,
+    config: Config | None = None,
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
@@ -141,7 +148,7 @@ def evaluate(
 
 
 def _score(
-    config: LinearConfig | KnnConfig,
+    config: Config,
     features: Features,
     stream: str,
     train: NDArray[np.int64],
@@ -164,7 +171,7 @@ def _score(
     return Scores(pick(features.names, test), features.classes, values, labels[test]), curve
 
 
-def _check(kind: str, config: LinearConfig | KnnConfig, features: Features, split: Split) -> None:
+def _check(kind: str, config: Config, features: Features, split: Split) -> None:
     if (kind == "knn") != isinstance(config, KnnConfig):
         raise CrosscaleError(f"{kind} evaluation got the settings of another kind: {config}")
     if len(features.vectors) > 1 and SUM in features.vectors:

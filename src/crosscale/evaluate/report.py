@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import crosscale
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.curves import Panels, Rows, linear_panels, pretraining_panels
-from crosscale.evaluate.evaluation import SUM, Evaluation
+from crosscale.evaluate.evaluation import Evaluation
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.metrics import Metrics
 from crosscale.evaluate.plots import NAMED_CLASSES, confusion_svg, curves_svg, map_svg, tsne
@@ -89,7 +89,7 @@ def report_html(report: Report) -> str:
     """The page; every text from outside is escaped, every picture is inside."""
     headline = report.evaluations[0]
     test = next(iter(headline.tests))
-    stream = headline_stream(headline)
+    stream = headline.headline
     metrics = headline.metrics[test][stream]
     classes = headline.classes
     environment = Environment(
@@ -121,12 +121,6 @@ def report_html(report: Report) -> str:
     )
 
 
-def headline_stream(evaluation: Evaluation) -> str:
-    """The sum of the streams, or the only one."""
-    streams = next(iter(evaluation.metrics.values()))
-    return SUM if SUM in streams else next(iter(streams))
-
-
 def _picture(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
@@ -141,7 +135,7 @@ def _accuracy_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]
         {
             "kind": KINDS[evaluation.kind],
             "stream": stream,
-            "headline": evaluation is evaluations[0] and stream == headline_stream(evaluation),
+            "headline": evaluation is evaluations[0] and stream == evaluation.headline,
             "first": stream == next(iter(streams)),
             "streams": len(streams),
             "tests": [evaluation.metrics[test][stream] for test in evaluation.tests],
