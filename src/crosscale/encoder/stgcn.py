@@ -41,6 +41,14 @@ class EncoderSettings:
     bodies: Literal["present", "all"] = "present"
 
 
+def block_shapes(settings: EncoderSettings, channels: int = 3) -> list[tuple[int, int, int]]:
+    """Channels in, channels out and stride in time of each block."""
+    small, middle, large = (settings.hidden * factor for factor in (1, 2, 4))
+    outputs = [small] * 4 + [middle] * 3 + [large] * 2 + [settings.width]
+    inputs = [channels, *outputs[:-1]]
+    return [(inputs[i], outputs[i], 2 if i in (4, 7) else 1) for i in range(len(outputs))]
+
+
 class STGCN(nn.Module):
     """The encoder of one stream: clips in, one vector a clip out."""
 
@@ -55,19 +63,16 @@ class STGCN(nn.Module):
             "adjacency", torch.from_numpy(partitioned_adjacency(graph, settings.hops))
         )
         self.input_norm = nn.BatchNorm1d(channels * nodes)
-        small, middle, large = (settings.hidden * factor for factor in (1, 2, 4))
-        outputs = [small] * 4 + [middle] * 3 + [large] * 2 + [settings.width]
-        inputs = [channels, *outputs[:-1]]
         self.blocks = nn.ModuleList(
             Block(
-                inputs[i],
-                outputs[i],
+                inputs,
+                outputs,
                 nodes,
-                stride=2 if i in (4, 7) else 1,
+                stride=stride,
                 dropout=settings.dropout if i else 0.0,
                 residual=i > 0,
             )
-            for i in range(len(outputs))
+            for i, (inputs, outputs, stride) in enumerate(block_shapes(settings, channels))
         )
         initialise(self, settings.start)
 
