@@ -1,23 +1,16 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosscale.data.clip import Clip
+from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import (
-    PUBLISHED,
-    Preprocess,
-    counted_frames,
-    face_front,
-    fill_gaps,
-    load,
-    preprocess,
-    resample,
-    root_relative,
-    turn,
-)
+from crosscale.streams.preprocess import PUBLISHED, Preprocess, face_front, load, preprocess, turn
 
 NTU = Layout.load("ntu25")
 PLAIN = Preprocess(facing="none")
@@ -41,25 +34,12 @@ def ntu(golden):
     return np.load(golden / "ntu_preprocess.npz", allow_pickle=False)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_root_length_and_facing_match_the_published_code_step_by_step(ntu, case):
-    raw, resized, aligned = (
-        torch.from_numpy(ntu[f"case{case}_{step}"]).permute(1, 3, 2, 0)[None]
-        for step in ("raw", "resized50", "aligned50")
-    )
-    there = (raw != 0).flatten(3).any(-1).any(1)
-    rooted = root_relative(raw, there, NTU, "body_frame")
-    shortened = resample(rooted, torch.tensor([raw.shape[1]]), 50)
-    turned = face_front(resized, there, NTU, "frame")
-    torch.testing.assert_close(shortened, resized, atol=1e-5, rtol=0)
-    torch.testing.assert_close(turned, aligned, atol=1e-5, rtol=0)
-
-
-def test_all_published_clips_in_one_batch(ntu):
+@pytest.mark.parametrize(("facing", "step"), [("none", "resized50"), ("frame", "aligned50")])
+def test_published_clips_match_the_published_code_step_by_step(ntu, facing, step):
     clips = [published_clip(ntu[f"case{i}_raw"]) for i in CASES]
-    out = preprocess(clips, NTU, PUBLISHED)
+    out = preprocess(clips, NTU, dataclasses.replace(PUBLISHED, facing=facing)).coordinates
     for i in CASES:
-        np.testing.assert_allclose(out.coordinates[i], ntu[f"case{i}_aligned50"], atol=1e-5)
+        np.testing.assert_allclose(out[i], ntu[f"case{i}_{step}"], atol=1e-5)
 
 
 @pytest.mark.parametrize("made", [PUBLISHED, Preprocess(), Preprocess(root="frame")])
@@ -99,28 +79,39 @@ def test_published_length_counts_frames_of_the_first_body_and_takes_as_many_from
     clip = some_clip(frames=10)
     clip[3:5, 0] = np.nan
     clip[7, 0, 0] = 0
-    assert len(counted_frames(clip, "published")) == 7
-    assert len(counted_frames(clip, "present")) == 10
+    made = dataclasses.replace(PLAIN, frames=7, length="published", root="frame")
+    expected = preprocess([clip[:7]], NTU, dataclasses.replace(made, length="present"))
+    assert torch.equal(preprocess([clip], NTU, made).coordinates, expected.coordinates)
 
 
 def test_a_gap_is_crossed_in_a_straight_line_and_ends_are_held():
-    x = torch.arange(8.0).reshape(1, 8, 1, 1, 1).repeat(1, 1, 1, 25, 3) ** 2
-    x[:, [0, 3, 4, 7]] = torch.nan
-    filled, there = fill_gaps(x)
-    assert there.all()
+    clip = np.arange(8, dtype=np.float32)[:, None, None, None] ** 2 * np.ones((2, 25, 3), "f4")
+    clip[[0, 3, 4, 7], 1] = np.nan
+    out = preprocess([clip], NTU, dataclasses.replace(PLAIN, frames=8)).coordinates
     expected = [1, 1, 4, 4 + 7, 4 + 14, 25, 36, 36]
-    torch.testing.assert_close(filled[0, :, 0, 0, 0], torch.tensor(expected).float())
+    torch.testing.assert_close(out[0, 0, :, 0, 1], torch.tensor(expected).float())
 
 
-def test_resampling_a_clip_of_the_right_length_changes_nothing():
-    x = torch.randn(2, 50, 1, 25, 3)
-    torch.testing.assert_close(resample(x, torch.tensor([50, 50]), 50), x)
+def test_resampling_within_a_gap_stays_on_its_line():
+    clip = np.arange(7, dtype=np.float32)[:, None, None, None] * np.ones((1, 25, 3), "f4")
+    clip[0] = 3  # the others lie on a line through 0
+    whole = preprocess([clip], NTU, dataclasses.replace(PLAIN, frames=23))
+    clip[3:6] = np.nan
+    gap = preprocess([clip], NTU, dataclasses.replace(PLAIN, frames=23))
+    torch.testing.assert_close(gap.coordinates, whole.coordinates)
+
+
+def test_a_clip_of_the_right_length_keeps_its_frames():
+    clip = some_clip(frames=50)
+    out = preprocess([clip], NTU, PLAIN).coordinates[0].permute(1, 3, 2, 0)
+    np.testing.assert_allclose(out, clip - clip[0, 0, 20], atol=1e-6)
 
 
 def test_resampling_never_reads_beyond_a_clip():
-    x = torch.randn(1, 9, 1, 25, 3)
-    alone = resample(x[:, :6], torch.tensor([6]), 50)
-    assert torch.equal(resample(x, torch.tensor([6]), 50), alone)
+    clip = some_clip(frames=9)
+    together = preprocess([clip[:6], clip[6:]], NTU, PLAIN).coordinates
+    alone = preprocess([clip[:6]], NTU, PLAIN).coordinates
+    assert torch.equal(together[:1], alone)
 
 
 @pytest.mark.parametrize("made", [PUBLISHED, Preprocess()])
@@ -149,10 +140,11 @@ def test_a_common_root_keeps_paths_and_where_two_people_stand():
 @given(degrees=st.floats(-179, 179))
 @settings(max_examples=25, deadline=None)
 def test_clip_facing_undoes_any_turn_of_the_whole_scene(degrees):
-    clip = torch.from_numpy(some_clip())
-    clip[:, 0, 8] += torch.tensor([5.0, 0, 1])  # shoulders that give the body a front
-    turned = turn(clip[None], torch.tensor(np.deg2rad(degrees)))[0]
-    out = preprocess([clip.numpy(), turned.numpy()], NTU, Preprocess()).coordinates
+    clip = some_clip()
+    clip[:, 0, 8] += [5, 0, 1]  # shoulders that give the body a front
+    bodies = torch.from_numpy(clip).permute(1, 3, 0, 2)
+    turned = turn(bodies, torch.full((2, 1), np.deg2rad(degrees))).permute(2, 0, 3, 1)
+    out = preprocess([clip, turned.numpy()], NTU, Preprocess()).coordinates
     torch.testing.assert_close(out[0], out[1], atol=1e-3, rtol=0)
     across = out[0, :, :, [8, 16], 0] - out[0, :, :, [4, 12], 0]
     line = across.sum(2).mean(1)
@@ -169,32 +161,29 @@ def test_clip_facing_keeps_a_body_turning_within_the_clip():
 
 
 def test_shoulders_and_hips_in_one_point_leave_a_clip_as_it_is():
-    x = torch.zeros(1, 5, 1, 25, 3)
-    x[..., 3, 0] = 1
-    there = torch.ones(1, 1, dtype=torch.bool)
-    assert torch.equal(face_front(x, there, NTU, "clip"), x)
+    x = torch.zeros(1, 3, 5, 25)
+    x[:, 0, :, 3] = 1
+    assert torch.equal(face_front(x, torch.tensor([0]), NTU, "clip"), x)
 
 
 @pytest.mark.parametrize("made", [PUBLISHED, Preprocess()])
 def test_a_clip_does_not_depend_on_its_company(made, monkeypatch):
     clips = [some_clip(frames=n, seed=n) for n in (30, 1, 7, 50, 12)]
     together = preprocess(clips, NTU, made).coordinates
-    monkeypatch.setattr("crosscale.streams.preprocess.CHUNK_BODY_FRAMES", 30)
+    monkeypatch.setattr("crosscale.streams.preprocess.CHUNK", 2)
     order = [4, 2, 0, 3, 1]
     shuffled = preprocess([clips[i] for i in order], NTU, made).coordinates
     torch.testing.assert_close(shuffled, together[order])
 
 
-def test_load_takes_clips_of_a_store_by_index():
-    class Store:
-        layout = NTU
-        clips = tuple(some_clip(seed=i) for i in range(3))
-
-        def coordinates(self, i):
-            return self.clips[i]
-
-    out = load(Store(), np.array([2, 0]), PLAIN)
-    expected = preprocess([Store.clips[2], Store.clips[0]], NTU, PLAIN)
+def test_load_takes_clips_of_a_store_by_index(tmp_path):
+    clips = [some_clip(seed=i) for i in range(3)]
+    names = tuple("abc")
+    with StoreWriter(tmp_path / "store", name="own", layout=NTU, classes=None) as writer:
+        for name, clip in zip(names, clips, strict=True):
+            writer.add(Clip(name, clip, ("1", "2")))
+    out = load(ClipStore.open(tmp_path / "store"), np.array([2, 0]), PLAIN)
+    expected = preprocess([clips[2], clips[0]], NTU, PLAIN)
     assert torch.equal(out.coordinates, expected.coordinates)
 
 

@@ -7,7 +7,7 @@ reads it meanwhile sees the old one whole or the new one whole.
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from crosscale import __version__
 from crosscale.data.clip import Clip
+from crosscale.data.recordings import Recordings
 from crosscale.data.store_files import (
     DESCRIPTION,
     FORMAT,
@@ -106,6 +107,12 @@ class ClipStore:
         first = self._first[i]
         rows = self._frames[first : first + frames * bodies]
         return rows.reshape(frames, bodies, *rows.shape[1:])
+
+    def recordings(self, indices: Sequence[int]) -> Recordings:
+        """The clips at `indices`, in that order, over the mapped file."""
+        chosen = np.asarray(indices, np.int64)
+        frames, bodies = self._shapes[chosen].T
+        return Recordings(self._frames, self._first[chosen], frames, bodies)
 
     def column(self, name: str) -> np.ndarray:
         """One column of the table, (N,).

@@ -1,9 +1,9 @@
-"""From clips of any length to one tensor: gaps, root, length, facing.
+"""From clips of any length to one tensor: gaps, length, root, facing.
 
-The functions work on batches in a clip's own order, (N, T, M, V, C).
+Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies of all clips.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,16 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.frames import between_frames, centres, take_frames
+from crosscale.streams.sampling import Length, Samples, sample
 
 Root = Literal["clip", "frame", "body_frame"]
 Facing = Literal["clip", "frame", "none"]
-Length = Literal["present", "published"]
 
-# A chunk of 32,768 body-frames of 25 joints is about 10 MB.
-CHUNK_BODY_FRAMES = 32_768
+CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
 SHORTEST_LINE = 1e-4  # metres; a shorter shoulder line says nothing about where a body faces
 
 
@@ -62,7 +61,8 @@ class ClipTensors:
     """Clips ready for streams and views.
 
     Attributes:
-        coordinates: (N, C, T, V, M) float32, metres, finite; an absent body is all zeros.
+        coordinates: (N, C, T, V, M) float32, metres, finite; an absent body is all zeros. In
+            memory each body's planes lie together.
         present: (N, M) bool, whether a body is there at all.
     """
 
@@ -77,13 +77,17 @@ class CoordinateSource(Protocol):
     def layout(self) -> Layout:
         """The joints of all clips."""
 
-    def coordinates(self, i: int) -> np.ndarray:
-        """(T, M, V, C) of clip i, absent body-frames all NaN."""
+    def recordings(self, indices: Sequence[int]) -> Recordings:
+        """The clips at `indices`, in that order."""
 
 
 def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) -> ClipTensors:
-    """The clips at `indices` of a store, in that order."""
-    return preprocess([store.coordinates(int(i)) for i in indices], store.layout, settings)
+    """The clips at `indices` of a store, in that order.
+
+    Raises:
+        CrosscaleError: when the clips cannot be turned.
+    """
+    return _preprocess(store.recordings(indices), store.layout, settings)
 
 
 def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess) -> ClipTensors:
@@ -97,24 +101,11 @@ def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess
     Raises:
         CrosscaleError: when a clip does not fit the layout, or cannot be turned.
     """
-    size = _check(clips, layout, settings)
-    shape = (len(clips), size, settings.frames, len(layout.joints), settings.bodies)
-    coordinates = torch.zeros(shape)
-    present = torch.zeros(len(clips), settings.bodies, dtype=torch.bool)
-    for chunk in _by_length(clips, settings.bodies):
-        batch, length = padded([clips[i] for i in chunk], settings)
-        filled, there = fill_gaps(batch)
-        placed = root_relative(filled, there, layout, settings.root)
-        resampled = resample(placed, length, settings.frames)
-        turned = face_front(resampled, there, layout, settings.facing)
-        coordinates[chunk] = turned.permute(0, 4, 1, 3, 2)
-        present[chunk] = there
-    return ClipTensors(coordinates, present)
+    _check(clips, layout)
+    return _preprocess(Recordings.of(clips, len(layout.joints)), layout, settings)
 
 
-def _check(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess) -> int:
-    """The clips' common number of coordinates."""
-    sizes = {clip.shape[-1] for clip in clips} or {3}
+def _check(clips: Sequence[np.ndarray], layout: Layout) -> None:
     joints = len(layout.joints)
     for i, clip in enumerate(clips):
         if clip.ndim != 4 or clip.shape[2] != joints or 0 in clip.shape:
@@ -122,117 +113,61 @@ def _check(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess) ->
                 f"clip {i} has shape {clip.shape}; layout {layout.name} needs "
                 f"(frames, bodies, {joints}, coordinates)"
             )
+    sizes = {clip.shape[-1] for clip in clips}
     if len(sizes) > 1:
         raise CrosscaleError(f"clips have {sorted(sizes)} coordinates; all need as many")
-    size = sizes.pop()
+
+
+def _preprocess(recordings: Recordings, layout: Layout, settings: Preprocess) -> ClipTensors:
+    joints, size = recordings.rows.shape[1:]
     if size != 3 and settings.facing != "none":
         raise CrosscaleError(
             f"clips of {size} coordinates cannot be turned to the front: set facing to none"
         )
-    return int(size)
+    shape = (len(recordings), settings.bodies, size, settings.frames, joints)
+    planes, present = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
+    for begin in range(0, len(recordings), CHUNK):
+        chunk = slice(begin, begin + CHUNK)
+        samples = sample(recordings.part(chunk), settings.frames, settings.bodies, settings.length)
+        there = torch.from_numpy(samples.there)
+        planes[chunk][there] = _bodies(recordings.rows, samples, layout, settings)
+        present[chunk] = there
+    return ClipTensors(planes.permute(0, 2, 3, 4, 1), present)
 
 
-def _by_length(clips: Sequence[np.ndarray], bodies: int) -> Iterator[list[int]]:
-    """Positions of clips of about one length, in chunks that bound the padded memory."""
-    chunk: list[int] = []
-    for i in sorted(range(len(clips)), key=lambda i: len(clips[i])):
-        if chunk and (len(chunk) + 1) * len(clips[i]) * bodies > CHUNK_BODY_FRAMES:
-            yield chunk
-            chunk = []
-        chunk.append(i)
-    if chunk:
-        yield chunk
+def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Preprocess) -> Tensor:
+    """The bodies that are there, as planes (P, C, T, V)."""
+    low, high = (torch.from_numpy(rows[row]) for row in (samples.low, samples.high))
+    share = torch.from_numpy(samples.share)[:, :, None, None]
+    places = torch.lerp(low, high, share)  # (P, T, V, C)
+    first = torch.from_numpy(_first_body(samples.clip))
+    roots = _roots(rows, samples, places, first, layout, settings.root)
+    x = (places - roots).permute(0, 3, 1, 2).contiguous()
+    return face_front(x, first, layout, settings.facing)
 
 
-def padded(clips: Sequence[np.ndarray], settings: Preprocess) -> tuple[Tensor, Tensor]:
-    """Copy clips into one batch, each without the frames that do not count.
-
-    Returns:
-        (N, T, M, V, C) with NaN where nothing is, and (N,) the number of frames of each clip.
-    """
-    parts = [counted_frames(clip[:, : settings.bodies], settings.length) for clip in clips]
-    longest = max(len(part) for part in parts)
-    batch = np.full((len(parts), longest, settings.bodies, *clips[0].shape[2:]), np.nan, np.float32)
-    for row, part in zip(batch, parts, strict=True):
-        row[: len(part), : part.shape[1]] = part
-    return torch.from_numpy(batch), torch.tensor([len(part) for part in parts])
+def _first_body(clip: np.ndarray) -> np.ndarray:
+    """For each body (P,), which one is the first of its clip."""
+    starts = np.flatnonzero(np.diff(clip, prepend=-1))
+    return starts[np.cumsum(np.diff(clip, prepend=-1) > 0) - 1]
 
 
-def counted_frames(clip: np.ndarray, length: Length) -> np.ndarray:
-    """The part of a clip (T, M, V, C) that is resampled; never less than one frame."""
-    if length == "published":
-        first = clip[:, 0, 0]
-        return clip[: max(1, int((np.isfinite(first) & (first != 0)).any(axis=-1).sum()))]
-    somebody = np.flatnonzero(np.isfinite(clip).all(axis=(2, 3)).any(axis=1))
-    if not len(somebody):
-        return clip[:1]
-    return clip[somebody[0] : somebody[-1] + 1]
-
-
-def fill_gaps(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Interpolate a body's gaps; hold it before its first and after its last frame.
-
-    Args:
-        x: (N, T, M, V, C), absent body-frames NaN.
-
-    Returns:
-        the same without NaN, a body that is never there all zeros, and (N, M) who is there.
-    """
-    seen = x.isfinite().all(-1).all(-1).transpose(1, 2)  # (N, M, T)
-    frame = torch.arange(x.shape[1], device=x.device).expand_as(seen)
-    end = x.shape[1]
-    before = torch.where(seen, frame, -1).cummax(-1).values
-    after = torch.where(seen, frame, end).flip(-1).cummin(-1).values.flip(-1)
-    low = torch.where(before < 0, after, before).clamp(max=end - 1)
-    high = torch.where(after == end, before, after).clamp(min=0)
-    share = (frame - low) / (high - low).clamp(min=1)
-    there = seen.any(-1)
-    tracks = x.transpose(1, 2).flatten(0, 1).nan_to_num()  # (N·M, T, V, C)
-    filled = torch.lerp(
-        take_frames(tracks, low.flatten(0, 1)),
-        take_frames(tracks, high.flatten(0, 1)),
-        share.flatten(0, 1)[..., None, None].to(x.dtype),
-    )
-    filled = filled.unflatten(0, seen.shape[:2]) * there[..., None, None, None]
-    return filled.transpose(1, 2), there
-
-
-def root_relative(x: Tensor, there: Tensor, layout: Layout, root: Root) -> Tensor:
-    """Subtract the root from every body that is there; absent bodies stay zero.
-
-    Args:
-        x: (N, T, M, V, C) without gaps.
-        there: (N, M).
-        layout: its `root` joints' mean is a body's root.
-        root: whose root, and when (see `Preprocess`).
-    """
-    roots = x[..., list(layout.root), :].mean(dim=-2, keepdim=True)  # (N, T, M, 1, C)
-    if root != "body_frame":
-        roots = _first_body(roots, there)
+def _roots(
+    rows: np.ndarray, samples: Samples, places: Tensor, first: Tensor, layout: Layout, root: Root
+) -> Tensor:
+    """What is subtracted of places (P, T, V, C): (P, T or 1, 1, C)."""
     if root == "clip":
-        roots = roots[:, :1]
-    return (x - roots) * there[:, None, :, None, None]
+        places = torch.from_numpy(rows[samples.start])[:, None]
+    roots = places[:, :, list(layout.root)].mean(dim=2, keepdim=True)
+    return roots if root == "body_frame" else roots[first]
 
 
-def _first_body(x: Tensor, there: Tensor) -> Tensor:
-    """The first body that is there, of (N, T, M, ...) as (N, T, 1, ...)."""
-    first = there.int().argmax(dim=1, keepdim=True)
-    return take_frames(x.transpose(1, 2), first).transpose(1, 2)
-
-
-def resample(x: Tensor, length: Tensor, frames: int) -> Tensor:
-    """Resample the first `length` (N,) frames of each clip (N, T, ...) linearly to `frames`."""
-    # Float64, or the places in long clips would be off by more than their coordinates.
-    length = length.double()
-    return between_frames(x, centres(length, frames).clamp(min=0).minimum(length[:, None] - 1))
-
-
-def face_front(x: Tensor, there: Tensor, layout: Layout, facing: Facing) -> Tensor:
+def face_front(x: Tensor, first: Tensor, layout: Layout, facing: Facing) -> Tensor:
     """Turn about the vertical axis so that the line from left to right lies along x.
 
     Args:
-        x: (N, T, M, V, 3), y up.
-        there: (N, M).
+        x: bodies (P, 3, T, V), y up.
+        first: (P,) which body gives a clip's facing.
         layout: gives shoulders and hips.
         facing: per clip, by the first body's shoulders and hips averaged over the clip; or per
             frame and body by its own shoulders, as published.
@@ -241,32 +176,35 @@ def face_front(x: Tensor, there: Tensor, layout: Layout, facing: Facing) -> Tens
         return x
     if facing == "frame":
         return turn(x, _published_angle(_across(x, layout.shoulders)))
-    first = _first_body(x, there)
-    line = _across(first, layout.shoulders) + _across(first, layout.hips)
-    return turn(x, _angle_to_x(line.mean(dim=1, keepdim=True)))
+    line = _across(x, layout.shoulders) + _across(x, layout.hips)
+    return turn(x, _angle_to_x(line.mean(dim=2, keepdim=True))[first])
 
 
 def turn(x: Tensor, angle: Tensor) -> Tensor:
-    """Turn (N, T, M, V, 3) about y by `angle` in radians, broadcast over (N, T, M)."""
-    cos, sin = angle.cos()[..., None].to(x.dtype), angle.sin()[..., None].to(x.dtype)
-    across, up, depth = x.unbind(-1)
-    return torch.stack([cos * across - sin * depth, up, sin * across + cos * depth], dim=-1)
+    """Turn bodies (P, 3, T, V) about y by `angle` in radians, (P, T) or (P, 1)."""
+    cos, sin = (f(angle).to(x.dtype)[..., None] for f in (torch.cos, torch.sin))
+    across, depth = x[:, 0], x[:, 2]
+    turned = torch.empty_like(x)
+    torch.sub(cos * across, sin * depth, out=turned[:, 0])
+    turned[:, 1] = x[:, 1]
+    torch.add(sin * across, cos * depth, out=turned[:, 2])
+    return turned
 
 
 def _across(x: Tensor, ends: tuple[int, int]) -> Tensor:
-    """(N, T, M, 2) from the left to the right end, on the floor, in float64."""
+    """(P, 2, T) from the left to the right end, on the floor, in float64."""
     left, right = ends
-    return (x[..., right, :] - x[..., left, :]).double()[..., [0, 2]]
+    return (x[..., right] - x[..., left])[:, [0, 2]].double()
 
 
 def _angle_to_x(line: Tensor) -> Tensor:
-    """The turn that brings a line on the floor (..., 2) onto x; none for a line of no length."""
-    angle = -torch.atan2(line[..., 1], line[..., 0])
-    return torch.where(line.norm(dim=-1) < SHORTEST_LINE, 0.0, angle)
+    """The turn (P, T) that brings a line on the floor (P, 2, T) onto x; none without a length."""
+    angle = -torch.atan2(line[:, 1], line[:, 0])
+    return torch.where(line.norm(dim=1) < SHORTEST_LINE, 0.0, angle)
 
 
 def _published_angle(line: Tensor) -> Tensor:
-    """The published turn of (N, T, M, 2): one sign per clip and body, from the summed z."""
-    angle = torch.arccos(line[..., 0] / (line.norm(dim=-1) + 1e-4))
-    away = line[..., 1].sum(dim=1, keepdim=True) >= 0
+    """The published turn (P, T) of (P, 2, T): one sign per body, from the summed z."""
+    angle = torch.arccos(line[:, 0] / (line.norm(dim=1) + 1e-4))
+    away = line[:, 1].sum(dim=1, keepdim=True) >= 0
     return torch.where(away, -angle, angle)
