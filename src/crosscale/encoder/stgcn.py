@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from crosscale.encoder.dropout import Dropout
 from crosscale.skeleton.adjacency import Hops, partitioned_adjacency
 from crosscale.skeleton.layout import Graph
 
@@ -126,7 +127,7 @@ class Block(nn.Module):
             padding=(0, TEMPORAL_KERNEL // 2),
         )
         self.temporal_norm = nn.BatchNorm2d(outputs)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.around: nn.Module | None = None
         if residual and inputs == outputs and stride == 1:
             self.around = nn.Identity()
