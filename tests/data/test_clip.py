@@ -37,6 +37,10 @@ def test_a_body_may_be_absent_in_some_frames_and_is_known_to_be():
         (lambda x: x * np.nan, "no body in any frame"),
         (lambda x: x.astype(int), "int64, not floating-point metres"),
         (lambda x: _put(x, (2, 1, 0, 1), np.nan), "frame 2, body 1, joint 0 is missing"),
+        (
+            lambda x: _put(x, (3, 0, slice(None), 1), np.nan),
+            "frame 3, body 0, joint 0 has a coordinate missing",
+        ),
         (lambda x: _put(x, (1, 0, 2), np.nan), "frame 1, body 0, joint 2 is missing"),
         (lambda x: _put(x, (3, 0, 1, 2), np.inf), "frame 3, body 0, joint 1 is infinite"),
         (lambda x: _put(x, (3, 0, 1, 2), 1e300), "frame 3, body 0, joint 1 is infinite or too"),

@@ -8,6 +8,7 @@ appears, leaves or changes place in the file (METHOD, "From a recording to a cli
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -87,11 +88,12 @@ class Track:
             np.concatenate([self.joints, later.joints]),
         )
 
-    @property
+    @cached_property
     def plausibility(self) -> float:
         """Share of the frames in which the body is no wider than a person may be."""
-        spread = np.ptp(self.joints, axis=1)
-        return float(np.mean(spread[:, 0] <= WIDE * spread[:, 1]))
+        # with frames innermost, numpy compares many at once
+        spread = np.ptp(np.ascontiguousarray(self.joints[..., :2].transpose(1, 2, 0)), axis=0)
+        return float(np.mean(spread[0] <= WIDE * spread[1]))
 
     @property
     def motion(self) -> float:
@@ -149,9 +151,10 @@ def _by_position(seen: Sightings, max_bodies: int) -> list[Track]:
 
 def _by_id(seen: Sightings) -> list[Track]:
     rows: dict[str, list[int]] = {}
+    frame = seen.frame.tolist()
     for row, name in enumerate(seen.ids):
         # the same id twice in a frame cannot be one person
-        while name in rows and seen.frame[rows[name][-1]] == seen.frame[row]:
+        while name in rows and frame[rows[name][-1]] == frame[row]:
             name += "'"
         rows.setdefault(name, []).append(row)
     return [Track(name, seen.frame[r], seen.joints[r]) for name, r in rows.items()]

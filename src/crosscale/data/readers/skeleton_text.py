@@ -10,6 +10,8 @@ Nothing is guessed: a file that departs from this is refused with the line where
 """
 
 import codecs
+from collections.abc import Callable
+from functools import cache
 from typing import NoReturn
 
 import numpy as np
@@ -22,7 +24,7 @@ JOINT_COLUMNS = 12
 
 
 def parse(content: bytes, joints: int) -> Sightings:
-    """Read the text of a `.skeleton` file.
+    """Read the text of a `.skeleton` file, by compiled code where numba is installed.
 
     Args:
         content: the file's bytes.
@@ -34,6 +36,13 @@ def parse(content: bytes, joints: int) -> Sightings:
     Raises:
         BadClip: naming line and frame, but not the file.
     """
+    scan = _compiled()
+    seen = scan(content, joints) if scan else None
+    return seen or parse_slowly(content, joints)
+
+
+def parse_slowly(content: bytes, joints: int) -> Sightings:
+    """`parse` without numba: what it reads, and refuses, is what the format means."""
     walk = _Walk([line.split() for line in _plain(content).split(b"\n")])
     walk.frames = walk.count("number of frames")
     if walk.frames == 0:
@@ -59,6 +68,19 @@ def parse(content: bytes, joints: int) -> Sightings:
     walk.end()
     coordinates = _metres(numbers, lines).reshape(-1, joints, 3)
     return Sightings(walk.frames, np.array(frame, np.int64), ids, coordinates)
+
+
+@cache
+def _compiled() -> Callable[[bytes, int], Sightings | None] | None:
+    """The fast way; None without numba, or where numba has no place to keep what it compiles."""
+    try:
+        # numba takes longer to import than most commands run
+        from crosscale.data.readers.skeleton_scan import scan
+
+        scan(b"1\n0\n", 1)  # compiles, so that a failure is none of the first file's
+    except (ImportError, OSError, RuntimeError):
+        return None
+    return scan
 
 
 class _Walk:
