@@ -8,7 +8,14 @@ from crosscale.views.graph import Cut
 
 NTU = Layout.load("ntu25")
 ALL = ViewSettings(
-    shear=0.5, rotate=20, resize=(0.5, 1.0), scale=0.1, jitter=0.01, cut=Cut(most=9, views="both")
+    shear=0.5,
+    rotate=20,
+    resize=(0.5, 1.0),
+    scale=0.1,
+    jitter=0.01,
+    mask=0.1,
+    mirror=0.5,
+    cut=Cut(most=9, views="both"),
 )
 
 

@@ -2,9 +2,17 @@ import pytest
 import torch
 
 from crosscale.errors import CrosscaleError
-from crosscale.views.spatial import Jitter, Rotate, Scale, Shear
+from crosscale.views.spatial import Jitter, Mask, Mirror, Rotate, Scale, Shear
 
-CHANGES = [Shear(0.5), Rotate(30), Scale(0.2), Jitter(0.01)]
+PAIRS = [(1, 2), (7, 9)]
+CHANGES = [
+    Shear(0.5),
+    Rotate(30),
+    Scale(0.2),
+    Jitter(0.01),
+    Mask(0.3),
+    Mirror(0.5, PAIRS, 25),
+]
 
 
 def batch(n=4):
@@ -32,9 +40,9 @@ class TestEveryChange:
         assert not torch.equal(first, second)
 
     def test_draws_for_each_sample_by_itself(self, change):
-        same = batch()[1:2].expand(2, -1, -1, -1, -1)
-        one, other = change(same)
-        assert not torch.equal(one, other)
+        same = batch()[1:2].expand(20, -1, -1, -1, -1)
+        first, *others = change(same)
+        assert any(not torch.equal(first, other) for other in others)
 
     def test_leaves_its_input_alone(self, change):
         x = batch()
@@ -77,3 +85,21 @@ def test_nonsense_is_refused():
             make()
     with pytest.raises(CrosscaleError, match="set rotate to 0"):
         Rotate(10)(batch()[:, :2])
+
+
+def test_a_masked_joint_is_hidden_in_all_frames_and_the_others_are_left():
+    x = torch.randn(400, 3, 6, 25, 2)
+    out = Mask(0.3)(x)
+    hidden = (out == 0).all(dim=(1, 2, 4))
+    assert torch.equal(out, torch.where(hidden[:, None, None, :, None], 0.0, x))
+    assert abs(hidden.float().mean() - 0.3) < 0.02
+
+
+def test_a_mirrored_clip_has_left_and_right_exchanged_and_twice_is_the_clip():
+    x = batch()
+    mirror = Mirror(1.0, PAIRS, 25)
+    out = mirror(x)
+    torch.testing.assert_close(out[:, 0, :, 1], -x[:, 0, :, 2])
+    torch.testing.assert_close(out[:, 1:, :, 9], x[:, 1:, :, 7])
+    torch.testing.assert_close(out[:, 1:, :, 0], x[:, 1:, :, 0])
+    torch.testing.assert_close(mirror(out), x)

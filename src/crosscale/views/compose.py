@@ -10,10 +10,10 @@ from torch import Tensor
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.stream import Stream
 from crosscale.views.graph import Cut, EdgeCut
-from crosscale.views.spatial import Jitter, Rotate, Scale, Shear
+from crosscale.views.spatial import Jitter, Mask, Mirror, Rotate, Scale, Shear
 from crosscale.views.temporal import CropResize, PadCrop
 
-Change = PadCrop | CropResize | Shear | Rotate | Scale | Jitter
+Change = PadCrop | CropResize | Mirror | Shear | Rotate | Scale | Jitter | Mask
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class ViewSettings:
         resize: smallest and largest share of the frames that is stretched to all of them.
         scale: largest change of size, as a ratio.
         jitter: standard deviation of noise, metres.
+        mask: chance of a joint to be hidden.
+        mirror: chance of a clip to have left and right exchanged.
         cut: which edges of the graph are cut.
     """
 
@@ -36,6 +38,8 @@ class ViewSettings:
     resize: tuple[float, float] | None = None
     scale: float = 0.0
     jitter: float = 0.0
+    mask: float = 0.0
+    mirror: float = 0.0
     cut: Cut = field(default_factory=Cut)
 
 
@@ -84,7 +88,7 @@ class _OneView:
     ) -> None:
         self.which = which
         self.run_seed = run_seed
-        self.changes = _changes(settings)
+        self.changes = _changes(settings, layout)
         cut = settings.cut if settings.cut.views in (which, "both") else Cut()
         self.cuts = {s: EdgeCut(cut, Stream("joint", s).graph(layout)) for s in scales}
 
@@ -99,13 +103,15 @@ class _OneView:
         return View(x, {scale: cut(n, device) for scale, cut in self.cuts.items()})
 
 
-def _changes(settings: ViewSettings) -> dict[str, Change]:
+def _changes(settings: ViewSettings, layout: Layout) -> dict[str, Change]:
     """The changes that are wanted, in the order of their application."""
     changes: dict[str, Change] = {}
     if settings.crop:
         changes["crop"] = PadCrop(settings.crop)
     if settings.resize is not None:
         changes["resize"] = CropResize(*settings.resize)
+    if settings.mirror:
+        changes["mirror"] = Mirror(settings.mirror, layout.pairs, len(layout.joints))
     if settings.shear:
         changes["shear"] = Shear(settings.shear)
     if settings.rotate:
@@ -114,6 +120,8 @@ def _changes(settings: ViewSettings) -> dict[str, Change]:
         changes["scale"] = Scale(settings.scale)
     if settings.jitter:
         changes["jitter"] = Jitter(settings.jitter)
+    if settings.mask:
+        changes["mask"] = Mask(settings.mask)
     return changes
 
 

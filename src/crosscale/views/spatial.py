@@ -4,6 +4,7 @@ All but jitter are linear, so an absent body (all zeros) stays absent; jitter le
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -74,6 +75,42 @@ class Jitter(Drawn):
             x.shape, generator=self.generator(x.device), device=x.device, dtype=x.dtype
         )
         return x + self.sigma * noise * there
+
+
+class Mask(Drawn):
+    """Put each joint to the origin, which is the root's place, in all frames by a chance."""
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        if not 0 <= chance < 1:
+            raise CrosscaleError(f"mask must be from 0 to below 1, not {chance}")
+        self.chance = chance
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Hide joints of each sample."""
+        draws = self.uniform(0, 1, (len(x), 1, 1, x.shape[3], 1), x)
+        return x * (draws >= self.chance)
+
+
+class Mirror(Drawn):
+    """Exchange left and right by a chance, as a mirror across the body's middle does."""
+
+    def __init__(self, chance: float, pairs: Sequence[tuple[int, int]], joints: int) -> None:
+        super().__init__()
+        if not 0 <= chance <= 1:
+            raise CrosscaleError(f"mirror must be from 0 to 1, not {chance}")
+        self.chance = chance
+        order = list(range(joints))
+        for left, right in pairs:
+            order[left], order[right] = right, left
+        self.order = torch.tensor(order)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Mirror some samples."""
+        chosen = self.uniform(0, 1, (len(x), 1, 1, 1, 1), x) < self.chance
+        other = x[:, :, :, self.order.to(x.device)].clone()
+        other[:, 0].neg_()
+        return torch.where(chosen, other, x)
 
 
 def _multiply(matrix: Tensor, x: Tensor) -> Tensor:

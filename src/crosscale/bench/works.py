@@ -1,0 +1,257 @@
+"""What is measured, each piece of work beside the plain way of doing it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crosscale.bench import naive
+from crosscale.bench.operations import TRAINING_PASSES, forward_operations
+from crosscale.bench.plain import PlainSTGCN
+from crosscale.bench.timing import fastest_seconds
+from crosscale.contrast.method import ContrastSettings, MomentumContrast
+from crosscale.data.readers.ntu import Ntu60
+from crosscale.data.synthetic import SyntheticSettings, write_synthetic
+from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.evaluate.knn import knn_scores
+from crosscale.evaluate.linear import LinearConfig, linear_scores
+from crosscale.skeleton.layout import Layout
+from crosscale.streams.preprocess import Preprocess, preprocess
+from crosscale.views.compose import TwoViews, ViewSettings
+from crosscale.views.graph import Cut
+
+LAYOUT = "ntu25"
+FRAMES = 50
+WIDTH, CLASSES = 256, 60
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much work each measurement does.
+
+    Attributes:
+        batch: clips of a training step.
+        queue: negatives.
+        embedded: clips embedded at once.
+        files: `.skeleton` files read.
+        clips: clips preprocessed.
+        train, test: clips of the evaluations.
+        epochs: of the linear layer.
+        rounds: how often each is timed.
+    """
+
+    batch: int
+    queue: int
+    embedded: int
+    files: int
+    clips: int
+    train: int
+    test: int
+    epochs: int
+    rounds: int
+
+
+SIZES = {
+    "full": Size(128, 32768, 256, 200, 2000, 40_091, 16_487, 100, 3),
+    "small": Size(16, 1024, 32, 24, 300, 4000, 1000, 5, 3),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        work: what was done.
+        rate: how much of it in a second.
+        unit: of the rate.
+        against: the plain way that it is compared with.
+        ratio: how many times as fast it is.
+        goal: what the ratio should be at least, where there is one.
+        goal_rate: what the rate should be at least, where there is one.
+        share: of the machine's matrix-multiply rate, counted in the published network's (or the
+            product's) operations, where arithmetic is what counts.
+    """
+
+    work: str
+    rate: float
+    unit: str
+    against: str
+    ratio: float
+    goal: float | None = None
+    goal_rate: float | None = None
+    share: float | None = None
+
+
+Measure = Callable[[Size, torch.device, float], Iterator[Row]]
+
+
+def training(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
+    """A step of two scales, from the views to the update."""
+    layout = Layout.load(LAYOUT)
+    settings = EncoderSettings()
+    x = torch.randn(size.batch, 3, FRAMES, len(layout.joints), 2, device=device)
+    operations = sum(
+        forward_operations(settings, len(layout.scale(scale).names), FRAMES)
+        for scale in ("joints", "part10")
+    )
+    for bodies, words, goal in ((2, "two bodies", 3.0), (1, "one body", 5.0)):
+        present = torch.ones(size.batch, 2, dtype=torch.bool, device=device)
+        present[:, bodies:] = False
+        seen = x * present[:, None, None, None, :]
+        steps = {
+            name: _step(layout, settings, size, seen, present, plain=name == "plain")
+            for name in ("plain", "ours")
+        }
+        seconds = fastest_seconds(steps, size.rounds, device)
+        done = TRAINING_PASSES * operations * size.batch * 2
+        yield Row(
+            work=f"training, {words}",
+            rate=size.batch / seconds["ours"],
+            unit="clips/s",
+            against="1×1 convolution, einsum, every body; two scales, views to update",
+            ratio=seconds["plain"] / seconds["ours"],
+            goal=goal,
+            share=done / seconds["ours"] / multiply if bodies == 2 else None,
+        )
+
+
+def _step(
+    layout: Layout,
+    settings: EncoderSettings,
+    size: Size,
+    x: Tensor,
+    present: Tensor,
+    *,
+    plain: bool,
+) -> Callable[[], None]:
+    contrast = ContrastSettings(streams=["joint", "joint@part10"], queue=size.queue)
+    torch.manual_seed(0)
+    method = MomentumContrast(layout, contrast, settings)
+    if plain:
+        for network in (*method.query, *method.key):
+            network.encoder = PlainSTGCN(network.encoder.adjacency, settings)
+        method.key.requires_grad_(False)
+    method.to(x.device)
+    views = TwoViews(ViewSettings(cut=Cut(most=2)), layout, ["joints", "part10"])
+    optimiser = torch.optim.SGD(method.query.parameters(), lr=0.01, momentum=0.9, foreach=True)
+    clips = torch.arange(len(x), device=x.device)
+
+    def step() -> None:
+        method(views(x, 1), present, clips, cross=False).loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    return step
+
+
+def reading(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
+    """`.skeleton` files, on one core."""
+    del device, multiply
+    with TemporaryDirectory() as folder:
+        made = SyntheticSettings(classes=12, subjects=8, clips=size.files, frames=(60, 120))
+        write_synthetic(Path(folder) / "set", made, workers=1)
+        reader = Ntu60()
+        items = reader.find(Path(folder) / "set")
+        megabytes = sum(item.path.stat().st_size for item in items) / 1e6
+        works = {
+            "plain": lambda: [naive.read_skeleton(item.path) for item in items],
+            "ours": lambda: [reader.read(item) for item in items],
+        }
+        seconds = fastest_seconds(works, size.rounds, torch.device("cpu"))
+    yield Row(
+        work="reading .skeleton",
+        rate=megabytes / seconds["ours"],
+        unit="MB/s",
+        against="float() of every word, line by line; one core",
+        ratio=seconds["plain"] / seconds["ours"],
+        goal_rate=300.0,
+    )
+
+
+def preprocessing(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
+    """Clips of 40 to 120 frames to one tensor, on one core."""
+    del device, multiply
+    layout, draws = Layout.load(LAYOUT), np.random.default_rng(0)
+    shapes = [(int(draws.integers(40, 121)), 1 + (i % 4 == 0), 25, 3) for i in range(size.clips)]
+    clips = [draws.normal(size=shape).astype(np.float32) for shape in shapes]
+    settings = Preprocess(frames=FRAMES)
+    few = clips[: max(8, size.clips // 20)]
+    works: dict[str, Callable[[], object]] = {
+        "plain": lambda: [naive.preprocess(clip, layout, FRAMES) for clip in few],
+        "ours": lambda: preprocess(clips, layout, settings),
+    }
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    seconds = fastest_seconds(works, size.rounds, torch.device("cpu"))
+    torch.set_num_threads(threads)
+    yield Row(
+        work="preprocessing",
+        rate=len(clips) / seconds["ours"],
+        unit="clips/s",
+        against="clip by clip, frame by frame; one core, a clip in four has two bodies",
+        ratio=(seconds["plain"] / len(few)) / (seconds["ours"] / len(clips)),
+        goal_rate=20_000.0,
+    )
+
+
+def linear(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
+    """The linear layer on features that are there."""
+    del multiply
+    x, y = _features(size.train)
+    test, _ = _features(size.test)
+    config = LinearConfig(epochs=size.epochs)
+    works: dict[str, Callable[[], object]] = {
+        "plain": lambda: naive.linear_epoch(torch.from_numpy(x), torch.from_numpy(y), CLASSES),
+        "ours": lambda: linear_scores(x, y, test, CLASSES, config, device=device),
+    }
+    seconds = fastest_seconds(works, 1, device)
+    yield Row(
+        work=f"linear layer, {size.train:,} clips",
+        rate=size.epochs / seconds["ours"],
+        unit="epochs/s",
+        against="data loader over stored features",
+        ratio=seconds["plain"] * size.epochs / seconds["ours"],
+        goal_rate=100 / 60 if size == SIZES["full"] else None,
+    )
+
+
+def neighbours(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
+    """Nearest neighbours of all test clips among all training clips."""
+    x, y = _features(size.train)
+    test, _ = _features(size.test)
+    few = test[: max(16, size.test // 100)]
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    works: dict[str, Callable[[], object]] = {
+        "plain": lambda: [y[(unit @ (one / np.linalg.norm(one))).argmax()] for one in few],
+        "ours": lambda: knn_scores(x, y, test, CLASSES, device=device),
+    }
+    seconds = fastest_seconds(works, size.rounds, device)
+    yield Row(
+        work=f"neighbours, {size.test:,} of {size.train:,}",
+        rate=size.test / seconds["ours"],
+        unit="clips/s",
+        against="clip by clip",
+        ratio=(seconds["plain"] / len(few)) / (seconds["ours"] / size.test),
+        goal_rate=size.test / 5 if size == SIZES["full"] else None,
+        share=2 * WIDTH * size.train * size.test / seconds["ours"] / multiply,
+    )
+
+
+def _features(count: int) -> tuple[np.ndarray, np.ndarray]:
+    draws = np.random.default_rng(count)
+    labels = draws.integers(CLASSES, size=count)
+    return draws.normal(size=(count, WIDTH)).astype(np.float32), labels
+
+
+MEASURES: dict[str, Measure] = {
+    "training": training,
+    "reading": reading,
+    "preprocessing": preprocessing,
+    "linear": linear,
+    "neighbours": neighbours,
+}
