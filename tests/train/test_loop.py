@@ -117,6 +117,24 @@ def test_resuming_with_other_settings_is_refused_by_name(undisturbed):
         _train(undisturbed, _changed(batch=9), resume=True)
 
 
+def test_a_finished_run_goes_on_to_more_epochs_as_if_asked_for_them_at_once(tmp_path):
+    told = []
+    plain = dataclasses.replace(TINY.contrast, cross_from=None)
+    recipe = dataclasses.replace(_changed(epochs=2), contrast=plain)
+    _train(tmp_path / "run", recipe)
+    longer = dataclasses.replace(_changed(epochs=4), contrast=plain)
+    _train(tmp_path / "run", longer, resume=True, say=told.append)
+    _train(tmp_path / "straight", longer)
+    assert _equal(_state(tmp_path / "run"), _state(tmp_path / "straight"))
+    assert "the number of epochs was 2, now 4" in told[0]
+    with pytest.raises(CrosscaleError, match="has trained 4 epochs already"):
+        _train(
+            tmp_path / "run",
+            dataclasses.replace(longer, optimisation=recipe.optimisation),
+            resume=True,
+        )
+
+
 def test_a_run_is_not_overwritten(undisturbed):
     with pytest.raises(CrosscaleError, match="holds a run already"):
         _train(undisturbed)

@@ -35,7 +35,7 @@ def train(
         recipe: every setting.
         data: a store made by `crosscale prepare`.
         out: the run folder to make, or to go on with.
-        resume: go on from the last checkpoint in the run folder.
+        resume: go on from the last checkpoint in the run folder, also to more epochs.
         device: auto, cpu, cuda or mps.
         precision: of the arithmetic.
 
@@ -72,7 +72,9 @@ def train(
             if any(name.endswith("/knn") for name in done.row):
                 bar.console.print(f"epoch {done.epoch}: {_told(done)}")
 
-        written = pretrain(recipe, training, out, fabric, resume=resume, report=report)
+        written = pretrain(
+            recipe, training, out, fabric, resume=resume, report=report, say=bar.console.print
+        )
     console.print(f"encoders written to {written}")
     return written
 

@@ -70,6 +70,7 @@ def pretrain(
     *,
     resume: bool = False,
     report: Callable[[EpochDone], None] = lambda done: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Pre-train a recipe's streams and write the encoders.
 
@@ -80,6 +81,7 @@ def pretrain(
         fabric: device, precision and processes.
         resume: go on from the folder's last checkpoint.
         report: called after each epoch.
+        say: told what a user should know, in a sentence.
 
     Returns:
         The file of trained encoders.
@@ -101,7 +103,7 @@ def pretrain(
         foreach=True,
     )
     method.to(fabric.device)
-    progress = _begin(folder, resume, plain, method, optimiser)
+    progress = _begin(folder, resume, plain, method, optimiser, say)
     trained, stepper = fabric.setup(method, optimiser)
     scales = [stream.scale for stream in method.streams]
     views = TwoViews(recipe.views, data.store.layout, scales, run_seed=recipe.seed)
@@ -176,21 +178,35 @@ def _begin(
     recipe: dict[str, Any],
     method: MomentumContrast,
     optimiser: torch.optim.Optimizer,
+    say: Callable[[str], None],
 ) -> checkpoint.Progress:
     if not resume:
         if (folder / RECIPE_FILE).exists():
             raise CrosscaleError(f"{folder} holds a run already: say --resume, or another folder")
-        with atomic_path(folder / RECIPE_FILE) as temporary:
-            temporary.write_text(yaml.safe_dump(_listed(recipe), sort_keys=False))
+        _write_recipe(folder, recipe)
         return checkpoint.Progress()
     if not (folder / RECIPE_FILE).is_file():
         raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
     begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
-    if different := list(_differences(begun, _listed(recipe))):
-        raise CrosscaleError(f"{folder} was begun with other settings: {'; '.join(different)}")
-    if not (folder / checkpoint.LAST).is_file():
-        return checkpoint.Progress()
-    return checkpoint.restore(folder, method, optimiser)[0]
+    different = dict(_differences(begun, _listed(recipe)))
+    longer = different.pop("optimisation.epochs", None)
+    if different:
+        told = "; ".join(f"{name} {change}" for name, change in different.items())
+        raise CrosscaleError(f"{folder} was begun with other settings: {told}")
+    progress = checkpoint.Progress()
+    if (folder / checkpoint.LAST).is_file():
+        progress = checkpoint.restore(folder, method, optimiser)[0]
+    if longer:
+        if progress.epoch > recipe["optimisation"]["epochs"]:
+            raise CrosscaleError(f"{folder} has trained {progress.epoch} epochs already: name more")
+        say(f"the number of epochs {longer}; what counts in shares of it goes by the new one")
+        _write_recipe(folder, recipe)
+    return progress
+
+
+def _write_recipe(folder: Path, recipe: dict[str, Any]) -> None:
+    with atomic_path(folder / RECIPE_FILE) as temporary:
+        temporary.write_text(yaml.safe_dump(_listed(recipe), sort_keys=False))
 
 
 def _listed(value: Any) -> Any:
@@ -200,12 +216,12 @@ def _listed(value: Any) -> Any:
     return [_listed(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def _differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
+def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             yield from _differences(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
     elif old != new:
-        yield f"{name} was {old}, now {new}"
+        yield name, f"was {old}, now {new}"
 
 
 def _batches(
