@@ -196,7 +196,7 @@ def test_a_batch_larger_than_the_data_with_the_last_one_dropped_is_refused(tmp_p
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     data = _data()
     data.clips.coordinates[3] = torch.inf
-    with pytest.raises(CrosscaleError, match="the loss is nan in epoch 1"):
+    with pytest.raises(CrosscaleError, match="the loss is not finite in epoch 1, step"):
         pretrain(TINY, data, tmp_path / "nan", Fabric(accelerator="cpu", devices=1))
 
 

@@ -28,7 +28,7 @@ from crosscale.recipe import Recipe
 from crosscale.run import save_encoders
 from crosscale.streams.preprocess import ClipTensors
 from crosscale.train import checkpoint
-from crosscale.train.monitor import MetricsLog, NeighbourProbe, measurements
+from crosscale.train.monitor import MetricsLog, NeighbourProbe, Sums, measurements
 from crosscale.train.schedule import learning_rate
 from crosscale.views.compose import TwoViews, derived_seed
 
@@ -110,6 +110,7 @@ def pretrain(
     with MetricsLog(folder, progress.epoch) as log, _stop_requests() as stopped:
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
+            sums = Sums(progress.sums, fabric.device)
             for clips, seed in _batches(recipe, len(data.labels), progress, fabric.device):
                 rate = learning_rate(recipe.optimisation, _position(recipe, data, progress))
                 for group in optimiser.param_groups:
@@ -125,11 +126,13 @@ def pretrain(
                 fabric.backward(outcome.loss)
                 stepper.step()
                 stepper.zero_grad()
-                _add(progress, measurements(outcome, data.labels, clips), folder)
+                sums.add(measurements(outcome, data.labels, clips), progress.step)
                 progress.step += 1
                 if stopped():
+                    _take(progress, sums, folder)
                     checkpoint.save(folder, method, optimiser, progress, plain)
                     raise KeyboardInterrupt
+            _take(progress, sums, folder)
             seconds = time.perf_counter() - started
             rate_of_clips = (progress.step - first) * recipe.optimisation.batch / seconds
             row = _end_epoch(recipe, data, method, progress, optimiser)
@@ -246,15 +249,13 @@ def _crossed(recipe: Recipe, epoch: int) -> bool:
     return share is not None and epoch >= share * recipe.optimisation.epochs
 
 
-def _add(progress: checkpoint.Progress, numbers: dict[str, float], folder: Path) -> None:
-    if not math.isfinite(numbers["loss"]):
+def _take(progress: checkpoint.Progress, sums: Sums, folder: Path) -> None:
+    progress.sums, bad = sums.read()
+    if bad is not None:
         raise CrosscaleError(
-            f"the loss is {numbers['loss']} in epoch {progress.epoch + 1}, step "
-            f"{progress.step + 1} of {folder}; lower "
-            "--optimisation.learning_rate in a new run, or --resume from the last checkpoint"
+            f"the loss is not finite in epoch {progress.epoch + 1}, step {bad + 1} of {folder}; "
+            "lower --optimisation.learning_rate in a new run, or --resume from the last checkpoint"
         )
-    for name, value in numbers.items():
-        progress.sums[name] = progress.sums.get(name, 0.0) + value
 
 
 def _end_epoch(

@@ -67,7 +67,31 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
 
 
-def measurements(outcome: Outcome, labels: Tensor, clips: Tensor) -> dict[str, float]:
+class Sums:
+    """Sums over the steps of an epoch. They stay on the device, so that no step waits for it."""
+
+    def __init__(self, begun: Mapping[str, float], device: torch.device) -> None:
+        self.names = list(begun)
+        self.values = torch.tensor(list(begun.values()), dtype=torch.float64, device=device)
+        self.first_bad = torch.full((), torch.inf, device=device)
+
+    def add(self, numbers: Mapping[str, Tensor], step: int) -> None:
+        """Add the measurements of a step, always of the same names, `loss` among them."""
+        if not self.names:
+            self.names = list(numbers)
+            self.values = self.values.new_zeros(len(self.names))
+        self.values += torch.stack([numbers[name].double() for name in self.names])
+        bad = torch.where(numbers["loss"].isfinite(), torch.inf, float(step))
+        self.first_bad = torch.minimum(self.first_bad, bad)
+
+    def read(self) -> tuple[dict[str, float], int | None]:
+        """The sums, and the first step whose loss was not finite."""
+        bad = float(self.first_bad)
+        sums = dict(zip(self.names, self.values.tolist(), strict=True))
+        return sums, None if bad == float("inf") else int(bad)
+
+
+def measurements(outcome: Outcome, labels: Tensor, clips: Tensor) -> dict[str, Tensor]:
     """Numbers of one step: the loss, what tells a collapse, and how well mining works.
 
     Args:
@@ -82,8 +106,7 @@ def measurements(outcome: Outcome, labels: Tensor, clips: Tensor) -> dict[str, f
         same = (mine.unsqueeze(1) == past) & known & (mine >= 0).unsqueeze(1)
         mined = torch.stack(outcome.mined).amax(dim=0) * known
         numbers["mined/same_label"] = (mined * same).sum() / mined.sum().clamp(min=1)
-    values = torch.stack([v.float() for v in numbers.values()]).tolist()
-    return dict(zip(numbers, values, strict=True))
+    return {name: value.float() for name, value in numbers.items()}
 
 
 class NeighbourProbe:
