@@ -75,7 +75,7 @@ def slower_than(bench: Bench, earlier: Path) -> list[str]:
         told: dict[str, Any] = json.loads(earlier.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CrosscaleError(f"{earlier} cannot be read as a benchmark: {error}") from error
-    if told.get("format") != FORMAT or told["size"] != bench.size:
+    if not isinstance(told, dict) or told.get("format") != FORMAT or told["size"] != bench.size:
         raise CrosscaleError(f"{earlier} is no benchmark of size {bench.size}")
     before = {row["work"]: row["ratio"] for row in told["rows"]}
     return [

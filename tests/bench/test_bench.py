@@ -1,0 +1,91 @@
+"""The benchmark's figures: what is counted, compared and refused."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from crosscale.bench import naive, works
+from crosscale.bench.growth import GROWN, growth
+from crosscale.bench.operations import forward_operations
+from crosscale.bench.table import Bench, slower_than
+from crosscale.bench.works import MEASURES, Row, Size
+from crosscale.cli import main
+from crosscale.data.readers import Item
+from crosscale.data.readers.ntu import Ntu60
+from crosscale.data.synthetic import SyntheticSettings, write_synthetic
+from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.errors import CrosscaleError
+from crosscale.skeleton.layout import Layout
+from crosscale.streams.preprocess import Preprocess, preprocess
+
+TINY = Size(2, 8, 2, 2, 4, 40, 10, 1, 1)
+ROW = Row("reading", 100.0, "MB/s", "word by word", 6.0)
+
+
+def test_the_published_network_has_the_published_operations():
+    settings = EncoderSettings()
+    two_bodies = 2 * forward_operations(settings, 25, 50)
+    assert two_bodies == pytest.approx(1.2e9, rel=0.05)
+    part = 2 * forward_operations(settings, 10, 50)
+    assert 128 * 4 * (two_bodies + part) == pytest.approx(880e9, rel=0.05)
+
+
+@pytest.mark.parametrize("what", MEASURES)
+def test_every_measurement_gives_a_ratio_to_the_plain_way(what):
+    for row in MEASURES[what](TINY, torch.device("cpu"), 1e9):
+        assert row.rate > 0
+        assert row.ratio > 0
+
+
+def test_the_plain_reader_reads_the_same(tmp_path):
+    made = SyntheticSettings(classes=2, subjects=1, clips=1, frames=(8, 8))
+    write_synthetic(tmp_path / "set", made, workers=1)
+    (path,) = (tmp_path / "set").glob("*.skeleton")
+    clip = Ntu60().read(Item(path.stem, path))
+    assert (clip.coordinates[:, 0] == naive.read_skeleton(path)).all()
+
+
+def test_the_plain_preprocessing_gives_the_same_lengths_and_places():
+    clip = torch.randn(20, 1, 25, 3).numpy()
+    layout = Layout.load("ntu25")
+    ours = preprocess([clip], layout, Preprocess(bodies=1, root="frame", facing="none"))
+    plain = naive.preprocess(clip, layout, 50)
+    heights = ours.coordinates[0, 1], plain[1]  # a turn about the vertical leaves heights alone
+    torch.testing.assert_close(*heights, atol=1e-5, rtol=0)
+
+
+def test_a_ratio_that_fell_by_more_than_a_third_is_named(tmp_path):
+    earlier = tmp_path / "bench.json"
+    Bench("small", "cpu", 1, 1e9, [ROW]).write(earlier)
+    alike = Bench("small", "cpu", 1, 1e9, [dataclasses.replace(ROW, ratio=4.1)])
+    slower = Bench("small", "cpu", 1, 1e9, [dataclasses.replace(ROW, ratio=3.9)])
+    assert slower_than(alike, earlier) == []
+    assert slower_than(slower, earlier) == ["reading: 3.9 × word by word, before 6.0 ×"]
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"format": "other"}'])
+def test_a_file_of_another_kind_is_refused_by_name(tmp_path, content):
+    (tmp_path / "other.json").write_text(content)
+    with pytest.raises(CrosscaleError, match=r"other\.json"):
+        slower_than(Bench("small", "cpu", 1, 1e9, [ROW]), tmp_path / "other.json")
+
+
+def test_the_command_writes_figures_and_fails_below_the_floor(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(works.SIZES, "small", TINY)
+    arguments = ["bench", "--what", "[neighbours]", "--size", "small"]
+    assert main([*arguments, "--out", str(tmp_path / "now.json")]) == 0
+    told = json.loads((tmp_path / "now.json").read_text())
+    told["rows"][0]["ratio"] = 1e9
+    (tmp_path / "floor.json").write_text(json.dumps(told))
+    assert main([*arguments, "--floor", str(tmp_path / "floor.json")]) == 2
+    assert "slower than" in capsys.readouterr().err
+
+
+def test_growth_covers_a_decade_of_each_thing(monkeypatch):
+    assert all(values[-1] == 10 * values[0] for values in GROWN.values())
+    monkeypatch.setattr("crosscale.bench.growth.GROWN", {"frames": (2, 4)})
+    points = list(growth(torch.device("cpu")))
+    assert [(p.grown, p.value) for p in points] == [("frames", 2), ("frames", 4)]
+    assert points[0].times == 1
