@@ -1,0 +1,184 @@
+"""A trained encoder as few, large operations: what engines run, never trained again.
+
+Normalisation is folded into the weights, the adjacency is multiplied out, and only bodies that
+are there go in. Tensors are (B, C, T, V).
+"""
+
+import copy
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from crosscale.encoder.stgcn import STGCN, SUBSETS, TEMPORAL_KERNEL, Block
+
+REACH = TEMPORAL_KERNEL // 2
+SPECTRAL_CHANNELS = 128  # below, transforming costs more than the shorter product saves
+
+
+class Frozen(nn.Module):
+    """An STGCN in evaluation mode, body by body: equal to it but for rounding.
+
+    Attributes:
+        width: length of the feature vector.
+    """
+
+    def __init__(self, encoder: STGCN) -> None:
+        super().__init__()
+        self.width = encoder.width
+        with torch.no_grad():
+            scale, shift = _affine(encoder.input_norm)
+            nodes = encoder.adjacency.shape[-1]
+            blocks = [_FrozenBlock(cast(Block, b), encoder.adjacency) for b in encoder.blocks]
+            blocks[0].normalise_input(scale.view(nodes, -1).T, shift.view(nodes, -1).T)
+        self.blocks = nn.ModuleList(blocks)
+        self.eval().requires_grad_(False)
+
+    def forward(self, bodies: Tensor) -> Tensor:
+        """(B, C, T, V) to (B, width)."""
+        hidden = bodies
+        for block in self.blocks:
+            hidden = block(hidden)
+        return hidden.mean(dim=(2, 3))
+
+    def for_frames(self, frames: int) -> "Frozen":
+        """A copy that takes bodies of this many frames only, and is faster on wide blocks.
+
+        Not for eight bits: there, the plain convolution is the faster one.
+        """
+        other = copy.deepcopy(self)
+        for block in (cast(_FrozenBlock, block) for block in other.blocks):
+            convolution = cast(nn.Conv2d, block.temporal)
+            frames = (frames - 1) // convolution.stride[0] + 1
+            if convolution.stride[0] == 1 and convolution.out_channels >= SPECTRAL_CHANNELS:
+                block.temporal = _SpectralConvolution(convolution, frames)
+        return other
+
+
+class _FrozenBlock(nn.Module):
+    """One product that brings nodes together for all subsets, then convolutions."""
+
+    gather: Tensor
+    bias: Tensor
+
+    def __init__(self, block: Block, adjacency: Tensor) -> None:
+        super().__init__()
+        scale, shift = _affine(block.spatial_norm)
+        edges = adjacency * block.edge_weight
+        nodes = edges.shape[-1]
+        mixing = block.spatial.weight * scale.unsqueeze(1)
+        bias = torch.einsum("kvw,ko->ow", edges, block.spatial.bias) * scale.unsqueeze(1)
+        self.register_buffer("gather", edges.permute(1, 0, 2).reshape(nodes, -1).contiguous())
+        self.register_buffer("bias", (bias + shift.unsqueeze(1)).unsqueeze(1).contiguous())
+        # The subsets lie side by side along the nodes; dilated taps meet the same node of each,
+        # which saves putting them on top of each other as channels.
+        self.spatial = _convolution(mixing.permute(1, 2, 0).unsqueeze(2), None, dilation=(1, nodes))
+        self.temporal: nn.Module = _folded(block.temporal, block.temporal_norm, padding=(REACH, 0))
+        self.around: nn.Module | None = block.around
+        if isinstance(block.around, nn.Sequential):
+            self.around = _folded(*block.around)
+
+    def normalise_input(self, scale: Tensor, shift: Tensor) -> None:
+        """Take unnormalised input from now on; scale and shift are (C, V)."""
+        nodes = scale.shape[1]
+        shifted = (shift @ self.gather).view(-1, SUBSETS, nodes)
+        weight = self.spatial.weight.squeeze(2)
+        self.bias += torch.einsum("ock,ckv->ov", weight, shifted).unsqueeze(1)
+        self.gather = scale.unsqueeze(2) * self.gather
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T, V) to (B, C', T', V)."""
+        hidden = functional.relu(self.spatial(x @ self.gather) + self.bias)
+        hidden = self.temporal(hidden)
+        if self.around is not None:
+            hidden = hidden + self.around(x)
+        return functional.relu(hidden)
+
+
+class _SpectralConvolution(nn.Module):
+    """A convolution over time as one product of channels per frequency.
+
+    Over a circle of frames long enough that its ends do not meet, a convolution is a product per
+    frequency. A complex product is three real ones (Karatsuba), whose sums are part of the
+    transforms: 25 products for 13 frames instead of 117.
+    """
+
+    to_points: Tensor
+    weight: Tensor
+    to_frames: Tensor
+    bias: Tensor
+
+    def __init__(self, convolution: nn.Conv2d, frames: int) -> None:
+        super().__init__()
+        to_points, taps, to_frames = (m.to(convolution.weight) for m in _transforms(frames))
+        weight = torch.einsum("pj,oij->pio", taps, convolution.weight.squeeze(3))
+        self.register_buffer("to_points", to_points)
+        self.register_buffer("weight", weight.contiguous())
+        self.register_buffer("to_frames", to_frames)
+        self.register_buffer("bias", cast(Tensor, convolution.bias).detach())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T, V) to (B, C', T, V)."""
+        count, channels, frames, nodes = x.shape
+        points = self.to_points @ x.permute(2, 0, 3, 1).reshape(frames, -1)
+        points = points.view(-1, count * nodes, channels) @ self.weight
+        hidden = self.to_frames @ points.view(points.shape[0], -1)
+        hidden = hidden.view(frames, count, nodes, -1) + self.bias
+        return hidden.permute(1, 3, 0, 2)
+
+
+def _transforms(frames: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames to points (P, T), taps to points (P, K), points to frames (T, P), in float64."""
+    length = frames + REACH
+    length += 1 - length % 2  # odd: then only frequency 0 is real, and the rest are alike
+    time = torch.arange(length, dtype=torch.float64)
+    ones = torch.ones_like(time)
+    to_points, taps, to_frames = [ones], [ones], [ones / length]
+    for frequency in range(1, length // 2 + 1):
+        angle = 2 * math.pi * frequency * time / length
+        cos, sin = angle.cos(), angle.sin()
+        to_points += [cos - sin, cos, -sin]
+        taps += [cos, -sin - cos, cos - sin]
+        to_frames += [2 / length * wave for wave in (cos - sin, -sin, -cos)]
+    places = [(REACH - tap) % length for tap in range(TEMPORAL_KERNEL)]
+    return (
+        torch.stack(to_points)[:, :frames],
+        torch.stack(taps)[:, places],
+        torch.stack(to_frames, dim=1)[:frames],
+    )
+
+
+def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What a normalisation multiplies by and then adds, in evaluation mode."""
+    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+    scale = norm.weight / (variance + norm.eps).sqrt()
+    return scale, norm.bias - mean * scale
+
+
+def _folded(
+    convolution: nn.Conv2d, norm: nn.BatchNorm2d, padding: tuple[int, int] = (0, 0)
+) -> nn.Conv2d:
+    """Both as one convolution, with time before nodes."""
+    scale, shift = _affine(norm)
+    weight = (convolution.weight * scale.view(-1, 1, 1, 1)).transpose(2, 3)
+    bias = cast(Tensor, convolution.bias) * scale + shift
+    return _convolution(weight, bias, stride=(convolution.stride[1], 1), padding=padding)
+
+
+def _convolution(
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+) -> nn.Conv2d:
+    outputs, inputs, height, length = weight.shape
+    convolution = nn.Conv2d(
+        inputs, outputs, (height, length), stride, padding, dilation, bias=bias is not None
+    )
+    convolution.weight = nn.Parameter(weight.contiguous())
+    if bias is not None:
+        convolution.bias = nn.Parameter(bias)
+    return convolution
