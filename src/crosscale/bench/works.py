@@ -16,7 +16,10 @@ from crosscale.bench.timing import fastest_seconds
 from crosscale.contrast.method import ContrastSettings, MomentumContrast
 from crosscale.data.readers.ntu import Ntu60
 from crosscale.data.synthetic import SyntheticSettings, write_synthetic
-from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.encoder.engines import available, build, fastest
+from crosscale.encoder.frozen import Frozen
+from crosscale.encoder.published import from_published, load_whole
+from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.evaluate.knn import knn_scores
 from crosscale.evaluate.linear import LinearConfig, linear_scores
 from crosscale.skeleton.layout import Layout
@@ -149,6 +152,49 @@ def _step(
     return step
 
 
+def embedding(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
+    """Clips to features, by the fastest engine in full precision and by the one of eight bits."""
+    layout, settings = Layout.load(LAYOUT), EncoderSettings()
+    torch.manual_seed(0)
+    encoder = STGCN(layout.scale("joints"), settings).to(device).eval()
+    plain = PlainSTGCN(encoder.adjacency, settings).to(device).eval()
+    load_whole(encoder, from_published(plain.state_dict()), "the plain encoder")
+    x = torch.randn(size.embedded, 3, FRAMES, len(layout.joints), 2, device=device)
+    both = x.permute(0, 4, 1, 2, 3).flatten(0, 1)
+    frozen = Frozen(encoder)
+    name, full, _ = fastest(frozen, both)
+    works = {
+        "plain": lambda: plain(x),
+        "two bodies": lambda: full(both),
+        "one body": lambda: full(both[::2]),
+    }
+    if "openvino-int8" in available(device):
+        eight = build("openvino-int8", frozen, both)
+        works["int8"] = lambda: eight(both)
+    with torch.inference_mode():
+        seconds = fastest_seconds(works, size.rounds, device)
+    done = 2 * size.embedded * forward_operations(settings, len(layout.joints), FRAMES)
+    for bodies, goal in (("two bodies", 2.2), ("one body", 4.5)):
+        yield Row(
+            work=f"embedding, {bodies}",
+            rate=size.embedded / seconds[bodies],
+            unit="clips/s",
+            against=f"1×1 convolution, einsum, every body; ours by {name}",
+            ratio=seconds["plain"] / seconds[bodies],
+            goal=goal,
+            share=done / seconds[bodies] / multiply if bodies == "two bodies" else None,
+        )
+    if "int8" in seconds:
+        yield Row(
+            work="embedding in 8 bits, two bodies",
+            rate=size.embedded / seconds["int8"],
+            unit="clips/s",
+            against="ours in full precision",
+            ratio=seconds["two bodies"] / seconds["int8"],
+            goal=2.0,
+        )
+
+
 def reading(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
     """`.skeleton` files, on one core."""
     del device, multiply
@@ -250,6 +296,7 @@ def _features(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 MEASURES: dict[str, Measure] = {
     "training": training,
+    "embedding": embedding,
     "reading": reading,
     "preprocessing": preprocessing,
     "linear": linear,
