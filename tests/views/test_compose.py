@@ -12,6 +12,7 @@ ALL = ViewSettings(
     rotate=20,
     resize=(0.5, 1.0),
     scale=0.1,
+    bones=0.1,
     jitter=0.01,
     mask=0.1,
     mirror=0.5,

@@ -2,13 +2,16 @@ import pytest
 import torch
 
 from crosscale.errors import CrosscaleError
-from crosscale.views.spatial import Jitter, Mask, Mirror, Rotate, Scale, Shear
+from crosscale.skeleton.layout import Layout
+from crosscale.views.spatial import BoneLengths, Jitter, Mask, Mirror, Rotate, Scale, Shear
 
+PARENTS = Layout.load("ntu25").parents
 PAIRS = [(1, 2), (7, 9)]
 CHANGES = [
     Shear(0.5),
     Rotate(30),
     Scale(0.2),
+    BoneLengths(0.3, PARENTS),
     Jitter(0.01),
     Mask(0.3),
     Mirror(0.5, PAIRS, 25),
@@ -103,3 +106,18 @@ def test_a_mirrored_clip_has_left_and_right_exchanged_and_twice_is_the_clip():
     torch.testing.assert_close(out[:, 1:, :, 9], x[:, 1:, :, 7])
     torch.testing.assert_close(out[:, 1:, :, 0], x[:, 1:, :, 0])
     torch.testing.assert_close(mirror(out), x)
+
+
+def test_bones_keep_their_directions_and_change_their_lengths_within_the_ratio():
+    x = batch()[1:]
+    out = BoneLengths(0.3, PARENTS)(x)
+    children = [v for v, p in enumerate(PARENTS) if v != p]
+    parents = [PARENTS[v] for v in children]
+    before, after = (y[:, :, :, children] - y[:, :, :, parents] for y in (x, out))
+    factors = after.norm(dim=1) / before.norm(dim=1)  # (N, T, bones, M)
+    torch.testing.assert_close(after, before * factors[:, None], atol=1e-4, rtol=1e-4)
+    assert factors.min() > 0.699
+    assert factors.max() < 1.301
+    assert factors.std(dim=(1, 3)).max() < 1e-3  # a bone is one length in all frames and bodies
+    centre = [v for v, p in enumerate(PARENTS) if v == p]
+    torch.testing.assert_close(out[:, :, :, centre], x[:, :, :, centre])

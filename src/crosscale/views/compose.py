@@ -10,10 +10,10 @@ from torch import Tensor
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.stream import Stream
 from crosscale.views.graph import Cut, EdgeCut
-from crosscale.views.spatial import Jitter, Mask, Mirror, Rotate, Scale, Shear
+from crosscale.views.spatial import BoneLengths, Jitter, Mask, Mirror, Rotate, Scale, Shear
 from crosscale.views.temporal import CropResize, PadCrop
 
-Change = PadCrop | CropResize | Mirror | Shear | Rotate | Scale | Jitter | Mask
+Change = PadCrop | CropResize | Mirror | BoneLengths | Shear | Rotate | Scale | Jitter | Mask
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class ViewSettings:
         rotate: largest turn about the vertical axis, degrees.
         resize: smallest and largest share of the frames that is stretched to all of them.
         scale: largest change of size, as a ratio.
+        bones: largest change of each bone's length, as a ratio.
         jitter: standard deviation of noise, metres.
         mask: chance of a joint to be hidden.
         mirror: chance of a clip to have left and right exchanged.
@@ -37,6 +38,7 @@ class ViewSettings:
     rotate: float = 0.0
     resize: tuple[float, float] | None = None
     scale: float = 0.0
+    bones: float = 0.0
     jitter: float = 0.0
     mask: float = 0.0
     mirror: float = 0.0
@@ -112,6 +114,8 @@ def _changes(settings: ViewSettings, layout: Layout) -> dict[str, Change]:
         changes["resize"] = CropResize(*settings.resize)
     if settings.mirror:
         changes["mirror"] = Mirror(settings.mirror, layout.pairs, len(layout.joints))
+    if settings.bones:
+        changes["bones"] = BoneLengths(settings.bones, layout.parents)
     if settings.shear:
         changes["shear"] = Shear(settings.shear)
     if settings.rotate:

@@ -61,6 +61,35 @@ class Scale(Drawn):
         return x * self.uniform(1 - self.ratio, 1 + self.ratio, (len(x), 1, 1, 1, 1), x)
 
 
+class BoneLengths(Drawn):
+    """Make each bone longer or shorter by up to `ratio`, in all frames, as another body has it.
+
+    What hangs on a bone moves with it; the centre of the graph stays.
+    """
+
+    def __init__(self, ratio: float, parents: Sequence[int]) -> None:
+        super().__init__()
+        if not 0 <= ratio < 1:
+            raise CrosscaleError(f"bones must be from 0 to below 1, not {ratio}")
+        self.ratio = ratio
+        joints = len(parents)
+        step = torch.zeros(joints, joints)
+        for joint, parent in enumerate(parents):
+            if parent != joint:
+                step[joint, parent] = 1
+        self.bones = torch.eye(joints) - step  # a joint's place minus its parent's
+        self.chains = torch.linalg.inv(self.bones)  # sums bones from the centre to a joint
+        self.centre = torch.tensor([float(joint == parent) for joint, parent in enumerate(parents)])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Change the bodies of each sample, all of a sample alike."""
+        factors = self.uniform(1 - self.ratio, 1 + self.ratio, (len(x), x.shape[3]), x)
+        centre, chains, bones = (t.to(x) for t in (self.centre, self.chains, self.bones))
+        factors = torch.where(centre > 0, 1.0, factors)
+        change = torch.einsum("vb,nb,bw->nvw", chains, factors, bones)  # (N, V, V)
+        return torch.einsum("nvw,nctwm->nctvm", change, x)
+
+
 class Jitter(Drawn):
     """Add normal noise of `sigma` metres to every coordinate of bodies that are there."""
 
