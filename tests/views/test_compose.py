@@ -14,6 +14,7 @@ ALL = ViewSettings(
     scale=0.1,
     bones=0.1,
     jitter=0.01,
+    posture=0.02,
     mask=0.1,
     mirror=0.5,
     cut=Cut(most=9, views="both"),

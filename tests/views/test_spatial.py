@@ -13,6 +13,7 @@ CHANGES = [
     Scale(0.2),
     BoneLengths(0.3, PARENTS),
     Jitter(0.01),
+    Jitter(0.05, held=True),
     Mask(0.3),
     Mirror(0.5, PAIRS, 25),
 ]
@@ -121,3 +122,10 @@ def test_bones_keep_their_directions_and_change_their_lengths_within_the_ratio()
     assert factors.std(dim=(1, 3)).max() < 1e-3  # a bone is one length in all frames and bodies
     centre = [v for v, p in enumerate(PARENTS) if v == p]
     torch.testing.assert_close(out[:, :, :, centre], x[:, :, :, centre])
+
+
+def test_a_held_jitter_shifts_each_joint_by_one_step_for_the_whole_clip():
+    x = batch()[1:]
+    shift = Jitter(0.05, held=True)(x) - x
+    torch.testing.assert_close(shift, shift[:, :, :1].expand_as(shift), atol=1e-6, rtol=0)
+    assert abs(shift[:, :, 0].std() - 0.05) < 0.01

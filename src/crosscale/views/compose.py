@@ -28,6 +28,7 @@ class ViewSettings:
         scale: largest change of size, as a ratio.
         bones: largest change of each bone's length, as a ratio.
         jitter: standard deviation of noise, metres.
+        posture: standard deviation of a shift of each joint for the whole clip, metres.
         mask: chance of a joint to be hidden.
         mirror: chance of a clip to have left and right exchanged.
         cut: which edges of the graph are cut.
@@ -40,6 +41,7 @@ class ViewSettings:
     scale: float = 0.0
     bones: float = 0.0
     jitter: float = 0.0
+    posture: float = 0.0
     mask: float = 0.0
     mirror: float = 0.0
     cut: Cut = field(default_factory=Cut)
@@ -124,6 +126,8 @@ def _changes(settings: ViewSettings, layout: Layout) -> dict[str, Change]:
         changes["scale"] = Scale(settings.scale)
     if settings.jitter:
         changes["jitter"] = Jitter(settings.jitter)
+    if settings.posture:
+        changes["posture"] = Jitter(settings.posture, held=True)
     if settings.mask:
         changes["mask"] = Mask(settings.mask)
     return changes

@@ -91,17 +91,22 @@ class BoneLengths(Drawn):
 
 
 class Jitter(Drawn):
-    """Add normal noise of `sigma` metres to every coordinate of bodies that are there."""
+    """Add normal noise of `sigma` metres to every coordinate of bodies that are there.
 
-    def __init__(self, sigma: float) -> None:
+    Either anew in each frame, as a sensor's noise, or `held` for the clip, as another posture.
+    """
+
+    def __init__(self, sigma: float, *, held: bool = False) -> None:
         super().__init__()
         self.sigma = _not_negative(sigma, "jitter")
+        self.held = held
 
     def __call__(self, x: Tensor) -> Tensor:
         """Disturb each sample."""
         there = (x != 0).flatten(1, 3).any(dim=1)[:, None, None, None, :]
+        shape = (*x.shape[:2], 1 if self.held else x.shape[2], *x.shape[3:])
         noise = torch.randn(
-            x.shape, generator=self.generator(x.device), device=x.device, dtype=x.dtype
+            shape, generator=self.generator(x.device), device=x.device, dtype=x.dtype
         )
         return x + self.sigma * noise * there
 
