@@ -133,3 +133,22 @@ def test_total_is_the_sum_or_the_mean_of_the_branches():
 def test_settings_that_contradict_themselves_are_refused(settings, message):
     with pytest.raises(CrosscaleError, match=message):
         MomentumContrast(NTU, settings, TINY)
+
+
+@pytest.mark.parametrize("own_past", ["left_out", "positive"])
+@pytest.mark.parametrize("cross", [False, True])
+def test_own_past_changes_the_loss_once_the_queue_holds_it(own_past, cross):
+    losses = []
+    for role in ("negative", own_past):
+        settings = ContrastSettings(
+            streams=["joint", "joint@part10"], features=8, queue=8, own_past=role, cross_from=0.5
+        )
+        torch.manual_seed(0)
+        method = MomentumContrast(NTU, settings, TINY)
+        views = tuple(View(torch.randn(4, 3, 16, 25, 2), NO_CUT) for _ in range(2))
+        present = torch.ones(4, 2, dtype=torch.bool)
+        losses.append(
+            [float(method(views, present, torch.arange(4), cross).loss.detach()) for _ in "ab"]
+        )
+    assert losses[0][0] == pytest.approx(losses[1][0])  # the queue is of noise still
+    assert losses[0][1] != pytest.approx(losses[1][1], abs=1e-6)

@@ -8,6 +8,7 @@ from crosscale.contrast.objective import (
     infonce_logits,
     multi_positive,
     nearest_in_queue,
+    own_past_logits,
 )
 
 BRANCHES = ("joint", "part")
@@ -91,3 +92,35 @@ def test_any_number_of_branches_take_positives_from_each_other(branches):
         union = torch.stack([m for o, m in enumerate(mined) if o != branch]).amax(dim=0)
         torch.testing.assert_close(mask[:, 1:13], union)
         assert (mask[:, 0] == 1).all()
+
+
+OWN = torch.tensor([[False, True, False], [False, False, False]])
+
+
+def _logits(columns):
+    mask = torch.zeros(2, columns)
+    mask[:, 0] = 1
+    return torch.randn(2, columns, generator=torch.Generator().manual_seed(0)), mask
+
+
+@pytest.mark.parametrize("form", ["mean_log", "log_sum"])
+def test_own_past_left_out_is_as_if_it_were_not_in_the_queue(form):
+    logits, mask = _logits(4)
+    changed = own_past_logits(logits, mask, OWN, "left_out")
+    kept = multi_positive(logits[:1, [0, 1, 3]], mask[:1, [0, 1, 3]], form)
+    torch.testing.assert_close(multi_positive(*(x[:1] for x in changed), form), kept)
+    assert torch.equal(changed[0][1], logits[1])
+
+
+def test_own_past_becomes_a_positive_in_the_queue_and_in_its_context():
+    logits, mask = _logits(7)
+    same, wider = own_past_logits(logits, mask, OWN, "positive")
+    assert torch.equal(same, logits)
+    assert wider.tolist() == [[1, 0, 1, 0, 0, 1, 0], [1, 0, 0, 0, 0, 0, 0]]
+
+
+def test_barred_entries_are_not_mined():
+    query, queue = torch.eye(3)[:1], torch.eye(3)
+    assert nearest_in_queue(query, queue, 1).tolist() == [[1, 0, 0]]
+    barred = torch.tensor([[True, False, False]])
+    assert nearest_in_queue(query, queue, 2, barred).tolist() == [[0, 1, 1]]

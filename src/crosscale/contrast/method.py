@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from crosscale.contrast.objective import (
     Form,
     cross_logits,
-    infonce,
     infonce_logits,
     multi_positive,
     nearest_in_queue,
+    own_past_logits,
 )
 from crosscale.contrast.queue import KeyQueue
 from crosscale.encoder.head import ProjectionHead
@@ -41,6 +41,9 @@ class ContrastSettings:
             (stage 2); null for never.
         top: positives mined in each other branch's queue.
         context: append the products of two branches' similarities as further logits.
+        own_past: what older keys of the query's own clip, still in the queue, count as: a
+            `negative` (as published; rare in a set far larger than the queue), `left_out`, or a
+            further `positive`.
         form: loss with several positives: `mean_log` (published code) or `log_sum` (paper).
         total: `sum` of the branches' losses (published code) or their `mean` (paper).
         key_start: key encoders start as a `copy` of the query encoders, or `independent` as in
@@ -57,6 +60,7 @@ class ContrastSettings:
     cross_from: float | None = None
     top: int = 1
     context: bool = True
+    own_past: Literal["negative", "left_out", "positive"] = "negative"
     form: Form = "mean_log"
     total: Literal["sum", "mean"] = "sum"
     key_start: Literal["copy", "independent"] = "copy"
@@ -149,7 +153,7 @@ class MomentumContrast(nn.Module):
         with torch.no_grad():
             self._move_keys(cross)
             keys = [self._embed(self.key[b], b, views[1], present) for b in range(len(self.key))]
-        outcome = self._compare(queries, keys, cross)
+        outcome = self._compare(queries, keys, clips, cross)
         self.queue.push(torch.stack(keys), clips)
         return outcome
 
@@ -171,23 +175,34 @@ class MomentumContrast(nn.Module):
             torch._foreach_mul_(key, self.settings.momentum)
             torch._foreach_add_(key, query, alpha=1 - self.settings.momentum)
 
-    def _compare(self, queries: list[Tensor], keys: list[Tensor], cross: bool) -> Outcome:
+    def _compare(
+        self, queries: list[Tensor], keys: list[Tensor], clips: Tensor, cross: bool
+    ) -> Outcome:
         settings = self.settings
         past = self.queue.keys.clone()
+        own = clips.unsqueeze(1) == self.queue.clips  # (N, K)
         logits = [
             infonce_logits(q, k, past[b], settings.temperature)
             for b, (q, k) in enumerate(zip(queries, keys, strict=True))
         ]
         mined: list[Tensor] = []
         if cross:
+            barred = None if settings.own_past == "negative" else own
             with torch.no_grad():
-                mined = [nearest_in_queue(q, past[b], settings.top) for b, q in enumerate(queries)]
+                mined = [
+                    nearest_in_queue(q, past[b], settings.top, barred)
+                    for b, q in enumerate(queries)
+                ]
             pairs = cross_logits(
                 logits, mined, context=settings.context, temperature=settings.temperature
             )
-            losses = [multi_positive(line, mask, settings.form) for line, mask in pairs]
         else:
-            losses = [infonce(line) for line in logits]
+            first = torch.zeros_like(logits[0])
+            first[:, 0] = 1
+            pairs = [(line, first) for line in logits]
+        if settings.own_past != "negative":
+            pairs = [own_past_logits(*pair, own, settings.own_past) for pair in pairs]
+        losses = [multi_positive(line, mask, settings.form) for line, mask in pairs]
         loss = torch.stack(losses).sum()
         if settings.total == "mean":
             loss = loss / len(losses)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 Form = Literal["mean_log", "log_sum"]
+_NEVER = -1e4  # of no weight in any softmax, yet finite: minus infinity times a mask's 0 is NaN
 
 
 def infonce_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
@@ -35,9 +36,16 @@ def infonce(logits: Tensor) -> Tensor:
     return -torch.log_softmax(logits, dim=1)[:, 0].mean()
 
 
-def nearest_in_queue(query: Tensor, queue: Tensor, top: int) -> Tensor:
-    """Which queue entries are the most similar to each query: (N, K), `top` ones a row."""
+def nearest_in_queue(
+    query: Tensor, queue: Tensor, top: int, barred: Tensor | None = None
+) -> Tensor:
+    """Which queue entries are the most similar to each query: (N, K), `top` ones a row.
+
+    Entries that are `barred` (N, K) come last.
+    """
     similarity = query @ queue.T
+    if barred is not None:
+        similarity = similarity.masked_fill(barred, -torch.inf)
     best = similarity.topk(min(top, queue.shape[0]), dim=1).indices
     return torch.zeros_like(similarity).scatter_(1, best, 1.0)
 
@@ -87,3 +95,21 @@ def multi_positive(logits: Tensor, mask: Tensor, form: Form) -> Tensor:
     if form == "mean_log":
         return -((log_share * mask).sum(dim=1) / mask.sum(dim=1)).mean()
     return -torch.logsumexp(log_share.masked_fill(mask == 0, -torch.inf), dim=1).mean()
+
+
+def own_past_logits(
+    logits: Tensor, mask: Tensor, own: Tensor, role: Literal["left_out", "positive"]
+) -> tuple[Tensor, Tensor]:
+    """Take a clip's own older keys out of the negatives.
+
+    Args:
+        logits: (N, 1 + K), or (N, 1 + K·B) with context.
+        mask: 1 where a column is a positive, else 0, of the same shape.
+        own: (N, K), which queue entries are keys of the query's own clip.
+        role: what they become.
+    """
+    repeats = (logits.shape[1] - 1) // own.shape[1]
+    where = torch.cat([torch.zeros_like(own[:, :1]), own.repeat(1, repeats)], dim=1)
+    if role == "positive":
+        return logits, mask.masked_fill(where, 1.0)
+    return logits.masked_fill(where, _NEVER), mask.masked_fill(where, 0.0)
