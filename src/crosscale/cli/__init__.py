@@ -42,6 +42,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "knn",
         "Classify each test clip by its nearest training clips, for each stream and their sum.",
     ),
+    "evaluate retrieval": (
+        "crosscale.cli.evaluate",
+        "retrieval",
+        "Rank the training clips for each test clip, and tell how early those of its class come.",
+    ),
+    "evaluate semi": (
+        "crosscale.cli.evaluate",
+        "semi",
+        "Train the linear layer on small shares of the labels, each drawn several times.",
+    ),
+    "compare": (
+        "crosscale.cli.compare",
+        "compare",
+        "Train and judge methods on data sets with several seeds, and tabulate the differences.",
+    ),
     "synth": (
         "crosscale.cli.synth",
         "synth",

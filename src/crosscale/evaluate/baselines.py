@@ -1,6 +1,6 @@
 """What any encoder must beat: guessing, raw coordinates, and the encoder before training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from crosscale.run import TrainedEncoders, untrained
 from crosscale.streams.preprocess import load
 
 RAW = "raw coordinates"
-KINDS: Mapping[Kind, str] = {"linear": "linear layer", "knn": "nearest neighbours"}
 
 
 def chance(classes: Sequence[str]) -> float:
@@ -67,11 +66,13 @@ def floors(
     blank = merge_features(
         {str(i): extract(untrained(t, seed), store, device) for i, t in enumerate(trained)}
     )
-    judged = {f"untrained, {KINDS[kind]}": evaluate(kind, blank, split, config, seed=seed)}
-    judged |= {f"{RAW}, {KINDS[kind]}": evaluate(kind, raw, split, config, seed=seed)}
+    judged = [("untrained", evaluate(kind, blank, split, config, seed=seed))]
+    judged += [(RAW, evaluate(kind, raw, split, config, seed=seed))]
     if kind == "linear":
-        judged |= {f"{RAW}, {KINDS['knn']}": evaluate("knn", raw, split)}
+        judged += [(RAW, evaluate("knn", raw, split))]
     return {
-        name: {test: found[result.headline].top1 for test, found in result.metrics.items()}
-        for name, result in judged.items()
+        f"{name}, {result.title.lower()}": {
+            test: found[result.headline].top1 for test, found in result.metrics.items()
+        }
+        for name, result in judged
     }

@@ -88,7 +88,7 @@ def linear_scores(
     """
     config = config or LinearConfig()
     generator = torch.Generator().manual_seed(seed)
-    train, test = _normalised(
+    train, test = normalised(
         torch.from_numpy(train_x).to(device), torch.from_numpy(test_x).to(device), config
     )
     layer = nn.Linear(train.shape[1], classes)
@@ -101,6 +101,19 @@ def linear_scores(
     with torch.no_grad():
         scores = functional.log_softmax(layer(test), dim=1)  # (N_test, K)
     return LinearResult(scores.cpu().numpy(), tuple(loss), tuple(accuracy))
+
+
+def normalised(train: Tensor, test: Tensor, config: LinearConfig) -> tuple[Tensor, Tensor]:
+    """(N, D) and (N_test, D) features as `config.normalise` says, by the training features."""
+    if config.normalise == "none":
+        return train, test
+    if config.normalise == "l2":
+        return functional.normalize(train), functional.normalize(test)
+    mean = train.mean(dim=0)
+    deviation = train.std(dim=0, correction=0)
+    varies = deviation > 1e-6 * deviation.max().clamp_min(1e-30)
+    scale = torch.where(varies, 1 / deviation, 0) / varies.sum().clamp_min(1).sqrt()  # (D,)
+    return (train - mean) * scale, (test - mean) * scale
 
 
 def _train(
@@ -146,15 +159,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _normalised(train: Tensor, test: Tensor, config: LinearConfig) -> tuple[Tensor, Tensor]:
-    if config.normalise == "none":
-        return train, test
-    if config.normalise == "l2":
-        return functional.normalize(train), functional.normalize(test)
-    mean = train.mean(dim=0)
-    deviation = train.std(dim=0, correction=0)
-    varies = deviation > 1e-6 * deviation.max().clamp_min(1e-30)
-    scale = torch.where(varies, 1 / deviation, 0) / varies.sum().clamp_min(1).sqrt()  # (D,)
-    return (train - mean) * scale, (test - mean) * scale

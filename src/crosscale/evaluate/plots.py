@@ -114,6 +114,35 @@ def curves_svg(panels: Mapping[str, Lines]) -> str:
         return _svg(figure)
 
 
+def spread_svg(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """One small plot per title: for each name its values as dots, their mean and deviation.
+
+    The deviation is the standard deviation of a sample; a single value has none.
+    """
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    names = list(dict.fromkeys(name for values in panels.values() for name in values))
+    with matplotlib.rc_context(STYLE):
+        size = (1.4 + 3.0 * columns, (0.9 + 0.28 * len(names)) * rows)
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
+        for axes in grid[len(panels) :]:
+            axes.remove()
+        for axes, (title, values) in zip(grid, panels.items(), strict=False):
+            for place, name in enumerate(names):
+                own = np.asarray(values.get(name, ()))
+                axes.plot(own, np.full(len(own), place + 0.2), "o", color="#9aa3ad", markersize=3)
+                if len(own):
+                    deviation = np.std(own, ddof=1) if len(own) > 1 else None
+                    axes.errorbar(own.mean(), place, xerr=deviation, fmt="C0o", capsize=3)
+            axes.set_title(title)
+            axes.set_yticks(range(len(names)), names)
+            axes.set_ylim(len(names) - 0.5, -0.5)  # the first name on top
+            axes.xaxis.get_major_locator().set_params(nbins=5)
+            axes.grid(axis="x", color="#e3e6ea", linewidth=0.8)
+        return _svg(figure)
+
+
 def tsne(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32] | None:
     """(N, D) features -> (N, 2) map; None for fewer than four clips or features all alike."""
     if len(vectors) < 4 or np.ptp(vectors, axis=0).max() < 1e-6:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from numpy.typing import NDArray
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 import crosscale
 from crosscale.errors import CrosscaleError
@@ -18,12 +17,12 @@ from crosscale.evaluate.evaluation import Evaluation
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.metrics import Metrics
 from crosscale.evaluate.plots import NAMED_CLASSES, confusion_svg, curves_svg, map_svg, tsne
+from crosscale.evaluate.retrieval import side_by_side
 from crosscale.files import atomic_path
 
 FORMAT = "crosscale results 1"
 MAP_CLIPS = 2000
 CONFUSED_PAIRS = 12
-KINDS = {"linear": "Linear layer", "knn": "Nearest neighbours"}
 
 
 @dataclass(frozen=True)
@@ -92,24 +91,15 @@ def report_html(report: Report) -> str:
     stream = headline.headline
     metrics = headline.metrics[test][stream]
     classes = headline.classes
-    environment = Environment(
-        loader=PackageLoader("crosscale", "evaluate/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}"
-    environment.filters["picture"] = _picture
-    return environment.get_template("report.html.j2").render(
+    return page_template("report.html.j2").render(
         report=report,
         version=crosscale.__version__,
-        kinds=KINDS,
         headline=headline,
         test=test,
         stream=stream,
         metrics=metrics,
         numbered=len(classes) > NAMED_CLASSES,
+        has_precision=any(evaluation.precision for evaluation in report.evaluations),
         accuracy_rows=_accuracy_rows(report.evaluations),
         notes=list(dict.fromkeys(note for e in report.evaluations for note in e.notes)),
         class_rows=_class_rows(headline, test, metrics),
@@ -119,6 +109,21 @@ def report_html(report: Report) -> str:
         pretraining=_curves(pretraining_panels(report.pretraining or {})),
         curves=_curves(linear_panels(headline)),
     )
+
+
+def page_template(name: str) -> Template:
+    """A template of the package's pages: escapes all texts, knows `percent` and `picture`."""
+    folders = ("evaluate/templates", "compare/templates")
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("crosscale", folder) for folder in folders]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}"
+    environment.filters["picture"] = _picture
+    return environment.get_template(name)
 
 
 def _picture(svg: str) -> str:
@@ -133,17 +138,27 @@ def _accuracy_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]
     """One row per classifier and stream: metrics by test set."""
     return [
         {
-            "kind": KINDS[evaluation.kind],
+            "kind": evaluation.title,
             "stream": stream,
             "headline": evaluation is evaluations[0] and stream == evaluation.headline,
             "first": stream == next(iter(streams)),
             "streams": len(streams),
-            "tests": [evaluation.metrics[test][stream] for test in evaluation.tests],
+            "tests": [_figures(evaluation, test, stream) for test in evaluation.tests],
         }
         for evaluation in evaluations
         for streams in [next(iter(evaluation.metrics.values()))]
         for stream in streams
     ]
+
+
+def _figures(evaluation: Evaluation, test: str, stream: str) -> dict[str, object]:
+    """Metrics of one cell of the table; what the kind of evaluation has not is None."""
+    draws = evaluation.draws.get(test, {}).get(stream, ())
+    return {
+        "metrics": evaluation.metrics[test][stream],
+        "spread": float(np.std(draws, ddof=1)) if len(draws) > 1 else None,
+        "precision": evaluation.precision.get(test, {}).get(stream),
+    }
 
 
 @dataclass(frozen=True)
@@ -199,17 +214,8 @@ def _map(report: Report) -> dict[str, object] | None:
     rows = np.array([i for i, name in enumerate(features.names) if name in names])
     if len(rows) > MAP_CLIPS:
         rows = np.sort(np.random.default_rng(report.seed).permutation(rows)[:MAP_CLIPS])
-    points = tsne(_side_by_side(features.select(rows)), report.seed)
+    points = tsne(side_by_side(features.select(rows).vectors), report.seed)
     if points is None:
         return {"svg": None, "clips": len(rows)}
     svg = map_svg(points, features.labels[rows], features.classes)
     return {"svg": svg, "clips": len(rows), "streams": list(features.vectors)}
-
-
-def _side_by_side(features: Features) -> NDArray[np.float32]:
-    """(N, sum of D): all streams, each vector at length 1 so that streams count alike."""
-    parts = []
-    for vectors in features.vectors.values():
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        parts.append(vectors / np.maximum(lengths, 1e-12))
-    return np.concatenate(parts, axis=1)

@@ -1,0 +1,93 @@
+"""`crosscale compare`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lightning_fabric import Fabric
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from crosscale.compare.cells import is_of, run_cells
+from crosscale.compare.page import write_tables
+from crosscale.compare.plan import Cell, Plan, read_plan
+from crosscale.compare.results import Result, read_results
+from crosscale.compare.table import compare as summarise
+from crosscale.errors import CrosscaleError
+from crosscale.train.loop import EpochDone
+
+
+def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto") -> list[Path]:
+    """Train and judge methods on data sets with several seeds, and tabulate the differences.
+
+    What is finished is left alone, what was interrupted is gone on with, and what the plan says
+    otherwise now is made anew. See `crosscale.compare.plan` for the plan's keys.
+
+    Args:
+        plan: a YAML file with data, methods, seeds and evaluations.
+        out: the folder of runs, results and tables.
+        table: only write the tables of the results that are there.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        The tables: Markdown, CSV and HTML.
+    """
+    read = read_plan(plan)
+    console = Console(soft_wrap=True, highlight=False)
+    if table:
+        found = read_results(out, read)
+        if not found:
+            raise CrosscaleError(f"{out} holds no result of {plan} yet; leave --table out")
+        written = _write(read, out, {cell: r for cell, r in found.items() if is_of(r, cell)}, found)
+    else:
+        written = _run(read, out, device, console)
+    console.print(written[0].read_text(encoding="utf-8"), markup=False)
+    console.print(f"tables: {', '.join(str(path) for path in written)}", markup=False)
+    return written
+
+
+def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
+    fabric = Fabric(accelerator=device, devices=1)
+    fabric.launch()
+    written: list[Path] = []
+    with Progress(
+        TextColumn("epoch {task.completed}/{task.total}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left in this cell"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}"),
+        console=console,
+    ) as bar:
+        task = bar.add_task("", visible=False, told="")
+
+        def say(text: str) -> None:
+            bar.console.print(text, markup=False)
+
+        def begin(cell: Cell, number: int, left: float | None) -> None:
+            told = "" if left is None else f"; about {_duration(left)} left"
+            say(f"cell {number} of {len(plan.cells)}: {cell.title}{told}")
+            bar.reset(task, total=cell.recipe.optimisation.epochs, visible=True, told="")
+
+        def report(done: EpochDone) -> None:
+            told = f"loss {done.row['loss']:.3f}, {done.clips_per_second:.0f} clips/s"
+            bar.update(task, completed=done.epoch, told=told)
+
+        def finished(results: Mapping[Cell, Result]) -> None:
+            written[:] = _write(plan, out, results, {})
+
+        run_cells(plan, out, fabric, begin=begin, report=report, finished=finished, say=say)
+    return written
+
+
+def _write(
+    plan: Plan, out: Path, valid: Mapping[Cell, Result], found: Mapping[Cell, Result]
+) -> list[Path]:
+    left_out = [cell for cell in found if cell not in valid]
+    return write_tables(summarise(plan, valid, left_out), out)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

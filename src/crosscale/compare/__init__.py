@@ -1,0 +1,1 @@
+"""Comparing methods on several data sets with several seeds."""

@@ -1,0 +1,106 @@
+import pytest
+
+from crosscale.compare.plan import read_plan
+from crosscale.errors import CrosscaleError
+from crosscale.evaluate.knn import KnnConfig
+from crosscale.evaluate.linear import LinearConfig
+from crosscale.evaluate.retrieval import RetrievalConfig
+
+
+def test_a_plan_becomes_cells_with_whole_recipes_one_seed_after_the_other(write_plan):
+    uncut = {"recipe": "crosscale", "set": {"views.cut.most": 0}}
+    plan = read_plan(write_plan(methods={"SkeletonCLR": "skeletonclr", "two scales": uncut}))
+    assert [cell.title for cell in plan.cells] == [
+        "synthetic, SkeletonCLR, seed 0",
+        "synthetic, two scales, seed 0",
+        "synthetic, SkeletonCLR, seed 1",
+        "synthetic, two scales, seed 1",
+    ]
+    one, other = plan.cells[0].recipe, plan.cells[3].recipe
+    assert (one.contrast.streams, other.contrast.streams) == (["joint"], ["joint", "joint@part10"])
+    assert (one.seed, other.seed) == (0, 1)
+    assert (one.optimisation.epochs, other.optimisation.epochs) == (2, 2)
+    assert other.views.cut.most == 0
+
+
+def test_a_methods_own_setting_wins_over_that_of_all(write_plan):
+    longer = {"recipe": "skeletonclr", "set": {"optimisation.epochs": 9}}
+    plan = read_plan(write_plan(methods={"short": "skeletonclr", "long": longer}, against="short"))
+    assert [cell.recipe.optimisation.epochs for cell in plan.cells[:2]] == [2, 9]
+
+
+def test_two_protocols_of_one_data_set_use_the_same_recipes(write_plan):
+    data = {
+        name: {"store": "stores/ntu60", "protocol": name, "recipes": "ntu60"}
+        for name in ("xsub", "xview")
+    }
+    plan = read_plan(write_plan(data=data))
+    assert [cell.recipe.protocol for cell in plan.cells[:4:2]] == ["xsub", "xview"]
+    assert {cell.recipe.preprocess.bodies for cell in plan.cells} == {2}
+
+
+def test_a_method_may_be_a_whole_recipe_or_a_file(write_plan, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("include: [nwucla/sgclr]\ncontrast: {temperature: 0.5}\n")
+    methods = {"a": "nwucla/sgclr", "b": str(own)}
+    plan = read_plan(write_plan(methods=methods, set=None, against=None))
+    assert plan.cells[0].recipe.protocol == "xview"
+    assert plan.cells[1].recipe.contrast.temperature == 0.5
+
+
+def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):
+    plan = read_plan(
+        write_plan(
+            evaluations=["linear", "semi", "knn", "retrieval"],
+            linear={"learning_rate": 10},
+            semi={"shares": [0.01, 0.5], "draws": 3},
+        )
+    )
+    assert list(plan.judges) == ["linear", "semi 1 %", "semi 50 %", "knn", "retrieval"]
+    assert plan.judges["linear"].config == LinearConfig(learning_rate=10)
+    assert plan.judges["semi 50 %"].config.draws == 3
+    assert plan.judges["knn"].config == KnnConfig()
+    assert plan.judges["retrieval"].config == RetrievalConfig()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": [0]}, "unknown 'seed': did you mean 'seeds'"),
+        ({"seeds": [1, 1]}, "different whole numbers"),
+        ({"seeds": None}, "'seeds' is missing"),
+        ({"methods": {"a": "skeletonclt"}, "against": None}, "'synthetic/skeletonclr'"),
+        ({"methods": {"a/b": "skeletonclr"}}, "'a/b' becomes a folder's name"),
+        ({"methods": {"a--b": "skeletonclr"}}, "'a--b' becomes a folder's name"),
+        ({"methods": {"a": {"recipe": "sgclr", "sett": {}}}}, "method a: unknown 'sett'"),
+        ({"against": "skeletonclr"}, "did you mean 'SkeletonCLR'"),
+        ({"set": {"optimisation.epoch": 3}}, "did you mean 'optimisation.epochs'"),
+        ({"set": {"optimisation.epochs": "many"}}, r'"optimisation.epochs".*many'),
+        ({"set": {"seed": 3}}, "under seeds"),
+        ({"data": {"synthetic": {"stor": "x"}}}, "did you mean 'store'"),
+        ({"data": {"synthetic": "x"}}, "data synthetic: expected names with values"),
+        ({"evaluations": ["linaer"]}, "did you mean 'linear'"),
+        ({"evaluations": "knn"}, "evaluations is a list"),
+        ({"linear": {"epochs": 3}}, "linear is set, but evaluations does not list it"),
+        ({"knn": {"neighbour": 3}}, "knn: unknown 'neighbour': did you mean 'neighbours'"),
+        ({"evaluations": ["semi"], "semi": {"share": 0.1}}, "did you mean 'shares'"),
+        ({"evaluations": ["semi"], "semi": {"shares": [2]}}, "above 0 and at most 1"),
+    ],
+)
+def test_a_mistake_is_refused_with_its_place_and_the_nearest_right_name(
+    write_plan, changes, message
+):
+    with pytest.raises(CrosscaleError, match=message):
+        read_plan(write_plan(**changes))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a: [1\n", "not a YAML file"), ("just words", "expected names"), (None, "cannot be read")],
+)
+def test_what_is_no_plan_is_refused_by_name(tmp_path, text, message):
+    path = tmp_path / "plan.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(CrosscaleError, match=rf"plan.yaml.*{message}"):
+        read_plan(path)
