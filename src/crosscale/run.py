@@ -175,8 +175,7 @@ def save_encoders(
         **details,
     }
     path = folder / ENCODER_FILE
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"crosscale": json.dumps(facts)})
+    write_safetensors(path, tensors, facts)
     return path
 
 
@@ -230,6 +229,19 @@ def untrained(trained: TrainedEncoders, seed: int) -> TrainedEncoders:
         for name in trained.encoders
     }
     return dataclasses.replace(trained, encoders=encoders, fingerprint=f"untrained {seed}")
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and facts whole or not at all, as `read_safetensors` reads them.
+
+    Raises:
+        CrosscaleError: when the file cannot be written (full disk, read-only folder).
+    """
+    with atomic_path(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata={"crosscale": json.dumps(facts)})
+        except SafetensorError as error:  # how the library tells a full disk
+            raise CrosscaleError(f"cannot write {path}: {error}") from error
 
 
 def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import resource
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -147,6 +148,21 @@ def test_a_damaged_checkpoint_is_refused(undisturbed, tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(BadCheckpoint, match="cannot be read"):
         _train(folder, resume=True)
+
+
+def test_a_full_disk_is_told_by_name_and_leaves_the_last_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    _train(folder, _changed(epochs=1))
+    before = (folder / LAST).read_bytes()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # stands in for a full disk
+    try:
+        with pytest.raises(CrosscaleError, match=r"cannot write .*last\.safetensors: .*too large"):
+            _train(folder, _changed(epochs=2), resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert (folder / LAST).read_bytes() == before
+    assert [path.name for path in (folder / LAST).parent.iterdir()] == [LAST.name]
 
 
 def test_the_encoders_come_back_with_all_they_need(undisturbed):

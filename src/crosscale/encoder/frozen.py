@@ -29,9 +29,11 @@ class Frozen(nn.Module):
         super().__init__()
         self.width = encoder.width
         with torch.no_grad():
-            scale, shift = _affine(encoder.input_norm)
+            scale, shift = _affine(cast(nn.BatchNorm1d, encoder.input_norm))
             nodes = encoder.adjacency.shape[-1]
             blocks = [_FrozenBlock(cast(Block, b), encoder.adjacency) for b in encoder.blocks]
+            if encoder.norm_by == "axis":
+                scale, shift = scale.repeat(nodes), shift.repeat(nodes)
             blocks[0].normalise_input(scale.view(nodes, -1).T, shift.view(nodes, -1).T)
         self.blocks = nn.ModuleList(blocks)
         self.eval().requires_grad_(False)

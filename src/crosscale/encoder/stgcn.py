@@ -30,6 +30,9 @@ class EncoderSettings:
         dropout: share of values dropped in every block but the first.
         hops: true hop distances in the graph's partition, or the published capped ones.
         start: `fan_out` (He) or `published` (normal, 0.02) weights at the start.
+        input_norm: what the first normalisation makes equally large: every coordinate of every
+            `joint` (as published), or each `axis` over all joints, so that joints that hardly move
+            are not made to look as if they did.
         bodies: `present` computes only bodies that are there; `all` computes empty ones too and
             averages over them, as the published code does.
     """
@@ -39,6 +42,7 @@ class EncoderSettings:
     dropout: float = 0.5
     hops: Hops = "true"
     start: Literal["fan_out", "published"] = "fan_out"
+    input_norm: Literal["joint", "axis"] = "joint"
     bodies: Literal["present", "all"] = "present"
 
 
@@ -63,7 +67,12 @@ class STGCN(nn.Module):
         self.register_buffer(
             "adjacency", torch.from_numpy(partitioned_adjacency(graph, settings.hops))
         )
-        self.input_norm = nn.BatchNorm1d(channels * nodes)
+        self.norm_by = settings.input_norm
+        self.input_norm: nn.Module = (
+            nn.BatchNorm1d(channels * nodes)
+            if settings.input_norm == "joint"
+            else nn.BatchNorm2d(channels)
+        )
         self.blocks = nn.ModuleList(
             Block(
                 inputs,
@@ -99,7 +108,11 @@ class STGCN(nn.Module):
         adjacency = self.adjacency
         if keep is not None:
             adjacency = adjacency * (keep if keep.shape[0] == 1 else keep[owner]).unsqueeze(1)
-        hidden = self.input_norm(flat).view(-1, nodes, channels, frames).transpose(1, 2)
+        if self.norm_by == "joint":
+            flat = self.input_norm(flat)
+        hidden = flat.view(-1, nodes, channels, frames).transpose(1, 2)
+        if self.norm_by == "axis":
+            hidden = self.input_norm(hidden)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             hidden = block(hidden, adjacency)

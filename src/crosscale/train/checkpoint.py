@@ -3,19 +3,16 @@
 All that is random is drawn from (seed, step), so no generator's state needs keeping.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from crosscale.encoder.published import load_whole
 from crosscale.errors import BadCheckpoint
-from crosscale.files import atomic_path
-from crosscale.run import read_safetensors
+from crosscale.run import read_safetensors, write_safetensors
 
 FORMAT = "crosscale checkpoint 1"
 LAST = Path("checkpoints") / "last.safetensors"
@@ -51,8 +48,7 @@ def save(
         if buffer is not None:
             tensors[_MOMENTUM + name] = buffer.detach().cpu().clone()
     facts = {"format": FORMAT, "progress": vars(progress), "recipe": recipe}
-    with atomic_path(folder / LAST) as temporary:
-        save_file(tensors, temporary, metadata={"crosscale": json.dumps(facts)})
+    write_safetensors(folder / LAST, tensors, facts)
 
 
 def restore(
