@@ -1,8 +1,7 @@
 import pytest
 
-from crosscale.cli.pretrain import read_recipe
 from crosscale.errors import CrosscaleError
-from crosscale.recipe import recipe_names, recipe_values
+from crosscale.recipe import read_recipe, recipe_names, recipe_values
 
 METHODS = ["skeletonclr", "sgclr", "crossclr", "crosview", "crosscale", "crosscale3"]
 

@@ -4,7 +4,6 @@ Recipes inside the package are small YAML files that name others under `include`
 further down wins. A user's own file works the same way.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -17,6 +16,7 @@ import yaml
 from crosscale.contrast.method import ContrastSettings
 from crosscale.encoder.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError, nearest
+from crosscale.settings import built, flat_keys
 from crosscale.streams.preprocess import Preprocess
 from crosscale.views.compose import ViewSettings
 
@@ -88,6 +88,15 @@ def recipe_names() -> list[str]:
     )
 
 
+def read_recipe(name: str, changes: Mapping[str, Any], family: str = "corrected") -> Recipe:
+    """A recipe by name, with some of its values changed (dotted names).
+
+    Raises:
+        CrosscaleError: as `recipe_values`, and when a value is of a wrong type.
+    """
+    return built(Recipe, changes, recipe_values(name, family))
+
+
 def recipe_values(name: str, family: str = "corrected") -> dict[str, Any]:
     """The values that a recipe sets, as dotted names, its includes merged.
 
@@ -102,24 +111,13 @@ def recipe_values(name: str, family: str = "corrected") -> dict[str, Any]:
     merged = _merge(_read(name, ()), _read(f"family/{family}", ()))
     values = dict(_flattened(merged))
     for key in values:
-        if key not in flat_keys():
-            raise CrosscaleError(f"recipe {name} sets '{key}': {nearest(key, flat_keys())}")
+        if key not in flat_keys(Recipe):
+            raise CrosscaleError(f"recipe {name} sets '{key}': {nearest(key, flat_keys(Recipe))}")
     return values
 
 
-def flat_keys(kind: type = Recipe, prefix: str = "") -> list[str]:
-    """Every setting of a recipe as a dotted name."""
-    keys = []
-    for entry in dataclasses.fields(kind):
-        if isinstance(entry.type, type) and dataclasses.is_dataclass(entry.type):
-            keys += flat_keys(entry.type, f"{prefix}{entry.name}.")
-        else:
-            keys.append(prefix + entry.name)
-    return keys
-
-
 def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    keys = flat_keys()
+    keys = flat_keys(Recipe)
     for key, value in values.items():
         is_group = any(name.startswith(f"{prefix}{key}.") for name in keys)
         if isinstance(value, Mapping) and is_group:

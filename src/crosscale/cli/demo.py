@@ -6,9 +6,10 @@ from rich.console import Console
 
 from crosscale.cli.data import prepare
 from crosscale.cli.evaluate import linear
-from crosscale.cli.pretrain import read_recipe, train
+from crosscale.cli.pretrain import train
 from crosscale.cli.synth import synth
 from crosscale.evaluate.report import Report
+from crosscale.recipe import read_recipe
 
 
 def demo(*, out: Path = Path("demo"), epochs: int = 30, seed: int = 0) -> Report:

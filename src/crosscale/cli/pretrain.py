@@ -98,14 +98,6 @@ def run(values: Namespace) -> None:
     train(recipe, **{k: v for k, v in chosen.items() if k not in {*names, "recipe", "family"}})
 
 
-def read_recipe(name: str, changes: Mapping[str, Any], family: str = "corrected") -> Recipe:
-    """A recipe by name, with some of its values changed (dotted names)."""
-    parser = CrosscaleParser()
-    parser.add_class_arguments(Recipe, as_group=False)
-    parser.set_defaults(recipe_values(name, family) | dict(changes))
-    return Recipe(**vars(parser.instantiate(parser.get_defaults())))
-
-
 def _parser(defaults: Mapping[str, Any]) -> CrosscaleParser:
     parser = CrosscaleParser(
         description="Pre-train encoders without labels, for example: "

@@ -9,11 +9,11 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 
-from crosscale.cli.parser import CrosscaleParser
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.evaluate.evaluation import CONFIGS, Config, Kind
 from crosscale.evaluate.semi import SemiConfig
-from crosscale.recipe import Recipe, flat_keys, recipe_values
+from crosscale.recipe import Recipe, recipe_values
+from crosscale.settings import built, flat_keys
 
 T = TypeVar("T")
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -188,7 +188,7 @@ def _settings(given: object, place: str) -> Mapping[str, Any]:
     for key, own in {"seed": "seeds", "protocol": "data: {NAME: {protocol: ...}}"}.items():
         if key in settings:
             raise CrosscaleError(f"{place}: '{key}' is said once for all methods, under {own}")
-    _refuse_unknown(settings, flat_keys(), place)
+    _refuse_unknown(settings, flat_keys(Recipe), place)
     return settings
 
 
@@ -206,13 +206,10 @@ def _typed(
     """A dataclass from plain values, each checked against its type."""
     values = _mapping(given, place)
     _refuse_unknown(values, flat_keys(kind), place)
-    parser = CrosscaleParser()
-    parser.add_class_arguments(kind, as_group=False)
-    parser.set_defaults(dict(defaults or {}))
     try:
-        return kind(**vars(parser.instantiate(parser.parse_object(dict(values)))))
+        return built(kind, values, defaults)
     except CrosscaleError as error:
-        raise CrosscaleError(f"{place}: {str(error).rsplit(' (see ', 1)[0]}") from error
+        raise CrosscaleError(f"{place}: {error}") from error
 
 
 def _loaded(path: Path) -> Mapping[str, Any]:
