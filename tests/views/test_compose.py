@@ -3,7 +3,7 @@ import torch
 
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.views.compose import TwoViews, ViewSettings, derived_seed
+from crosscale.views.compose import Views, ViewSettings, derived_seed
 from crosscale.views.graph import Cut
 
 NTU = Layout.load("ntu25")
@@ -28,7 +28,7 @@ def batch(n=4):
 
 
 def two(settings, scales=("joints", "part10"), **more):
-    return TwoViews(settings, NTU, scales, **more)
+    return Views(settings, NTU, scales, **more)
 
 
 def cut(most=9, **more):

@@ -3,7 +3,17 @@ import torch
 
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.views.spatial import BoneLengths, Jitter, Mask, Mirror, Rotate, Scale, Shear
+from crosscale.views.spatial import (
+    BoneLengths,
+    HideAxis,
+    Jitter,
+    Mask,
+    Mirror,
+    Rotate,
+    Scale,
+    Shear,
+    Tilt,
+)
 
 PARENTS = Layout.load("ntu25").parents
 PAIRS = [(1, 2), (7, 9)]
@@ -16,6 +26,8 @@ CHANGES = [
     Jitter(0.05, held=True),
     Mask(0.3),
     Mirror(0.5, PAIRS, 25),
+    Tilt(30),
+    HideAxis(0.5),
 ]
 
 
@@ -129,3 +141,25 @@ def test_a_held_jitter_shifts_each_joint_by_one_step_for_the_whole_clip():
     shift = Jitter(0.05, held=True)(x) - x
     torch.testing.assert_close(shift, shift[:, :, :1].expand_as(shift), atol=1e-6, rtol=0)
     assert abs(shift[:, :, 0].std() - 0.05) < 0.01
+
+
+def test_tilt_turns_about_one_axis_within_its_angle():
+    drawn = matrices(Tilt(30))
+    torch.testing.assert_close(drawn @ drawn.mT, torch.eye(3).expand_as(drawn))
+    torch.testing.assert_close(torch.linalg.det(drawn), torch.ones(500))
+    fixed = (drawn.diagonal(dim1=1, dim2=2) > 0.99999).sum(dim=1)
+    assert (fixed >= 1).all()
+    cosines = (drawn.diagonal(dim1=1, dim2=2).sum(dim=1) - 1) / 2
+    assert 29 < cosines.min().acos().rad2deg() <= 30.01
+    axes = drawn.diagonal(dim1=1, dim2=2).argmax(dim=1)
+    assert axes.unique().tolist() == [0, 1, 2]
+
+
+def test_one_whole_axis_is_hidden_in_about_as_many_samples_as_asked():
+    out = HideAxis(0.5)(torch.ones(900, 3, 4, 5, 1))
+    shown = out[:, :, 0, 0, 0]
+    assert torch.equal(out, shown[:, :, None, None, None].expand_as(out))
+    hidden = 3 - shown.sum(dim=1)
+    assert hidden.max() == 1
+    assert abs(hidden.mean() - 0.5) < 0.06
+    assert ((1 - shown).mean(dim=0) - 1 / 6).abs().max() < 0.05

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from crosscale.errors import CrosscaleError
-from crosscale.views.temporal import CropResize, PadCrop
+from crosscale.views.temporal import Blur, CropResize, PadCrop, Reverse
 
 
 def clocks(n=300, frames=50):
@@ -62,3 +62,37 @@ def test_nonsense_is_refused():
     for window in ((0, 1), (1, 0.5)):
         with pytest.raises(CrosscaleError, match="resize needs"):
             CropResize(*window)
+
+
+def test_reverse_plays_about_half_backwards():
+    got = times(Reverse(0.5)(clocks(900)))
+    backwards = got[:, 0] == 49
+    assert torch.equal(got[backwards], torch.arange(49.0, -1, -1).expand_as(got[backwards]))
+    assert torch.equal(got[~backwards], torch.arange(50.0).expand_as(got[~backwards]))
+    assert abs(backwards.float().mean() - 0.5) < 0.06
+
+
+def test_blur_leaves_what_stands_still_and_smooths_what_jumps():
+    still = torch.full((50, 3, 20, 4, 1), 2.0)
+    torch.testing.assert_close(Blur(2.0)(still), still)
+    jump = (torch.arange(20) >= 10).float().reshape(1, 1, -1, 1, 1).expand(400, 3, 20, 4, 1)
+    out = times(Blur(2.0)(jump))
+    assert (out.diff(dim=1) >= -1e-6).all()
+    left = (out == times(jump)).all(dim=1)
+    assert abs(left.float().mean() - 0.5) < 0.1
+    torch.testing.assert_close(out.sum(dim=1), torch.full((400,), 10.0), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("change", [Reverse(0.5), Blur(2.0)])
+def test_a_change_over_time_follows_from_its_seed(change):
+    change.seed(5)
+    first = change(clocks())
+    assert not torch.equal(change(clocks()), first)
+    change.seed(5)
+    assert torch.equal(change(clocks()), first)
+
+
+@pytest.mark.parametrize("wrong", [lambda: Reverse(2), lambda: Blur(99)])
+def test_impossible_changes_over_time_are_refused(wrong):
+    with pytest.raises(CrosscaleError, match=r"must be|is a chance"):
+        wrong()

@@ -24,7 +24,7 @@ from crosscale.evaluate.knn import knn_scores
 from crosscale.evaluate.linear import LinearConfig, linear_scores
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import Preprocess, preprocess
-from crosscale.views.compose import TwoViews, ViewSettings
+from crosscale.views.compose import Views, ViewSettings
 from crosscale.views.graph import Cut
 
 LAYOUT = "ntu25"
@@ -140,7 +140,7 @@ def _step(
             network.encoder = PlainSTGCN(network.encoder.adjacency, settings)
         method.key.requires_grad_(False)
     method.to(x.device)
-    views = TwoViews(ViewSettings(cut=Cut(most=2)), layout, ["joints", "part10"])
+    views = Views(ViewSettings(cut=Cut(most=2)), layout, ["joints", "part10"])
     optimiser = torch.optim.SGD(method.query.parameters(), lr=0.01, momentum=0.9, foreach=True)
     clips = torch.arange(len(x), device=x.device)
 

@@ -30,7 +30,7 @@ from crosscale.streams.preprocess import ClipTensors
 from crosscale.train import checkpoint
 from crosscale.train.monitor import MetricsLog, NeighbourProbe, Sums, measurements
 from crosscale.train.schedule import learning_rate
-from crosscale.views.compose import TwoViews, derived_seed
+from crosscale.views.compose import Views, derived_seed
 
 RECIPE_FILE = "recipe.yaml"
 
@@ -106,7 +106,7 @@ def pretrain(
     progress = _begin(folder, resume, plain, method, optimiser, say)
     trained, stepper = fabric.setup(method, optimiser)
     scales = [stream.scale for stream in method.streams]
-    views = TwoViews(recipe.views, data.store.layout, scales, run_seed=recipe.seed)
+    views = Views(recipe.views, data.store.layout, scales, run_seed=recipe.seed)
     with MetricsLog(folder, progress.epoch) as log, _stop_requests() as stopped:
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step

@@ -1,19 +1,28 @@
-"""Two random views of one batch of clips, a function of a seed alone."""
+"""Random views of one batch of clips, a function of a seed alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.stream import Stream
+from crosscale.views.drawn import Change
 from crosscale.views.graph import Cut, EdgeCut
-from crosscale.views.spatial import BoneLengths, Jitter, Mask, Mirror, Rotate, Scale, Shear
-from crosscale.views.temporal import CropResize, PadCrop
-
-Change = PadCrop | CropResize | Mirror | BoneLengths | Shear | Rotate | Scale | Jitter | Mask
+from crosscale.views.spatial import (
+    BoneLengths,
+    HideAxis,
+    Jitter,
+    Mask,
+    Mirror,
+    Rotate,
+    Scale,
+    Shear,
+    Tilt,
+)
+from crosscale.views.temporal import Blur, CropResize, PadCrop, Reverse
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,10 @@ class ViewSettings:
         posture: standard deviation of a shift of each joint for the whole clip, metres.
         mask: chance of a joint to be hidden.
         mirror: chance of a clip to have left and right exchanged.
+        tilt: largest turn about any one axis, degrees.
+        reverse: chance of a clip to be played backwards.
+        blur: largest width of a Gaussian over time, frames.
+        axis: chance of one coordinate axis to be hidden.
         cut: which edges of the graph are cut.
     """
 
@@ -44,6 +57,10 @@ class ViewSettings:
     posture: float = 0.0
     mask: float = 0.0
     mirror: float = 0.0
+    tilt: float = 0.0
+    reverse: float = 0.0
+    blur: float = 0.0
+    axis: float = 0.0
     cut: Cut = field(default_factory=Cut)
 
 
@@ -59,32 +76,37 @@ class View(NamedTuple):
     keep: dict[str, Tensor | None]
 
 
-class TwoViews:
-    """Draws a query and a key view.
+class Views:
+    """Draws a query and a key view, and an extreme one where it is wanted.
 
     Everything follows from the seed of the call, so a resumed run sees the views that it would
     have seen. Only a cut drawn once per run follows from `run_seed` instead.
     """
 
     def __init__(
-        self, settings: ViewSettings, layout: Layout, scales: Sequence[str], run_seed: int = 0
+        self,
+        settings: ViewSettings,
+        layout: Layout,
+        scales: Sequence[str],
+        run_seed: int = 0,
+        extreme: ViewSettings | None = None,
     ) -> None:
+        wanted = {"query": settings, "key": settings} | ({"extreme": extreme} if extreme else {})
         self.views = tuple(
-            _OneView(which, settings, layout, scales, run_seed) for which in ("query", "key")
+            _OneView(which, own, layout, scales, run_seed) for which, own in wanted.items()
         )
 
-    def __call__(self, x: Tensor, seed: int) -> tuple[View, View]:
-        """Query and key view of (N, C, T, V, M)."""
-        query, key = (view(x, seed) for view in self.views)
-        return query, key
+    def __call__(self, x: Tensor, seed: int) -> tuple[View, ...]:
+        """Query view, key view and extreme view of (N, C, T, V, M)."""
+        return tuple(view(x, seed) for view in self.views)
 
 
 class _OneView:
-    """The changes of one of the two views, each with its own stream of random numbers."""
+    """The changes of one of the views, each with its own stream of random numbers."""
 
     def __init__(
         self,
-        which: Literal["query", "key"],
+        which: str,
         settings: ViewSettings,
         layout: Layout,
         scales: Sequence[str],
@@ -109,28 +131,23 @@ class _OneView:
 
 def _changes(settings: ViewSettings, layout: Layout) -> dict[str, Change]:
     """The changes that are wanted, in the order of their application."""
-    changes: dict[str, Change] = {}
-    if settings.crop:
-        changes["crop"] = PadCrop(settings.crop)
-    if settings.resize is not None:
-        changes["resize"] = CropResize(*settings.resize)
-    if settings.mirror:
-        changes["mirror"] = Mirror(settings.mirror, layout.pairs, len(layout.joints))
-    if settings.bones:
-        changes["bones"] = BoneLengths(settings.bones, layout.parents)
-    if settings.shear:
-        changes["shear"] = Shear(settings.shear)
-    if settings.rotate:
-        changes["rotate"] = Rotate(settings.rotate)
-    if settings.scale:
-        changes["scale"] = Scale(settings.scale)
-    if settings.jitter:
-        changes["jitter"] = Jitter(settings.jitter)
-    if settings.posture:
-        changes["posture"] = Jitter(settings.posture, held=True)
-    if settings.mask:
-        changes["mask"] = Mask(settings.mask)
-    return changes
+    made: dict[str, Callable[[], Change]] = {
+        "crop": lambda: PadCrop(settings.crop),
+        "resize": lambda: CropResize(*(settings.resize or (1.0, 1.0))),
+        "reverse": lambda: Reverse(settings.reverse),
+        "mirror": lambda: Mirror(settings.mirror, layout.pairs, len(layout.joints)),
+        "bones": lambda: BoneLengths(settings.bones, layout.parents),
+        "shear": lambda: Shear(settings.shear),
+        "rotate": lambda: Rotate(settings.rotate),
+        "tilt": lambda: Tilt(settings.tilt),
+        "scale": lambda: Scale(settings.scale),
+        "jitter": lambda: Jitter(settings.jitter),
+        "posture": lambda: Jitter(settings.posture, held=True),
+        "blur": lambda: Blur(settings.blur),
+        "mask": lambda: Mask(settings.mask),
+        "axis": lambda: HideAxis(settings.axis),
+    }
+    return {name: make() for name, make in made.items() if getattr(settings, name)}
 
 
 def derived_seed(seed: int, name: str) -> int:

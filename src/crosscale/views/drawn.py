@@ -35,3 +35,11 @@ class Drawn:
             shape, generator=self.generator(like.device), device=like.device, dtype=like.dtype
         )
         return low + (high - low) * draws
+
+
+class Change(Drawn):
+    """A random change of a batch, drawn for each sample by itself."""
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Change clips (N, C, T, V, M)."""
+        raise NotImplementedError

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from crosscale.errors import CrosscaleError
-from crosscale.views.drawn import Drawn
+from crosscale.views.drawn import Change
 
 
-class Shear(Drawn):
+class Shear(Change):
     """Multiply by a matrix of ones on the diagonal, ±amplitude elsewhere."""
 
     def __init__(self, amplitude: float) -> None:
@@ -28,7 +28,7 @@ class Shear(Drawn):
         return _multiply(matrix, x)
 
 
-class Rotate(Drawn):
+class Rotate(Change):
     """Turn about the vertical y axis by up to ±angle degrees."""
 
     def __init__(self, angle: float) -> None:
@@ -47,7 +47,46 @@ class Rotate(Drawn):
         return _multiply(torch.stack(rows, dim=1).unflatten(1, (3, 3)), x)
 
 
-class Scale(Drawn):
+class Tilt(Change):
+    """Turn about one of the three axes, drawn for each sample, by up to ±angle degrees."""
+
+    def __init__(self, angle: float) -> None:
+        super().__init__()
+        self.angle = math.radians(_not_negative(angle, "tilt"))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Turn each sample."""
+        if x.shape[1] != 3:
+            raise CrosscaleError(
+                f"clips of {x.shape[1]} coordinates cannot be tilted: set tilt to 0"
+            )
+        axis = self.uniform(0, 3, (len(x),), x).long().clamp(max=2)
+        angle = self.uniform(-self.angle, self.angle, (len(x), 1, 1), x)
+        axes = torch.eye(3, device=x.device, dtype=x.dtype).expand(len(x), 3, 3)
+        fixed = axes[0, axis].unsqueeze(1)  # (N, 1, 3)
+        along = fixed.mT * fixed
+        across = axes - along
+        turned = torch.linalg.cross(fixed.expand(-1, 3, -1), axes).mT  # of each axis, as columns
+        return _multiply(along + angle.cos() * across + angle.sin() * turned, x)
+
+
+class HideAxis(Change):
+    """Set one of the coordinate axes, drawn for each sample, to zero by a chance."""
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        self.chance = _chance(chance, "axis")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Hide an axis of some samples."""
+        n, axes = x.shape[:2]
+        axis = self.uniform(0, axes, (n, 1), x).long().clamp(max=axes - 1)
+        chosen = self.uniform(0, 1, (n, 1), x) < self.chance
+        hidden = chosen & (axis == torch.arange(axes, device=x.device))
+        return x.masked_fill(hidden[:, :, None, None, None], 0.0)
+
+
+class Scale(Change):
     """Make larger or smaller by up to `ratio`, between 0 and 1."""
 
     def __init__(self, ratio: float) -> None:
@@ -61,7 +100,7 @@ class Scale(Drawn):
         return x * self.uniform(1 - self.ratio, 1 + self.ratio, (len(x), 1, 1, 1, 1), x)
 
 
-class BoneLengths(Drawn):
+class BoneLengths(Change):
     """Make each bone longer or shorter by up to `ratio`, in all frames, as another body has it.
 
     What hangs on a bone moves with it; the centre of the graph stays.
@@ -90,7 +129,7 @@ class BoneLengths(Drawn):
         return torch.einsum("nvw,nctwm->nctvm", change, x)
 
 
-class Jitter(Drawn):
+class Jitter(Change):
     """Add normal noise of `sigma` metres to every coordinate of bodies that are there.
 
     Either anew in each frame, as a sensor's noise, or `held` for the clip, as another posture.
@@ -111,14 +150,12 @@ class Jitter(Drawn):
         return x + self.sigma * noise * there
 
 
-class Mask(Drawn):
+class Mask(Change):
     """Put each joint to the origin, which is the root's place, in all frames by a chance."""
 
     def __init__(self, chance: float) -> None:
         super().__init__()
-        if not 0 <= chance < 1:
-            raise CrosscaleError(f"mask must be from 0 to below 1, not {chance}")
-        self.chance = chance
+        self.chance = _chance(chance, "mask")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Hide joints of each sample."""
@@ -126,14 +163,12 @@ class Mask(Drawn):
         return x * (draws >= self.chance)
 
 
-class Mirror(Drawn):
+class Mirror(Change):
     """Exchange left and right by a chance, as a mirror across the body's middle does."""
 
     def __init__(self, chance: float, pairs: Sequence[tuple[int, int]], joints: int) -> None:
         super().__init__()
-        if not 0 <= chance <= 1:
-            raise CrosscaleError(f"mirror must be from 0 to 1, not {chance}")
-        self.chance = chance
+        self.chance = _chance(chance, "mirror")
         order = list(range(joints))
         for left, right in pairs:
             order[left], order[right] = right, left
@@ -150,6 +185,12 @@ class Mirror(Drawn):
 def _multiply(matrix: Tensor, x: Tensor) -> Tensor:
     """Each sample's (C, C) matrix times its coordinates."""
     return torch.einsum("nij,njtvm->nitvm", matrix, x)
+
+
+def _chance(value: float, name: str) -> float:
+    if not 0 <= value <= 1:
+        raise CrosscaleError(f"{name} is a chance, from 0 to 1, and is {value}")
+    return value
 
 
 def _not_negative(value: float, name: str) -> float:
