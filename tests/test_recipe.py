@@ -3,7 +3,7 @@ import pytest
 from crosscale.errors import CrosscaleError
 from crosscale.recipe import read_recipe, recipe_names, recipe_values
 
-METHODS = ["skeletonclr", "sgclr", "crossclr", "crosview", "crosscale", "crosscale3"]
+METHODS = ["skeletonclr", "aimclr", "sgclr", "crossclr", "crosview", "crosscale", "crosscale3"]
 
 
 def test_there_is_a_recipe_for_every_method_and_data_set():
@@ -17,7 +17,7 @@ def test_every_recipe_can_be_read(name, family):
     recipe = read_recipe(name, {}, family)
     assert recipe.encoder.hops == ("capped" if family == "paper" else "true")
     cut = recipe.views.cut.most
-    assert cut == (0 if name.split("/")[1] in ("skeletonclr", "crossclr") else 2)
+    assert cut == (0 if name.split("/")[1] in ("skeletonclr", "aimclr", "crossclr") else 2)
 
 
 def test_a_published_recipe_has_the_published_numbers():

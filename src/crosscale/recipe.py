@@ -50,6 +50,10 @@ class Optimisation:
     replay_views: bool = False
 
 
+# AimCLR's extreme augmentations (Guo et al., AAAI 2022, section 3.2).
+EXTREME = ViewSettings(mirror=0.5, tilt=30.0, reverse=0.5, jitter=0.05, blur=2.0, axis=0.5)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A pre-training run.
@@ -61,6 +65,7 @@ class Recipe:
         save_every: epochs between checkpoints.
         preprocess: from a clip to a tensor.
         views: the random views.
+        extreme: the stronger view of AimCLR, drawn where `contrast.extreme` is above 0.
         encoder: the network of each stream.
         contrast: what is contrasted with what.
         optimisation: how long and how fast.
@@ -72,6 +77,7 @@ class Recipe:
     save_every: int = 10
     preprocess: Preprocess = field(default_factory=Preprocess)
     views: ViewSettings = field(default_factory=ViewSettings)
+    extreme: ViewSettings = field(default_factory=lambda: EXTREME)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     contrast: ContrastSettings = field(default_factory=ContrastSettings)
     optimisation: Optimisation = field(default_factory=Optimisation)

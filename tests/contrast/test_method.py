@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -152,3 +154,55 @@ def test_own_past_changes_the_loss_when_the_queue_holds_it(own_past, cross, held
         present = torch.ones(4, 2, dtype=torch.bool)
         losses.append(float(method(views, present, torch.arange(4), cross).loss.detach()))
     assert (abs(losses[0] - losses[1]) > 1e-5) == held
+
+
+AIM = ContrastSettings(
+    streams=["joint"], features=8, queue=12, extreme=1.0, mine="own", cross_from=0.5
+)
+
+
+def _aim(settings, cross, views=3):
+    torch.manual_seed(0)
+    method = MomentumContrast(NTU, settings, TINY)
+    drawn = [View(torch.randn(4, 3, 16, 25, 2), NO_CUT) for _ in range(views)]
+    return method, method(drawn, torch.ones(4, 2, dtype=torch.bool), torch.arange(4), cross)
+
+
+def test_extreme_views_add_their_weighted_divergence_and_nothing_else():
+    plain, half, whole = (
+        _aim(dataclasses.replace(AIM, extreme=weight), cross=False)[1].loss.detach()
+        for weight in (0.0, 0.5, 1.0)
+    )
+    assert whole > plain
+    torch.testing.assert_close(half, (plain + whole) / 2)
+
+
+def test_a_stream_alone_mines_in_its_own_queue_with_all_its_views():
+    _, outcome = _aim(AIM, cross=True)
+    (mined,) = outcome.mined
+    assert mined.shape == (4, 12)
+    assert set(mined.sum(dim=1).tolist()) <= {1.0, 2.0, 3.0}  # query, extreme, dropped
+    _, one = _aim(dataclasses.replace(AIM, extreme=0.0), cross=True, views=2)
+    assert one.mined[0].sum(dim=1).tolist() == [1, 1, 1, 1]
+
+
+def test_streams_that_mine_for_themselves_do_not_touch_each_other():
+    pair = dataclasses.replace(AIM, streams=["joint", "motion"])
+    torch.manual_seed(0)
+    both = MomentumContrast(NTU, pair, TINY)
+    single = MomentumContrast(NTU, AIM, TINY)
+    single.query[0].load_state_dict(both.query[0].state_dict())
+    single.key[0].load_state_dict(both.key[0].state_dict())
+    single.queue.keys.copy_(both.queue.keys[:1])
+    views = [View(torch.randn(4, 3, 16, 25, 2), NO_CUT) for _ in range(3)]
+    arguments = views, torch.ones(4, 2, dtype=torch.bool), torch.arange(4), True
+    torch.testing.assert_close(
+        both(*arguments).watch["joint/loss"], single(*arguments).watch["joint/loss"]
+    )
+
+
+def test_impossible_mining_is_refused():
+    with pytest.raises(CrosscaleError, match="or mine: own"):
+        MomentumContrast(NTU, dataclasses.replace(AIM, mine="others"), TINY)
+    with pytest.raises(CrosscaleError, match="must not be negative"):
+        MomentumContrast(NTU, dataclasses.replace(AIM, extreme=-1.0), TINY)

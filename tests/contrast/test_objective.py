@@ -4,6 +4,7 @@ import torch
 
 from crosscale.contrast.objective import (
     cross_logits,
+    divergence,
     infonce,
     infonce_logits,
     multi_positive,
@@ -124,3 +125,17 @@ def test_barred_entries_are_not_mined():
     assert nearest_in_queue(query, queue, 1).tolist() == [[1, 0, 0]]
     barred = torch.tensor([[True, False, False]])
     assert nearest_in_queue(query, queue, 2, barred).tolist() == [[0, 1, 1]]
+
+
+def test_divergence_is_the_entropy_when_a_view_follows_and_more_otherwise():
+    logits, other = torch.randn(2, 5, 9, generator=torch.Generator().manual_seed(0))
+    entropy = torch.distributions.Categorical(logits=logits).entropy().mean()
+    torch.testing.assert_close(divergence(logits, logits), entropy)
+    assert divergence(logits, other) > entropy
+
+
+def test_divergence_moves_the_follower_only():
+    logits, other = (torch.randn(5, 9).requires_grad_() for _ in range(2))
+    divergence(logits, other).backward()
+    assert logits.grad is None
+    assert other.grad.abs().sum() > 0

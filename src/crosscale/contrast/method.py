@@ -4,6 +4,7 @@ SkeletonCLR, SGCLR, CrosSCLR, CrosView and CrosScale are settings of the one cla
 recipes in `recipes/method` show how few lines they differ by.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, cast
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from crosscale.contrast.objective import (
     Form,
     cross_logits,
+    divergence,
     infonce_logits,
     multi_positive,
     nearest_in_queue,
@@ -39,8 +41,12 @@ class ContrastSettings:
         temperature: divides similarities.
         cross_from: share of the epochs after which each branch finds positives for the others
             (stage 2); null for never.
-        top: positives mined in each other branch's queue.
+        mine: whose similarities find a branch's further positives: those of the `others`
+            (CrosSCLR, CrosScale), or its `own`, also of its extreme views (AimCLR).
+        top: positives mined by each view that mines.
         context: append the products of two branches' similarities as further logits.
+        extreme: weight of the loss that makes extreme views follow the query's similarities
+            (AimCLR); 0 for no such views.
         own_past: what older keys of the query's own clip, still in the queue, count as: a
             `negative` (as published; rare in a set far larger than the queue), `left_out`, or a
             further `positive`.
@@ -58,8 +64,10 @@ class ContrastSettings:
     momentum: float = 0.999
     temperature: float = 0.07
     cross_from: float | None = None
+    mine: Literal["others", "own"] = "others"
     top: int = 1
     context: bool = True
+    extreme: float = 0.0
     own_past: Literal["negative", "left_out", "positive"] = "negative"
     form: Form = "mean_log"
     total: Literal["sum", "mean"] = "sum"
@@ -79,6 +87,11 @@ class Network(nn.Module):
     def forward(self, x: Tensor, present: Tensor, keep: Tensor | None) -> Tensor:
         """Clips (N, C, T, V, M) to embeddings (N, D) of unit length."""
         return self.head(self.encoder(x, present, keep))
+
+    def with_drop(self, x: Tensor, present: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+        """As `forward`, and once more without the features of most energy."""
+        whole, dropped = self.encoder.with_drop(x, present, keep)
+        return self.head(whole), self.head(dropped)
 
 
 class Outcome(NamedTuple):
@@ -136,7 +149,7 @@ class MomentumContrast(nn.Module):
 
     def forward(
         self,
-        views: tuple[View, View],
+        views: Sequence[View],
         present: Tensor,
         clips: Tensor,
         cross: bool,
@@ -144,27 +157,38 @@ class MomentumContrast(nn.Module):
         """The loss of one batch; moves the key networks and the queue along.
 
         Args:
-            views: query and key view of the clips.
+            views: query and key view of the clips, and an extreme one where `extreme` is set.
             present: which bodies are there, (N, M).
             clips: numbers of the clips, (N,), remembered in the queue.
             cross: stage 2: branches find positives for each other.
         """
-        queries = [self._embed(self.query[b], b, views[0], present) for b in range(len(self.query))]
+        branches = range(len(self.query))
+        queries = [self.query[b](*self._seen(b, views[0], present)) for b in branches]
+        extremes = [
+            self._network(b).with_drop(*self._seen(b, view, present))
+            for view in views[2:]
+            for b in branches
+        ]
         with torch.no_grad():
             self._move_keys(cross)
-            keys = [self._embed(self.key[b], b, views[1], present) for b in range(len(self.key))]
-        outcome = self._compare(queries, keys, clips, cross)
+            keys = [self.key[b](*self._seen(b, views[1], present)) for b in branches]
+        outcome = self._compare(queries, extremes, keys, clips, cross)
         self.queue.push(torch.stack(keys), clips)
         return outcome
 
     def encoders(self) -> dict[str, STGCN]:
         """The query encoder of each stream."""
-        networks = cast("list[Network]", list(self.query))
-        return {str(s): n.encoder for s, n in zip(self.streams, networks, strict=True)}
+        return {str(s): self._network(b).encoder for b, s in enumerate(self.streams)}
 
-    def _embed(self, network: nn.Module, branch: int, view: View, present: Tensor) -> Tensor:
+    def _network(self, branch: int) -> Network:
+        return cast(Network, self.query[branch])
+
+    def _seen(
+        self, branch: int, view: View, present: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What a branch's networks take of a view."""
         keep = view.keep.get(self.streams[branch].scale)
-        return network(self.transforms[branch](view.coordinates), present, keep)
+        return self.transforms[branch](view.coordinates), present, keep
 
     def _move_keys(self, cross: bool) -> None:
         stale = cross and self.settings.stale_first_key
@@ -176,38 +200,79 @@ class MomentumContrast(nn.Module):
             torch._foreach_add_(key, query, alpha=1 - self.settings.momentum)
 
     def _compare(
-        self, queries: list[Tensor], keys: list[Tensor], clips: Tensor, cross: bool
+        self,
+        queries: list[Tensor],
+        extremes: list[tuple[Tensor, Tensor]],
+        keys: list[Tensor],
+        clips: Tensor,
+        cross: bool,
     ) -> Outcome:
         settings = self.settings
         past = self.queue.keys.clone()
         own = clips.unsqueeze(1) == self.queue.clips  # (N, K)
-        logits = [
-            infonce_logits(q, k, past[b], settings.temperature)
-            for b, (q, k) in enumerate(zip(queries, keys, strict=True))
-        ]
-        mined: list[Tensor] = []
-        if cross:
-            barred = None if settings.own_past == "negative" else own
-            with torch.no_grad():
-                mined = [
-                    nearest_in_queue(q, past[b], settings.top, barred)
-                    for b, q in enumerate(queries)
-                ]
-            pairs = cross_logits(
-                logits, mined, context=settings.context, temperature=settings.temperature
-            )
-        else:
-            first = torch.zeros_like(logits[0])
-            first[:, 0] = 1
-            pairs = [(line, first) for line in logits]
+
+        def lines(vectors: Sequence[Tensor]) -> list[Tensor]:
+            return [
+                infonce_logits(v, keys[b], past[b], settings.temperature)
+                for b, v in enumerate(vectors)
+            ]
+
+        logits = lines(queries)
+        mined = self._mined(queries, extremes, past, own) if cross else []
+        pairs = self._positives(logits, mined)
         if settings.own_past != "negative":
             pairs = [own_past_logits(*pair, own, settings.own_past) for pair in pairs]
         losses = [multi_positive(line, mask, settings.form) for line, mask in pairs]
+        for views in zip(*extremes, strict=True):  # whole, then dropped
+            for branch, line in enumerate(lines(views)):
+                apart = divergence(*self._without_own(logits[branch], line, own))
+                losses[branch] = losses[branch] + settings.extreme * apart / 2
         loss = torch.stack(losses).sum()
         if settings.total == "mean":
             loss = loss / len(losses)
         watch = self._watch(queries, logits, losses)
         return Outcome(loss, watch, mined, self.queue.clips.clone())
+
+    @torch.no_grad()
+    def _mined(
+        self,
+        queries: list[Tensor],
+        extremes: list[tuple[Tensor, Tensor]],
+        past: Tensor,
+        own: Tensor,
+    ) -> list[Tensor]:
+        """Of each branch (N, K), the queue entries nearest to its query, or to any of its views."""
+        barred = None if self.settings.own_past == "negative" else own
+        mined = []
+        for branch, query in enumerate(queries):
+            views = [query]
+            if self.settings.mine == "own" and extremes:
+                views += extremes[branch]
+            found = [nearest_in_queue(v, past[branch], self.settings.top, barred) for v in views]
+            mined.append(torch.stack(found).amax(dim=0))
+        return mined
+
+    def _positives(self, logits: list[Tensor], mined: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Each branch's logits and the mask of its positives."""
+        settings = self.settings
+        if mined and settings.mine == "others":
+            return cross_logits(
+                logits, mined, context=settings.context, temperature=settings.temperature
+            )
+        key = torch.ones_like(logits[0][:, :1])
+        further = mined or [torch.zeros_like(line[:, 1:]) for line in logits]
+        return [
+            (line, torch.cat([key, more], dim=1))
+            for line, more in zip(logits, further, strict=True)
+        ]
+
+    def _without_own(self, line: Tensor, other: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        if self.settings.own_past != "left_out":
+            return line, other
+        return (
+            own_past_logits(line, line, own, "left_out")[0],
+            own_past_logits(other, other, own, "left_out")[0],
+        )
 
     @torch.no_grad()
     def _watch(
@@ -230,8 +295,13 @@ class MomentumContrast(nn.Module):
 def _check(settings: ContrastSettings) -> None:
     if len(set(settings.streams)) != len(settings.streams) or not settings.streams:
         raise CrosscaleError(f"streams must differ and be one or more, not {settings.streams}")
-    if settings.cross_from is not None and len(settings.streams) < 2:
-        raise CrosscaleError("cross_from needs two or more streams that find positives for others")
+    alone = len(settings.streams) < 2 and settings.mine == "others"
+    if settings.cross_from is not None and alone:
+        raise CrosscaleError(
+            "cross_from needs two or more streams that find positives for others, or mine: own"
+        )
+    if settings.extreme < 0:
+        raise CrosscaleError(f"extreme is a weight and must not be negative: {settings.extreme}")
     if settings.queue < 1 or settings.top < 1 or settings.top > settings.queue:
         raise CrosscaleError("queue and top must be 1 or more, and top no more than the queue")
     if not 0 <= settings.momentum <= 1 or settings.temperature <= 0:

@@ -113,3 +113,19 @@ def own_past_logits(
     if role == "positive":
         return logits, mask.masked_fill(where, 1.0)
     return logits.masked_fill(where, _NEVER), mask.masked_fill(where, 0.0)
+
+
+def divergence(logits: Tensor, follower: Tensor) -> Tensor:
+    """How far a view's similarities are from those of the query, which they should follow.
+
+    Source: AimCLR (Guo et al., AAAI 2022), the distributional divergence loss.
+
+    Args:
+        logits: (N, 1 + K) of the query, taken as given.
+        follower: (N, 1 + K) of the other view, against the same keys.
+
+    Returns:
+        The mean cross entropy.
+    """
+    target = torch.softmax(logits.detach(), dim=1)
+    return -(target * torch.log_softmax(follower, dim=1)).sum(dim=1).mean()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crosscale.encoder.dropout import Dropout
+from crosscale.encoder.energy import drop_energetic
 from crosscale.skeleton.adjacency import Hops, partitioned_adjacency
 from crosscale.skeleton.layout import Graph
 
@@ -99,6 +100,20 @@ class STGCN(nn.Module):
         Returns:
             (N, width): the mean over time and nodes, and over the bodies.
         """
+        return self._pooled(*self._maps(x, present, keep))
+
+    def with_drop(
+        self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, and once more without what has most energy: twice (N, width)."""
+        hidden, owner, count = self._maps(x, present, keep)
+        dropped = self._pooled(drop_energetic(hidden), owner, count)
+        return self._pooled(hidden, owner, count), dropped
+
+    def _maps(
+        self, x: Tensor, present: Tensor | None, keep: Tensor | None
+    ) -> tuple[Tensor, Tensor, int]:
+        """Maps (B, width, V, T') of the bodies, the clip of each (B,), and the number of clips."""
         count, channels, frames, nodes, bodies = x.shape
         flat = x.permute(0, 4, 3, 1, 2).reshape(count * bodies, nodes * channels, frames)
         owner = torch.arange(count, device=x.device).repeat_interleave(bodies)
@@ -116,6 +131,9 @@ class STGCN(nn.Module):
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             hidden = block(hidden, adjacency)
+        return hidden, owner, count
+
+    def _pooled(self, hidden: Tensor, owner: Tensor, count: int) -> Tensor:
         features = hidden.mean(dim=(2, 3))
         total = features.new_zeros(count, self.width).index_add_(0, owner, features)
         number = torch.bincount(owner, minlength=count).clamp(min=1)

@@ -106,7 +106,8 @@ def pretrain(
     progress = _begin(folder, resume, plain, method, optimiser, say)
     trained, stepper = fabric.setup(method, optimiser)
     scales = [stream.scale for stream in method.streams]
-    views = Views(recipe.views, data.store.layout, scales, run_seed=recipe.seed)
+    extreme = recipe.extreme if recipe.contrast.extreme else None
+    views = Views(recipe.views, data.store.layout, scales, recipe.seed, extreme)
     with MetricsLog(folder, progress.epoch) as log, _stop_requests() as stopped:
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
