@@ -12,6 +12,7 @@ from rich.console import Console
 from crosscale import __version__
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.errors import CrosscaleError
+from crosscale.memory import keep_freed_memory
 
 # name: (module, function, help). Modules are imported late because PyTorch takes seconds, which
 # `--help` and `prepare` need not wait for.
@@ -79,6 +80,7 @@ USER_ERROR, INTERRUPTED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    keep_freed_memory()
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         _run(arguments)

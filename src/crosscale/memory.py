@@ -1,0 +1,46 @@
+"""How the C library hands out memory: kept for the next tensor, or given back each time.
+
+Tensors of a training step are tens of megabytes. By default glibc takes each anew from the system
+and gives it back, and the system clears every page of it: measured on two cores with a batch of
+128 clips of two bodies, 1.6 million page faults and a third of the step's time.
+"""
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# glibc's numbers for `mallopt`, see its manual, "Malloc Tunable Parameters".
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_MEBIBYTE = 1 << 20
+_LARGEST = (1 << 31) - 1
+# What glibc's thresholds have grown to by themselves once large blocks have been freed.
+_DEFAULT = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 * _MEBIBYTE, _TRIM_THRESHOLD: 64 * _MEBIBYTE}
+_KEPT = {_MMAP_MAX: 0, _TRIM_THRESHOLD: _LARGEST}
+
+
+def keep_freed_memory() -> bool:
+    """Keep what tensors free for the tensors that follow, until the process ends.
+
+    Returns:
+        Whether the C library can do that; elsewhere nothing changes.
+    """
+    return _set(_KEPT)
+
+
+@contextmanager
+def default_memory() -> Iterator[None]:
+    """Hand out memory within the block as the C library does without `keep_freed_memory`."""
+    changed = _set(_DEFAULT)
+    try:
+        yield
+    finally:
+        if changed:
+            _set(_KEPT)
+
+
+def _set(options: dict[int, int]) -> bool:
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and all(mallopt(name, value) == 1 for name, value in options.items())
