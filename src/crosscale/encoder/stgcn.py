@@ -170,11 +170,11 @@ class Block(nn.Module):
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
         """(N, C, V, T) and an adjacency (3, V, V) or (N, 3, V, V) to (N, C', V, T')."""
         hidden = self.spatial(x, adjacency * self.edge_weight)
-        hidden = functional.relu(self.spatial_norm(hidden))
+        hidden = functional.relu(self.spatial_norm(hidden), inplace=True)
         hidden = self.dropout(self.temporal_norm(self.temporal(hidden)))
         if self.around is not None:
-            hidden = hidden + self.around(x)
-        return functional.relu(hidden)
+            hidden += self.around(x)
+        return functional.relu(hidden, inplace=True)
 
 
 class GraphConvolution(nn.Module):
@@ -195,11 +195,15 @@ class GraphConvolution(nn.Module):
         if adjacency.dim() == 3:
             adjacency = adjacency.unsqueeze(0)
         flow = adjacency.expand(count, -1, -1, -1).transpose(2, 3)
-        mixed = torch.einsum("nkvw,ko->nwo", adjacency, self.bias).unsqueeze(2)
-        for subset in range(SUBSETS):
-            gathered = torch.bmm(flow[:, subset], nodes_first)
-            gathered = gathered.view(count, nodes, frames, channels)
-            mixed = mixed + functional.linear(gathered, self.weight[subset])
+        # In place: each further pass over memory costs as much as the multiplication.
+        first, *others = (
+            torch.bmm(flow[:, subset], nodes_first).view(-1, channels) for subset in range(SUBSETS)
+        )
+        mixed = first @ self.weight[0].T
+        for gathered, weight in zip(others, self.weight[1:], strict=True):
+            mixed.addmm_(gathered, weight.T)
+        mixed = mixed.view(count, nodes, frames, -1)
+        mixed += torch.einsum("nkvw,ko->nwo", adjacency, self.bias).unsqueeze(2)
         return mixed.permute(0, 3, 1, 2)
 
 
