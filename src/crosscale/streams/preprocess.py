@@ -125,9 +125,7 @@ def _preprocess(recordings: Recordings, layout: Layout, settings: Preprocess) ->
             f"clips of {size} coordinates cannot be turned to the front: set facing to none"
         )
     shape = (len(recordings), settings.bodies, size, settings.frames, joints)
-    # NumPy's zeros take no memory until they are written, so absent bodies cost none.
-    planes = torch.from_numpy(np.zeros(shape, np.float32))
-    present = torch.zeros(shape[:2], dtype=torch.bool)
+    planes, present = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
     for begin in range(0, len(recordings), CHUNK):
         chunk = slice(begin, begin + CHUNK)
         samples = sample(recordings.part(chunk), settings.frames, settings.bodies, settings.length)
