@@ -177,6 +177,18 @@ def test_the_encoders_come_back_with_all_they_need(undisturbed):
     }
 
 
+def test_mixed_precision_trains_nearly_alike(undisturbed, tmp_path):
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    pretrain(TINY, _data(), tmp_path / "mixed", fabric)
+    mixed, full = read_metrics(tmp_path / "mixed"), read_metrics(undisturbed)
+    assert mixed[0]["loss"] == pytest.approx(full[0]["loss"], rel=0.02)
+    assert all(
+        value.dtype == torch.float32
+        for value in _state(tmp_path / "mixed").values()
+        if value.is_floating_point()
+    )
+
+
 def test_metrics_tell_a_collapsed_run(undisturbed):
     row = read_metrics(undisturbed)[-1]
     assert {

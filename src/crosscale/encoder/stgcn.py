@@ -201,7 +201,7 @@ class GraphConvolution(nn.Module):
         )
         mixed = first @ self.weight[0].T
         for gathered, weight in zip(others, self.weight[1:], strict=True):
-            mixed.addmm_(gathered, weight.T)
+            mixed.addmm_(gathered, weight.T.to(gathered.dtype))  # autocast skips what is in place
         mixed = mixed.view(count, nodes, frames, -1)
         mixed += torch.einsum("nkvw,ko->nwo", adjacency, self.bias).unsqueeze(2)
         return mixed.permute(0, 3, 1, 2)
