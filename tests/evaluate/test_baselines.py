@@ -6,8 +6,8 @@ from crosscale.evaluate.baselines import RAW, chance, raw_features
 from crosscale.evaluate.evaluation import evaluate
 
 
-def test_chance_is_one_in_as_many_classes():
-    assert chance(["a", "b", "c", "d"]) == 0.25
+def test_chance_is_one_in_as_many_classes_as_occur():
+    assert chance(np.array([3, 0, 3, 7, 9, -1])) == 0.25
 
 
 def test_raw_coordinates_are_features_like_any_other():

@@ -170,7 +170,7 @@ def _evaluate(
     evaluations = [
         evaluate(kind, features, parts, config, seed=seed, device=device) for config in configs
     ]
-    beaten = {"chance": dict.fromkeys(parts.tests, chance(store.classes))}
+    beaten = {"chance": dict.fromkeys(parts.tests, chance(store.labels[parts.train]))}
     if floors:
         encoders, config = list(trained.values()), configs[0]
         beaten |= measure_floors(kind, encoders, store, parts, config, seed=seed, device=device)

@@ -12,15 +12,16 @@ from crosscale.data.store import ClipStore
 from crosscale.evaluate.evaluation import Config, Kind, evaluate
 from crosscale.evaluate.extract import extract
 from crosscale.evaluate.features import Features, merge_features
+from crosscale.evaluate.named import UNLABELLED
 from crosscale.run import TrainedEncoders, untrained
 from crosscale.streams.preprocess import load
 
 RAW = "raw coordinates"
 
 
-def chance(classes: Sequence[str]) -> float:
-    """Expected accuracy of guessing every class alike."""
-    return 1 / len(classes)
+def chance(labels: NDArray[np.int64]) -> float:
+    """Expected accuracy of guessing every class that occurs alike."""
+    return 1 / len(np.unique(labels[labels != UNLABELLED]))
 
 
 def raw_features(
