@@ -40,7 +40,7 @@ class Actor:
 
 
 def draw_actor(random: np.random.Generator) -> Actor:
-    """An actor: 1.5 to 1.95 m tall, of usual proportions, one in eight left-handed."""
+    """An actor: 1.5 to 1.95 m tall, of usual proportions, three in ten left-handed."""
     height = float(np.clip(random.normal(1.70, 0.09), 1.5, 1.95))
     scale = {name: 1 + spread * random.standard_normal() for name, spread in _PROPORTIONS.items()}
     lengths = np.array(
