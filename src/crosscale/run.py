@@ -221,7 +221,7 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
 
 
 def untrained(trained: TrainedEncoders, seed: int) -> TrainedEncoders:
-    """The same encoders with the weights that training starts from: a floor for what it gives."""
+    """The same encoders with fresh weights, drawn as training draws them: a floor for it."""
     torch.manual_seed(seed)
     settings = EncoderSettings(**trained.details["encoder"])
     encoders = {

@@ -1,6 +1,7 @@
 """Settings: dataclasses built from plain values, each checked against its type."""
 
 import dataclasses
+import json
 from argparse import ArgumentError
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -43,3 +44,19 @@ def flat_keys(kind: type, prefix: str = "") -> list[str]:
         else:
             keys.append(prefix + entry.name)
     return keys
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted name."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value as files keep it, so that it can be compared with one that was read."""
+    return json.loads(json.dumps(value))

@@ -67,15 +67,11 @@ class Point:
 def growth(device: torch.device) -> Iterator[Point]:
     """Time a step for every value of every thing that grows."""
     for name, values in GROWN.items():
-        steps = {str(value): _step(_grown(name, value), device) for value in values}
+        steps = {str(value): _step(Setting(**{name: value}), device) for value in values}
         seconds = fastest_seconds(steps, ROUNDS, device)
         for value in values:
             time = seconds[str(value)]
             yield Point(name, value, time, time / seconds[str(values[0])])
-
-
-def _grown(name: str, value: int) -> Setting:
-    return Setting(**{name: value})
 
 
 def _step(setting: Setting, device: torch.device) -> Callable[[], None]:

@@ -21,7 +21,7 @@ from crosscale.encoder.frozen import Frozen
 from crosscale.encoder.published import from_published, load_whole
 from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.evaluate.knn import knn_scores
-from crosscale.evaluate.linear import LinearConfig, linear_scores
+from crosscale.evaluate.linear import LinearConfig, linear_scores, one_thread
 from crosscale.memory import default_memory
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import Preprocess, preprocess
@@ -233,10 +233,8 @@ def preprocessing(size: Size, device: torch.device, multiply: float) -> Iterator
         "plain": lambda: [naive.preprocess(clip, layout, FRAMES) for clip in few],
         "ours": lambda: preprocess(clips, layout, settings),
     }
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    seconds = fastest_seconds(works, size.rounds, torch.device("cpu"))
-    torch.set_num_threads(threads)
+    with one_thread():
+        seconds = fastest_seconds(works, size.rounds, torch.device("cpu"))
     yield Row(
         work="preprocessing",
         rate=len(clips) / seconds["ours"],

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from crosscale.cli.progress import epoch_bar, told
 from crosscale.compare.cells import is_of, run_cells
 from crosscale.compare.page import write_tables
 from crosscale.compare.plan import Cell, Plan, read_plan
@@ -49,28 +49,19 @@ def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
     fabric = Fabric(accelerator=device, devices=1)
     fabric.launch()
     written: list[Path] = []
-    with Progress(
-        TextColumn("epoch {task.completed}/{task.total}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left in this cell"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
-        console=console,
-    ) as bar:
+    with epoch_bar(console, "left in this cell") as bar:
         task = bar.add_task("", visible=False, told="")
 
         def say(text: str) -> None:
             bar.console.print(text, markup=False)
 
         def begin(cell: Cell, number: int, left: float | None) -> None:
-            told = "" if left is None else f"; about {_duration(left)} left"
-            say(f"cell {number} of {len(plan.cells)}: {cell.title}{told}")
+            wait = "" if left is None else f"; about {_duration(left)} left"
+            say(f"cell {number} of {len(plan.cells)}: {cell.title}{wait}")
             bar.reset(task, total=cell.recipe.optimisation.epochs, visible=True, told="")
 
         def report(done: EpochDone) -> None:
-            told = f"loss {done.row['loss']:.3f}, {done.clips_per_second:.0f} clips/s"
-            bar.update(task, completed=done.epoch, told=told)
+            bar.update(task, completed=done.epoch, told=told(done))
 
         def finished(results: Mapping[Cell, Result]) -> None:
             written[:] = _write(plan, out, results, {})

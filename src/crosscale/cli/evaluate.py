@@ -21,7 +21,7 @@ from crosscale.evaluate.knn import KnnConfig
 from crosscale.evaluate.linear import LinearConfig
 from crosscale.evaluate.report import Report, write_report
 from crosscale.evaluate.retrieval import RetrievalConfig
-from crosscale.evaluate.semi import SemiConfig
+from crosscale.evaluate.semi import SHARES, SemiConfig
 from crosscale.run import TrainedEncoders, load_encoders
 from crosscale.train.monitor import read_metrics
 
@@ -115,7 +115,7 @@ def semi(
     data: Path | None = None,
     protocol: str | None = None,
     out: Path | None = None,
-    shares: tuple[float, ...] = (0.01, 0.05, 0.1),
+    shares: tuple[float, ...] = SHARES,
     draws: int = 5,
     seed: int = 0,
     device: str = "cpu",

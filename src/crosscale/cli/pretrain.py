@@ -8,9 +8,9 @@ from typing import Any, Literal
 from jsonargparse import Namespace
 from lightning_fabric import Fabric
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from crosscale.cli.parser import CrosscaleParser, add_function
+from crosscale.cli.progress import epoch_bar, told
 from crosscale.data.store import ClipStore
 from crosscale.recipe import Recipe, recipe_names, recipe_values
 from crosscale.train.data import load_training
@@ -56,21 +56,13 @@ def train(
     )
     if count < batch:
         console.print(f"{count} clips are fewer than a batch of {batch}: all go in one batch")
-    with Progress(
-        TextColumn("epoch {task.completed}/{task.total}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}"),
-        console=console,
-    ) as bar:
+    with epoch_bar(console, "left") as bar:
         task = bar.add_task("", total=recipe.optimisation.epochs, told="")
 
         def report(done: EpochDone) -> None:
-            bar.update(task, completed=done.epoch, told=_told(done))
+            bar.update(task, completed=done.epoch, told=told(done))
             if any(name.endswith("/knn") for name in done.row):
-                bar.console.print(f"epoch {done.epoch}: {_told(done)}")
+                bar.console.print(f"epoch {done.epoch}: {told(done)}")
 
         written = pretrain(
             recipe, training, out, fabric, resume=resume, report=report, say=bar.console.print
@@ -116,12 +108,3 @@ def _parser(defaults: Mapping[str, Any]) -> CrosscaleParser:
     parser.add_class_arguments(Recipe, as_group=False)
     parser.set_defaults(dict(defaults))
     return parser
-
-
-def _told(done: EpochDone) -> str:
-    words = [f"loss {done.row['loss']:.3f}"]
-    words += [f"{done.clips_per_second:.0f} clips/s"] if done.clips_per_second else []
-    words += [
-        f"{name} {100 * value:.1f}" for name, value in done.row.items() if name.endswith("/knn")
-    ]
-    return ", ".join(words)

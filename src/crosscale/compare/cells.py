@@ -18,7 +18,6 @@ from crosscale.compare.results import (
     changed,
     commit,
     judged,
-    plain,
     read_results,
     result_path,
     write_result,
@@ -31,6 +30,7 @@ from crosscale.evaluate.extract import extract_once
 from crosscale.files import atomic_path, sha256
 from crosscale.recipe import Recipe
 from crosscale.run import ENCODER_FILE, load_encoders
+from crosscale.settings import plain
 from crosscale.train.data import load_training
 from crosscale.train.loop import RECIPE_FILE, EpochDone, pretrain, steps_per_epoch
 

@@ -11,13 +11,12 @@ import yaml
 
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.evaluate.evaluation import CONFIGS, Config, Kind
-from crosscale.evaluate.semi import SemiConfig
+from crosscale.evaluate.semi import SHARES, SemiConfig
 from crosscale.recipe import Recipe, recipe_values
 from crosscale.settings import built, flat_keys
 
 T = TypeVar("T")
 KINDS: tuple[Kind, ...] = get_args(Kind)
-SHARES = (0.01, 0.05, 0.1)
 _KEYS = ("data", "methods", "seeds", "set", "evaluations", "against", *KINDS)
 _NAME = re.compile(r"\w[\w+@. -]*")  # names become folders
 

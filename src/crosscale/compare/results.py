@@ -14,6 +14,7 @@ from crosscale.compare.plan import Cell, Plan
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.evaluation import Evaluation
 from crosscale.files import atomic_path
+from crosscale.settings import flat, plain
 
 FORMAT = "crosscale comparison result 1"
 
@@ -119,14 +120,9 @@ def read_result(path: Path) -> Result:
         ) from error
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON keeps it, so that it can be compared with one that was read."""
-    return json.loads(json.dumps(value))
-
-
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """In words, which settings differ between two recipes."""
-    before, after = _flat(old), _flat(new)
+    before, after = flat(old), flat(new)
     told = []
     for name in sorted(before.keys() | after.keys()):
         if name not in before:
@@ -160,13 +156,3 @@ def _checked(found: Judged) -> Judged:
         if not all(0 <= share <= 1 for share in streams.values()) or found.headline not in streams:
             raise ValueError("no figures")
     return found
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -7,7 +7,8 @@ from statistics import mean, stdev
 from scipy.stats import ttest_rel
 
 from crosscale.compare.plan import Cell, Plan
-from crosscale.compare.results import Judged, Result, plain
+from crosscale.compare.results import Judged, Result
+from crosscale.settings import plain
 
 CONFIDENCE = 0.95
 

@@ -16,6 +16,7 @@ from crosscale.contrast.objective import (
     cross_logits,
     divergence,
     infonce_logits,
+    leave_out,
     multi_positive,
     nearest_in_queue,
     own_past_logits,
@@ -225,7 +226,10 @@ class MomentumContrast(nn.Module):
         losses = [multi_positive(line, mask, settings.form) for line, mask in pairs]
         for views in zip(*extremes, strict=True):  # whole, then dropped
             for branch, line in enumerate(lines(views)):
-                apart = divergence(*self._without_own(logits[branch], line, own))
+                query = logits[branch]
+                if settings.own_past == "left_out":
+                    query, line = leave_out(query, own), leave_out(line, own)
+                apart = divergence(query, line)
                 losses[branch] = losses[branch] + settings.extreme * apart / 2
         loss = torch.stack(losses).sum()
         if settings.total == "mean":
@@ -265,14 +269,6 @@ class MomentumContrast(nn.Module):
             (line, torch.cat([key, more], dim=1))
             for line, more in zip(logits, further, strict=True)
         ]
-
-    def _without_own(self, line: Tensor, other: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-        if self.settings.own_past != "left_out":
-            return line, other
-        return (
-            own_past_logits(line, line, own, "left_out")[0],
-            own_past_logits(other, other, own, "left_out")[0],
-        )
 
     @torch.no_grad()
     def _watch(

@@ -108,11 +108,20 @@ def own_past_logits(
         own: (N, K), which queue entries are keys of the query's own clip.
         role: what they become.
     """
-    repeats = (logits.shape[1] - 1) // own.shape[1]
-    where = torch.cat([torch.zeros_like(own[:, :1]), own.repeat(1, repeats)], dim=1)
     if role == "positive":
-        return logits, mask.masked_fill(where, 1.0)
-    return logits.masked_fill(where, _NEVER), mask.masked_fill(where, 0.0)
+        return logits, mask.masked_fill(_columns(own, logits), 1.0)
+    return leave_out(logits, own), mask.masked_fill(_columns(own, logits), 0.0)
+
+
+def leave_out(logits: Tensor, own: Tensor) -> Tensor:
+    """Logits in which a clip's own older keys have no weight; shapes as in `own_past_logits`."""
+    return logits.masked_fill(_columns(own, logits), _NEVER)
+
+
+def _columns(own: Tensor, logits: Tensor) -> Tensor:
+    """Where in the logits the queue entries of (N, K) stand, once or with their contexts."""
+    repeats = (logits.shape[1] - 1) // own.shape[1]
+    return torch.cat([torch.zeros_like(own[:, :1]), own.repeat(1, repeats)], dim=1)
 
 
 def divergence(logits: Tensor, follower: Tensor) -> Tensor:

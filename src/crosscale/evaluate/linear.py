@@ -96,7 +96,8 @@ def linear_scores(
     nn.init.zeros_(layer.bias)
     layer.to(device)
     labels = torch.from_numpy(train_y).to(device)
-    with _one_thread():
+    # A step is too small to share: one thread is faster, and the same on any number of cores.
+    with one_thread():
         loss, accuracy = _train(layer, train, labels, config, generator)
     with torch.no_grad():
         scores = functional.log_softmax(layer(test), dim=1)  # (N_test, K)
@@ -151,8 +152,8 @@ def _train(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """A step is too small to share: one thread is faster, and the same on any number of cores."""
+def one_thread() -> Iterator[None]:
+    """Compute on one thread within the block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

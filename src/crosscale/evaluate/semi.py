@@ -12,6 +12,8 @@ from crosscale.evaluate.features import Features
 from crosscale.evaluate.linear import LinearConfig, normalised
 from crosscale.evaluate.metrics import Metrics
 
+SHARES = (0.01, 0.05, 0.1)  # the field's habit
+
 
 @dataclass(frozen=True)
 class SemiConfig(LinearConfig):

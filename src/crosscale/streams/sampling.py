@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 
 from crosscale.data.recordings import Recordings
+from crosscale.streams.frames import centres
 
 Length = Literal["present", "published"]
 
@@ -60,7 +62,8 @@ def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> 
     there = seen.any(axis=2)
     clip, member = np.nonzero(there)
     before, after = _neighbours(seen[clip, member])  # (P, L)
-    at = begin[:, None] + _middles(count, frames)  # (N, T)
+    middles = centres(torch.from_numpy(count).double(), frames).numpy()
+    at = begin[:, None] + middles.clip(0, count[:, None] - 1)  # (N, T)
     low, high, share = _between(at[clip], before, after)
     base, stride = recordings.first[clip] + member, recordings.bodies[clip]
     start = np.take_along_axis(after, begin[clip, None], axis=1)[:, 0]
@@ -92,12 +95,6 @@ def _window(
     begin = somebody.argmax(axis=1)
     end = somebody.shape[1] - somebody[:, ::-1].argmax(axis=1)
     return begin, np.where(somebody.any(axis=1), end - begin, 1)
-
-
-def _middles(count: np.ndarray, frames: int) -> np.ndarray:
-    """Middles of `frames` equal slices of each clip, kept between its first and last frame."""
-    steps = (np.arange(frames) + 0.5) / frames
-    return (steps * count[:, None] - 0.5).clip(0, count[:, None] - 1)
 
 
 def _neighbours(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_path
 from crosscale.recipe import Recipe
 from crosscale.run import save_encoders
+from crosscale.settings import flat, plain
 from crosscale.streams.preprocess import ClipTensors
 from crosscale.train import checkpoint
 from crosscale.train.monitor import MetricsLog, NeighbourProbe, Sums, measurements
@@ -91,7 +92,7 @@ def pretrain(
             data, or the loss stops being finite.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved.
     """
-    plain = dataclasses.asdict(recipe)
+    values = dataclasses.asdict(recipe)
     _check(recipe, len(data.labels))
     torch.manual_seed(recipe.seed)
     method = MomentumContrast(data.store.layout, recipe.contrast, recipe.encoder)
@@ -103,7 +104,7 @@ def pretrain(
         foreach=True,
     )
     method.to(fabric.device)
-    progress = _begin(folder, resume, plain, method, optimiser, say)
+    progress = _begin(folder, resume, values, method, optimiser, say)
     trained, stepper = fabric.setup(method, optimiser)
     scales = [stream.scale for stream in method.streams]
     extreme = recipe.extreme if recipe.contrast.extreme else None
@@ -131,7 +132,7 @@ def pretrain(
                 progress.step += 1
                 if stopped():
                     _take(progress, sums, folder)
-                    checkpoint.save(folder, method, optimiser, progress, plain)
+                    checkpoint.save(folder, method, optimiser, progress, values)
                     raise KeyboardInterrupt
             _take(progress, sums, folder)
             seconds = time.perf_counter() - started
@@ -140,7 +141,7 @@ def pretrain(
             log.write(row)
             last = progress.epoch == recipe.optimisation.epochs
             if last or progress.epoch % recipe.save_every == 0:
-                checkpoint.save(folder, method, optimiser, progress, plain)
+                checkpoint.save(folder, method, optimiser, progress, values)
             report(EpochDone(progress.epoch, recipe.optimisation.epochs, row, rate_of_clips))
     return save_encoders(
         folder,
@@ -192,7 +193,7 @@ def _begin(
     if not (folder / RECIPE_FILE).is_file():
         raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
     begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
-    different = dict(_differences(begun, _listed(recipe)))
+    different = _differences(begun, plain(recipe))
     longer = different.pop("optimisation.epochs", None)
     if different:
         told = "; ".join(f"{name} {change}" for name, change in different.items())
@@ -210,22 +211,16 @@ def _begin(
 
 def _write_recipe(folder: Path, recipe: dict[str, Any]) -> None:
     with atomic_path(folder / RECIPE_FILE) as temporary:
-        temporary.write_text(yaml.safe_dump(_listed(recipe), sort_keys=False))
+        temporary.write_text(yaml.safe_dump(plain(recipe), sort_keys=False))
 
 
-def _listed(value: Any) -> Any:
-    """Tuples as lists, as YAML and JSON keep them."""
-    if isinstance(value, dict):
-        return {k: _listed(v) for k, v in value.items()}
-    return [_listed(v) for v in value] if isinstance(value, list | tuple) else value
-
-
-def _differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(old.keys() | new.keys()):
-            yield from _differences(old.get(key), new.get(key), f"{name}.{key}".lstrip("."))
-    elif old != new:
-        yield name, f"was {old}, now {new}"
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
+    before, after = flat(old), flat(new)
+    return {
+        name: f"was {before.get(name)}, now {after.get(name)}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }
 
 
 def _batches(

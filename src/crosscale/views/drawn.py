@@ -2,6 +2,8 @@
 
 import torch
 
+from crosscale.errors import CrosscaleError
+
 
 class Drawn:
     """Owns a generator on the device of whatever it is applied to.
@@ -43,3 +45,14 @@ class Change(Drawn):
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Change clips (N, C, T, V, M)."""
         raise NotImplementedError
+
+
+def checked_chance(value: float, name: str) -> float:
+    """The chance itself.
+
+    Raises:
+        CrosscaleError: when it is none, naming the setting.
+    """
+    if not 0 <= value <= 1:
+        raise CrosscaleError(f"{name} is a chance, from 0 to 1, and is {value}")
+    return value

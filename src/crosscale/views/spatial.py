@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crosscale.errors import CrosscaleError
-from crosscale.views.drawn import Change
+from crosscale.views.drawn import Change, checked_chance
 
 
 class Shear(Change):
@@ -75,7 +75,7 @@ class HideAxis(Change):
 
     def __init__(self, chance: float) -> None:
         super().__init__()
-        self.chance = _chance(chance, "axis")
+        self.chance = checked_chance(chance, "axis")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Hide an axis of some samples."""
@@ -155,7 +155,7 @@ class Mask(Change):
 
     def __init__(self, chance: float) -> None:
         super().__init__()
-        self.chance = _chance(chance, "mask")
+        self.chance = checked_chance(chance, "mask")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Hide joints of each sample."""
@@ -168,7 +168,7 @@ class Mirror(Change):
 
     def __init__(self, chance: float, pairs: Sequence[tuple[int, int]], joints: int) -> None:
         super().__init__()
-        self.chance = _chance(chance, "mirror")
+        self.chance = checked_chance(chance, "mirror")
         order = list(range(joints))
         for left, right in pairs:
             order[left], order[right] = right, left
@@ -185,12 +185,6 @@ class Mirror(Change):
 def _multiply(matrix: Tensor, x: Tensor) -> Tensor:
     """Each sample's (C, C) matrix times its coordinates."""
     return torch.einsum("nij,njtvm->nitvm", matrix, x)
-
-
-def _chance(value: float, name: str) -> float:
-    if not 0 <= value <= 1:
-        raise CrosscaleError(f"{name} is a chance, from 0 to 1, and is {value}")
-    return value
 
 
 def _not_negative(value: float, name: str) -> float:

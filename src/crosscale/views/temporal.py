@@ -5,7 +5,7 @@ from torch import Tensor
 
 from crosscale.errors import CrosscaleError
 from crosscale.streams.frames import between_frames, centres, take_frames
-from crosscale.views.drawn import Change
+from crosscale.views.drawn import Change, checked_chance
 
 
 class PadCrop(Change):
@@ -56,9 +56,7 @@ class Reverse(Change):
 
     def __init__(self, chance: float) -> None:
         super().__init__()
-        if not 0 <= chance <= 1:
-            raise CrosscaleError(f"reverse is a chance, from 0 to 1, and is {chance}")
-        self.chance = chance
+        self.chance = checked_chance(chance, "reverse")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Turn some samples round."""
