@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.data.store_files import digest
 from crosscale.errors import BadClip, CrosscaleError
+from crosscale.skeleton.layout import Layout
 
 
 def test_clips_come_back_as_they_went_in(clip, stored):
@@ -250,3 +251,15 @@ def test_equal_coordinates_have_equal_digests():
 def _edit(path: Path, **changes) -> None:
     description = json.loads((path / "store.json").read_text())
     (path / "store.json").write_text(json.dumps(description | changes))
+
+
+def test_a_store_holds_clips_in_the_plane_or_in_space_but_not_both(tmp_path):
+    flat = np.random.default_rng(0).normal(size=(5, 1, 20, 2)).astype(np.float32)
+    deep = np.random.default_rng(0).normal(size=(5, 1, 20, 3)).astype(np.float32)
+    layout = Layout.load("kinect20")
+    with StoreWriter(tmp_path / "flat", name="own", layout=layout) as writer:
+        writer.add(Clip("a", flat, ("0",)))
+        with pytest.raises(BadClip, match="in the plane and in space apart"):
+            writer.add(Clip("b", deep, ("0",)))
+    store = ClipStore.open(tmp_path / "flat")
+    np.testing.assert_array_equal(store.coordinates(0), flat)

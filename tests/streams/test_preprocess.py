@@ -194,9 +194,47 @@ def test_no_clips_give_no_rows():
 def test_clips_that_do_not_fit_are_named():
     with pytest.raises(CrosscaleError, match=r"clip 1 has shape .*layout ntu25"):
         preprocess([some_clip(), some_clip()[:, :, :20]], NTU, Preprocess())
-    with pytest.raises(CrosscaleError, match="set facing to none"):
-        preprocess([some_clip()[..., :2]], NTU, Preprocess())
-    with pytest.raises(CrosscaleError, match="all need as many"):
+    with pytest.raises(CrosscaleError, match="all need 2, or all need 3"):
         preprocess([some_clip(), some_clip()[..., :2]], NTU, PLAIN)
     with pytest.raises(CrosscaleError, match="at least 1 frame"):
         Preprocess(frames=0)
+
+
+def standing(shift=0.0):
+    """(T, 1, V, 3): one person who sways and faces the camera."""
+    draws = np.random.default_rng(3)
+    pose = draws.normal(size=(25, 3)) * 0.1
+    pose[[NTU.shoulders[0], NTU.shoulders[1]], 0] = 0.2, -0.2
+    pose[list(NTU.shoulders), 1] += 0.6
+    sway = np.sin(np.arange(30) / 4)[:, None, None] * draws.normal(size=(25, 3)) * 0.05
+    return (pose + sway + shift)[:, None].astype(np.float32)
+
+
+def test_a_clip_in_the_plane_is_one_in_space_at_depth_zero():
+    flat = standing()
+    flat[..., 2] = 0
+    settings = Preprocess(size="torso")
+    expected = preprocess([flat], NTU, settings).coordinates
+    assert torch.equal(preprocess([flat[..., :2]], NTU, settings).coordinates, expected)
+
+
+def test_a_clip_in_the_plane_does_not_depend_on_its_unit_or_place():
+    metres = standing()[..., :2]
+    pixels = metres * 400 + np.float32(900)
+    a, b = (preprocess([clip], NTU, Preprocess()).coordinates for clip in (metres, pixels))
+    assert torch.allclose(a, b, atol=1e-4)
+
+
+def test_torsos_become_half_a_metre_long():
+    clips = [standing(), standing() * 1.7]
+    x = preprocess(clips, NTU, Preprocess(size="torso")).coordinates
+    middle = [x[..., list(pair), 0].mean(3) for pair in (NTU.shoulders, NTU.hips)]
+    lengths = (middle[0] - middle[1]).norm(dim=1)
+    assert torch.allclose(lengths.median(dim=1).values, torch.tensor(0.5), atol=1e-3)
+    assert torch.allclose(x[0], x[1], atol=1e-5)
+
+
+def test_a_clip_without_a_torso_keeps_its_size():
+    points = np.ones((4, 1, 25, 3), np.float32)
+    x = preprocess([points], NTU, Preprocess(size="torso")).coordinates
+    assert torch.equal(x, torch.zeros_like(x))

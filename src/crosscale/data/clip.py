@@ -13,9 +13,9 @@ class Clip:
 
     Attributes:
         name: unique in its data set.
-        coordinates: (T, M, V, 3) in metres, float32, joints in the layout's order. A body that
-            a frame does not show is NaN in all its joints there; it is never filled with zeros,
-            since the origin is a place too.
+        coordinates: (T, M, V, C) float32, joints in the layout's order: C = 3 in metres, y up; or
+            C = 2 in the picture's own unit, y up. A body that a frame does not show is NaN in all
+            its joints there; it is never filled with zeros, since the origin is a place too.
         bodies: ids of the M bodies.
         label: class name, None when unknown.
         subject: number of the actor.
@@ -61,8 +61,8 @@ class Clip:
 
     def _check_shape(self) -> None:
         shape = np.shape(self.coordinates)
-        if len(shape) != 4 or shape[-1] != 3:
-            raise BadClip(f"{self.name}: coordinates have shape {shape}, not (T, M, V, 3)")
+        if len(shape) != 4 or shape[-1] not in (2, 3):
+            raise BadClip(f"{self.name}: coordinates have shape {shape}, not (T, M, V, 2 or 3)")
         frames, bodies, joints, _ = shape
         if frames == 0:
             raise BadClip(f"{self.name}: has no frames")
@@ -72,7 +72,7 @@ class Clip:
             raise BadClip(f"{self.name}: has no joints")
         if not np.issubdtype(self.coordinates.dtype, np.floating):
             raise BadClip(
-                f"{self.name}: coordinates are {self.coordinates.dtype}, not floating-point metres"
+                f"{self.name}: coordinates are {self.coordinates.dtype}, not floating-point numbers"
             )
 
     def _check_numbers(self) -> None:

@@ -99,7 +99,7 @@ class ClipStore:
         return len(self.names)
 
     def coordinates(self, i: int) -> np.ndarray:
-        """Coordinates of clip `i`: (T, M, V, 3) in metres, NaN where a body is absent.
+        """Coordinates of clip `i`: (T, M, V, C), NaN where a body is absent (see `Clip`).
 
         A read-only view of the mapped file: copy it before changing it.
         """
@@ -209,6 +209,7 @@ class StoreWriter:
         self.provenance: dict[str, Any] = {}
         self._overwrite = overwrite
         self._rows = 0
+        self._size = 0
         self._columns: dict[str, list[Any]] = {field: [] for field in SCHEMA.names}
         self._names: set[str] = set()
         self._open: ExitStack
@@ -247,7 +248,7 @@ class StoreWriter:
             BadClip: when its name is taken, or its joints or label do not fit the store.
         """
         self._check(clip)
-        frames, bodies, _, _ = clip.coordinates.shape
+        frames, bodies, _, self._size = clip.coordinates.shape
         row = {
             "name": clip.name,
             "first_row": self._rows,
@@ -271,13 +272,18 @@ class StoreWriter:
             self._columns[field].append(value)
 
     def _check(self, clip: Clip) -> None:
-        joints = clip.coordinates.shape[2]
+        joints, size = clip.coordinates.shape[2:]
         if clip.name in self._names:
             raise BadClip(f"{clip.name}: another clip has this name already")
         if joints != len(self.layout.joints):
             raise BadClip(
                 f"{clip.name}: has {joints} joints, layout {self.layout.name} has "
                 f"{len(self.layout.joints)}; give the layout of these recordings"
+            )
+        if self._size not in (0, size):
+            raise BadClip(
+                f"{clip.name}: has {size} coordinates a joint, clips before it {self._size}; "
+                "prepare recordings in the plane and in space apart"
             )
         if self.classes is not None and clip.label is not None and clip.label not in self.classes:
             raise BadClip(
@@ -316,7 +322,7 @@ class StoreWriter:
 
     def _write_header(self) -> None:
         """A `.npy` header; numpy leaves room in it, so that the number of rows may grow."""
-        shape = (self._rows, len(self.layout.joints), 3)
+        shape = (self._rows, len(self.layout.joints), self._size)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._frames, header)
 

@@ -1,7 +1,7 @@
 """The files of a clip store: their names, their form, and the checks when they are opened.
 
 store.json      format version, layout, classes, provenance, size and SHA-256 of the others
-frames.npy      (rows, V, 3) float32, metres; a clip is a block of T*M rows
+frames.npy      (rows, V, C) float32, C = 3 in metres or 2; a clip is a block of T*M rows
 clips.parquet   one row a clip: name, place in frames.npy, label, subject, camera ...
 """
 
@@ -87,7 +87,7 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def map_frames(path: Path, description: Mapping[str, Any]) -> np.ndarray:
-    """Map `frames.npy` into memory, (rows, V, 3) float32, read-only.
+    """Map `frames.npy` into memory, (rows, V, C) float32, read-only.
 
     Raises:
         CrosscaleError: when it is missing, cut short or of another form.
@@ -103,9 +103,9 @@ def map_frames(path: Path, description: Mapping[str, Any]) -> np.ndarray:
         frames: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise CrosscaleError(f"{file} cannot be read: {error}") from error
-    if frames.ndim != 3 or frames.shape[2] != 3 or frames.dtype != np.float32:
+    if frames.ndim != 3 or frames.shape[2] not in (2, 3) or frames.dtype != np.float32:
         raise CrosscaleError(
-            f"{file} holds {frames.dtype} {frames.shape}, not float32 (rows, V, 3)"
+            f"{file} holds {frames.dtype} {frames.shape}, not float32 (rows, V, 2 or 3)"
         )
     return frames.view(np.ndarray)
 
@@ -131,7 +131,7 @@ def digest(coordinates: np.ndarray) -> str:
     """A hash that two clips share exactly when they are equal in every coordinate.
 
     Args:
-        coordinates: (T, M, V, 3) float32; NaN equals NaN, and -0 equals 0.
+        coordinates: (T, M, V, C) float32; NaN equals NaN, and -0 equals 0.
     """
     canonical = np.where(np.isnan(coordinates), np.float32(np.nan), coordinates + np.float32(0))
     shape = repr(coordinates.shape).encode()

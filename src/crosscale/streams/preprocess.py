@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
@@ -18,8 +19,10 @@ from crosscale.streams.sampling import Length, Samples, sample
 
 Root = Literal["clip", "frame", "body_frame"]
 Facing = Literal["clip", "frame", "none"]
+Size = Literal["given", "torso"]
 
 CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
+TORSO = 0.5  # metres, about that of an adult
 SHORTEST_LINE = 1e-4  # metres; a shorter shoulder line says nothing about where a body faces
 
 
@@ -37,6 +40,9 @@ class Preprocess:
         length: `present`: from the first to the last frame in which somebody is there;
             `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
         bodies: M; missing ones are absent, further ones are left out.
+        size: `given`: as recorded; `torso`: every clip as large as if the first body's torso,
+            hips to shoulders, were half a metre long, so that people, units and sensors compare.
+            Clips in the plane have no metres and are always brought to that size.
     """
 
     frames: int = 50
@@ -44,6 +50,7 @@ class Preprocess:
     facing: Facing = "clip"
     length: Length = "present"
     bodies: int = 2
+    size: Size = "given"
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.bodies < 1:
@@ -61,8 +68,8 @@ class ClipTensors:
     """Clips ready for streams and views.
 
     Attributes:
-        coordinates: (N, C, T, V, M) float32, metres, finite; an absent body is all zeros. In
-            memory each body's planes lie together.
+        coordinates: (N, 3, T, V, M) float32, metres, finite; an absent body is all zeros. Clips
+            in the plane have z = 0. In memory each body's planes lie together.
         present: (N, M) bool, whether a body is there at all.
     """
 
@@ -94,7 +101,7 @@ def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess
     """Bring clips to one length, place and facing.
 
     Args:
-        clips: N arrays (T, M, V, C) in metres, absent body-frames all NaN.
+        clips: N arrays (T, M, V, 2 or 3), as `Clip` has them.
         layout: their V joints.
         settings: what is done.
 
@@ -114,17 +121,13 @@ def _check(clips: Sequence[np.ndarray], layout: Layout) -> None:
                 f"(frames, bodies, {joints}, coordinates)"
             )
     sizes = {clip.shape[-1] for clip in clips}
-    if len(sizes) > 1:
-        raise CrosscaleError(f"clips have {sorted(sizes)} coordinates; all need as many")
+    if len(sizes) > 1 or not sizes <= {2, 3}:
+        raise CrosscaleError(f"clips have {sorted(sizes)} coordinates; all need 2, or all need 3")
 
 
 def _preprocess(recordings: Recordings, layout: Layout, settings: Preprocess) -> ClipTensors:
-    joints, size = recordings.rows.shape[1:]
-    if size != 3 and settings.facing != "none":
-        raise CrosscaleError(
-            f"clips of {size} coordinates cannot be turned to the front: set facing to none"
-        )
-    shape = (len(recordings), settings.bodies, size, settings.frames, joints)
+    joints = recordings.rows.shape[1]
+    shape = (len(recordings), settings.bodies, 3, settings.frames, joints)
     planes, present = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
     for begin in range(0, len(recordings), CHUNK):
         chunk = slice(begin, begin + CHUNK)
@@ -143,6 +146,10 @@ def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Prepro
     first = torch.from_numpy(_first_body(samples.clip))
     roots = _roots(rows, samples, places, first, layout, settings.root)
     x = (places - roots).permute(0, 3, 1, 2).contiguous()
+    if x.shape[1] == 2:
+        x = pad(x, (0, 0, 0, 0, 0, 1))  # into space, at z = 0
+    if settings.size == "torso" or rows.shape[-1] == 2:
+        x = to_size(x, first, layout)
     return face_front(x, first, layout, settings.facing)
 
 
@@ -160,6 +167,17 @@ def _roots(
         places = torch.from_numpy(rows[samples.start])[:, None]
     roots = places[:, :, list(layout.root)].mean(dim=2, keepdim=True)
     return roots if root == "body_frame" else roots[first]
+
+
+def to_size(x: Tensor, first: Tensor, layout: Layout) -> Tensor:
+    """Bodies (P, 3, T, V), each clip scaled until its first body's torso has half a metre.
+
+    The torso's length is the median over the frames; a clip without one stays as it is.
+    """
+    upper, lower = (x[..., list(pair)].mean(dim=3) for pair in (layout.shoulders, layout.hips))
+    torso = (upper - lower).norm(dim=1).median(dim=1).values  # (P,)
+    scale = torch.where(torso > 0, TORSO / torso, 1.0)[first]
+    return x * scale[:, None, None, None]
 
 
 def face_front(x: Tensor, first: Tensor, layout: Layout, facing: Facing) -> Tensor:

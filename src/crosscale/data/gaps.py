@@ -1,0 +1,73 @@
+"""Joints that a sensor or pose estimator lost for a moment, or did not see at all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscale.errors import BadClip
+
+SHORT_GAP = 15  # frames; half a second at the usual rate, in which a joint moves nearly straight
+LEAST_SEEN = 0.2  # share of a body's frames that must be whole for its clip to be used
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A body's joints, each frame whole or absent.
+
+    Attributes:
+        joints: (T, V, C), NaN in all joints of a frame that is not whole.
+        notes: what was mended, in words that begin alike for like things.
+    """
+
+    joints: np.ndarray
+    notes: tuple[str, ...]
+
+
+def fill_gaps(
+    joints: np.ndarray, names: tuple[str, ...], where: str, longest: int = SHORT_GAP
+) -> Filled:
+    """Draw straight lines over short gaps, and leave out the frames that are still not whole.
+
+    Nothing is made up beyond the first and the last sight of a joint.
+
+    Args:
+        joints: one body (T, V, C), NaN where a joint was not seen.
+        names: V joint names, for the message.
+        where: the clip and body, for the message.
+        longest: longest gap in frames that is filled.
+
+    Raises:
+        BadClip: when fewer than a fifth of the frames that show the body can be made whole;
+            names the joint that is missing most.
+    """
+    seen = np.isfinite(joints).all(-1)  # (T, V)
+    filled, by_line = _lines(np.where(seen[..., None], joints, np.nan), seen, longest)
+    whole = np.isfinite(filled).all((1, 2))
+    shown = seen.any(1)
+    if whole.sum() < LEAST_SEEN * max(1, shown.sum()):
+        worst = int(np.argmin((seen | by_line)[shown].sum(0))) if shown.any() else 0
+        share = (seen | by_line)[shown, worst].mean() if shown.any() else 0.0
+        raise BadClip(
+            f"{where}: {names[worst]} is seen in {share:.0%} of the frames only; use a layout "
+            "without it, or lower the confidence that is asked for"
+        )
+    counts = {
+        "joints missing for a moment, filled by a line": int((by_line & whole[:, None]).sum()),
+        "frames with joints missing left out": int((shown & ~whole).sum()),
+    }
+    notes = tuple(f"{what}: {count}" for what, count in counts.items() if count)
+    return Filled(np.where(whole[:, None, None], filled, np.nan), notes)
+
+
+def _lines(x: np.ndarray, seen: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps of `x` (T, V, C) of up to `longest` frames filled, and where (T, V)."""
+    frames = np.arange(len(x))[:, None]
+    before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
+    last = len(x)
+    after = np.minimum.accumulate(np.where(seen, frames, last)[::-1], axis=0)[::-1]
+    shown = seen.any(1, keepdims=True)
+    gap = ~seen & shown & (before >= 0) & (after < last) & (after - before - 1 <= longest)
+    joint = np.broadcast_to(np.arange(x.shape[1]), seen.shape)
+    low, high = x[before.clip(0), joint], x[after.clip(max=last - 1), joint]
+    share = ((frames - before) / np.maximum(after - before, 1))[..., None]
+    return np.where(gap[..., None], low + share * (high - low), x), gap

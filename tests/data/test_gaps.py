@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crosscale.data.gaps import fill_gaps
+from crosscale.errors import BadClip
+
+NAMES = ("head", "hand", "foot")
+
+
+def line(frames=40):
+    """Three joints that move straight, (T, 3, 2)."""
+    start, speed = np.arange(6.0).reshape(3, 2), np.arange(6.0, 0, -1).reshape(3, 2)
+    return (start + np.arange(frames)[:, None, None] * speed).astype(np.float32)
+
+
+def test_what_is_whole_stays_as_it_is():
+    done = fill_gaps(line(), NAMES, "walk")
+    np.testing.assert_array_equal(done.joints, line())
+    assert done.notes == ()
+
+
+@given(st.integers(1, 24), st.integers(1, 15), st.integers(0, 2))
+def test_a_short_gap_becomes_a_line(start, length, joint):
+    broken = line()
+    broken[start : start + length, joint] = np.nan
+    done = fill_gaps(broken, NAMES, "walk")
+    np.testing.assert_allclose(done.joints, line(), rtol=1e-5)
+    assert done.notes == (f"joints missing for a moment, filled by a line: {length}",)
+
+
+def test_frames_of_a_long_gap_are_left_out_and_counted():
+    broken = line()
+    broken[5:25, 1, 0] = np.nan
+    done = fill_gaps(broken, NAMES, "walk")
+    assert np.isnan(done.joints[5:25]).all()
+    assert done.notes == ("frames with joints missing left out: 20",)
+
+
+def test_nothing_is_made_up_beyond_the_ends():
+    broken = line()
+    broken[:3, 0] = broken[38:, 2] = np.nan
+    done = fill_gaps(broken, NAMES, "walk")
+    assert np.isnan(done.joints[[0, 1, 2, 38, 39]]).all()
+    np.testing.assert_array_equal(done.joints[3:38], line()[3:38])
+
+
+def test_frames_without_the_body_are_no_fault():
+    broken = line()
+    broken[10:30] = np.nan
+    broken[35] = np.nan
+    assert fill_gaps(broken, NAMES, "walk").notes == ()
+
+
+def test_a_joint_that_is_hardly_seen_is_named():
+    broken = line()
+    broken[2:, 2] = np.nan
+    with pytest.raises(BadClip, match="walk, body 0: foot is seen in 5% of the frames only"):
+        fill_gaps(broken, NAMES, "walk, body 0")
