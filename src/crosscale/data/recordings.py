@@ -37,6 +37,18 @@ class Recordings:
         """Number of clips."""
         return len(self.first)
 
+    @property
+    def clip(self) -> np.ndarray:
+        """(K,) clip of each of the clips' own rows, in order."""
+        return np.repeat(np.arange(len(self)), self.frames * self.bodies)
+
+    def alone(self) -> "Recordings":
+        """The same clips, over a copy of their own rows only."""
+        first = np.cumsum(self.frames * self.bodies) - self.frames * self.bodies
+        clip = self.clip
+        rows = self.rows[self.first[clip] + np.arange(len(clip)) - first[clip]]
+        return Recordings(rows, first, self.frames, self.bodies)
+
     def part(self, chosen: slice) -> "Recordings":
         """Some of the clips, over the same rows."""
         return Recordings(self.rows, self.first[chosen], self.frames[chosen], self.bodies[chosen])

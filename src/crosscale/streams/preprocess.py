@@ -10,8 +10,8 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
+from crosscale.data.conversion import in_space
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -19,10 +19,8 @@ from crosscale.streams.sampling import Length, Samples, sample
 
 Root = Literal["clip", "frame", "body_frame"]
 Facing = Literal["clip", "frame", "none"]
-Size = Literal["given", "torso"]
 
 CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
-TORSO = 0.5  # metres, about that of an adult
 SHORTEST_LINE = 1e-4  # metres; a shorter shoulder line says nothing about where a body faces
 
 
@@ -40,9 +38,6 @@ class Preprocess:
         length: `present`: from the first to the last frame in which somebody is there;
             `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
         bodies: M; missing ones are absent, further ones are left out.
-        size: `given`: as recorded; `torso`: every clip as large as if the first body's torso,
-            hips to shoulders, were half a metre long, so that people, units and sensors compare.
-            Clips in the plane have no metres and are always brought to that size.
     """
 
     frames: int = 50
@@ -50,7 +45,6 @@ class Preprocess:
     facing: Facing = "clip"
     length: Length = "present"
     bodies: int = 2
-    size: Size = "given"
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.bodies < 1:
@@ -69,7 +63,8 @@ class ClipTensors:
 
     Attributes:
         coordinates: (N, 3, T, V, M) float32, metres, finite; an absent body is all zeros. Clips
-            in the plane have z = 0. In memory each body's planes lie together.
+            in the plane have z = 0 and the size of an adult. In memory each body's planes lie
+            together.
         present: (N, M) bool, whether a body is there at all.
     """
 
@@ -131,9 +126,10 @@ def _preprocess(recordings: Recordings, layout: Layout, settings: Preprocess) ->
     planes, present = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
     for begin in range(0, len(recordings), CHUNK):
         chunk = slice(begin, begin + CHUNK)
-        samples = sample(recordings.part(chunk), settings.frames, settings.bodies, settings.length)
+        part = in_space(recordings.part(chunk), layout)
+        samples = sample(part, settings.frames, settings.bodies, settings.length)
         there = torch.from_numpy(samples.there)
-        planes[chunk][there] = _bodies(recordings.rows, samples, layout, settings)
+        planes[chunk][there] = _bodies(part.rows, samples, layout, settings)
         present[chunk] = there
     return ClipTensors(planes.permute(0, 2, 3, 4, 1), present)
 
@@ -146,10 +142,6 @@ def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Prepro
     first = torch.from_numpy(_first_body(samples.clip))
     roots = _roots(rows, samples, places, first, layout, settings.root)
     x = (places - roots).permute(0, 3, 1, 2).contiguous()
-    if x.shape[1] == 2:
-        x = pad(x, (0, 0, 0, 0, 0, 1))  # into space, at z = 0
-    if settings.size == "torso" or rows.shape[-1] == 2:
-        x = to_size(x, first, layout)
     return face_front(x, first, layout, settings.facing)
 
 
@@ -167,17 +159,6 @@ def _roots(
         places = torch.from_numpy(rows[samples.start])[:, None]
     roots = places[:, :, list(layout.root)].mean(dim=2, keepdim=True)
     return roots if root == "body_frame" else roots[first]
-
-
-def to_size(x: Tensor, first: Tensor, layout: Layout) -> Tensor:
-    """Bodies (P, 3, T, V), each clip scaled until its first body's torso has half a metre.
-
-    The torso's length is the median over the frames; a clip without one stays as it is.
-    """
-    upper, lower = (x[..., list(pair)].mean(dim=3) for pair in (layout.shoulders, layout.hips))
-    torso = (upper - lower).norm(dim=1).median(dim=1).values  # (P,)
-    scale = torch.where(torso > 0, TORSO / torso, 1.0)[first]
-    return x * scale[:, None, None, None]
 
 
 def face_front(x: Tensor, first: Tensor, layout: Layout, facing: Facing) -> Tensor:
