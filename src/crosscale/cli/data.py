@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscale.data import check as checking
+from crosscale.data.naming import Named, Naming
 from crosscale.data.official import differences
 from crosscale.data.prepare import COUNTED, REPORT, PrepareReport
 from crosscale.data.prepare import prepare as prepare_store
@@ -31,6 +32,9 @@ def prepare(
     bodies: Literal["id", "position"] | None = None,
     missing: Path | None = None,
     labels: Path | None = None,
+    label_from_folder: bool = False,
+    pattern: str | None = None,
+    table: Path | None = None,
     strict: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -48,6 +52,12 @@ def prepare(
         bodies: id follows people by their id, position takes the published order (NTU).
         missing: the official list of samples with missing skeletons, to be left out (NTU).
         labels: the file of names and labels, for formats that keep them apart.
+        label_from_folder: the folder that a recording lies in is its label.
+        pattern: what a recording's name tells, as a regular expression with groups out of label,
+            subject, camera, setup, repetition and part:
+            `--pattern '(?P<label>[a-z]+)_s(?P<subject>[0-9]+)'`.
+        table: a CSV or Parquet file with a column name and columns as the groups of the pattern;
+            clips that it does not name stay without label.
         strict: stop at the first recording that cannot be used.
         overwrite: replace the store if it is there.
         workers: processes at most; by default one for each core.
@@ -55,6 +65,8 @@ def prepare(
     console = _console()
     options = {"layout": layout, "bodies": bodies, "missing": missing, "labels": labels}
     reader = make_reader(source_format, **options)
+    if label_from_folder or pattern or table:
+        reader = Named(reader, Naming(label_from_folder, pattern, table))
     report = prepare_store(
         reader,
         source,

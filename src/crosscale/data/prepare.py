@@ -4,9 +4,8 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -181,14 +180,22 @@ def _nothing(source: Path, report: PrepareReport) -> str:
 
 
 def _provenance(reader: Reader, source: Path) -> dict[str, Any]:
-    options: Mapping[str, Any] = {}
-    if is_dataclass(reader) and not isinstance(reader, type):
-        options = {key: _plain(value) for key, value in asdict(reader).items()}
-    return {"source": str(source), "reader": type(reader).__name__, "options": options}
+    return {"source": str(source), "reader": type(reader).__name__, "options": _options(reader)}
 
 
-def _plain(value: object) -> object:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+def _options(made: object) -> dict[str, Any]:
+    """Fields of a reader as JSON has them; those of a reader in it beside its name."""
+    if not is_dataclass(made):
+        return {}
+    options: dict[str, Any] = {}
+    for one in fields(made):
+        value = getattr(made, one.name)
+        if is_dataclass(value):
+            value = {"kind": type(value).__name__, **_options(value)}
+        elif not isinstance(value, str | int | float | bool | None):
+            value = str(value)
+        options[one.name] = value
+    return options
 
 
 def _kind(note: str) -> str:
