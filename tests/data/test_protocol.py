@@ -57,7 +57,7 @@ def test_odd_subjects_train_on_utd_mhad(clip, stored):
 
 
 def test_an_unknown_protocol_is_told_those_that_exist(ntu60):
-    expected = r"ntu60\) has no protocol 'xset'; it has xsub, xview, random_subjects,"
+    expected = r"ntu60\) has no protocol 'xset'; it has xsub, xview, all, random_subjects,"
     with pytest.raises(CrosscaleError, match=expected):
         split(ntu60, "xset")
 
@@ -201,7 +201,7 @@ def test_a_source_that_comes_in_two_parts_may_be_split_by_them(clip, stored):
     parts = split(store, "given")
     assert names(store, parts.train) == ["c0", "c2"]
     assert {key: names(store, rows) for key, rows in parts.tests.items()} == {"test": ["c1", "c3"]}
-    with pytest.raises(CrosscaleError, match="it has given, random_subjects"):
+    with pytest.raises(CrosscaleError, match="it has given, all, random_subjects"):
         split(store, "xsub")
 
 

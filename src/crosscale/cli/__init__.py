@@ -27,6 +27,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "check",
         "Verify a store's checksums and find test clips that equal training clips.",
     ),
+    "data merge": (
+        "crosscale.cli.data",
+        "merge",
+        "Write the clips of several stores into one, in a layout that all can be brought to.",
+    ),
     "data show": (
         "crosscale.cli.data",
         "show",

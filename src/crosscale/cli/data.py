@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscale.data import check as checking
+from crosscale.data import merge as merging
 from crosscale.data.naming import Named, Naming
 from crosscale.data.official import differences
 from crosscale.data.prepare import COUNTED, REPORT, PrepareReport
@@ -100,6 +101,28 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
     if not report.parts:
         _some(console, [" = ".join(names) for names in report.repeated])
     return report
+
+
+def merge(
+    stores: list[Path], *, out: Path, layout: str = "part10", overwrite: bool = False
+) -> ClipStore:
+    """Write the clips of several stores into one, in a layout that all can be brought to.
+
+    Sensors that see other joints still see the same ten parts of the body, so one encoder can
+    learn from all of them:
+    `crosscale data merge stores/nwucla stores/utdmhad --out stores/both`
+
+    Args:
+        stores: made by `crosscale prepare`, each of another kind of data set.
+        out: the store to make; the protocol `given` keeps the stores' own training and test parts.
+        layout: that all clips are brought to, and one body size with it.
+        overwrite: replace the store if it is there.
+    """
+    merged = merging.merge(
+        [ClipStore.open(store) for store in stores], out, layout=layout, overwrite=overwrite
+    )
+    _console().print(f"{len(merged):,} clips of {len(stores)} stores written to {out}")
+    return merged
 
 
 def show(store: Path, *, clips: int = 10) -> ClipStore:

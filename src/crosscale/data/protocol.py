@@ -14,6 +14,7 @@ from crosscale.errors import CrosscaleError
 
 RANDOM_SUBJECTS = "random_subjects"
 GIVEN = "given"
+ALL = "all"
 HELD_OUT = 0.25  # share of the training part's subjects (cameras, set-ups) that validate
 
 
@@ -85,8 +86,9 @@ def split(store: ClipStore, protocol: str) -> Split:
         store: a prepared data set.
         protocol: a published one of this data set (`xsub`, `xview`, `xset`, `odd_even`);
             `random_subjects` or `random_subjects:SEED`, which trains on half of the subjects
-            drawn at random; `given`, which keeps the two parts that the source came in; or a
-            YAML file with two lists of clip names, `train:` and `test:`.
+            drawn at random; `given`, which keeps the two parts that the source came in;
+            `all`, by which every clip trains and none tests; or a YAML file with two lists of
+            clip names, `train:` and `test:`.
 
     Raises:
         CrosscaleError: when the data set has no such protocol, a part would be empty, or a list
@@ -101,12 +103,14 @@ def split(store: ClipStore, protocol: str) -> Split:
         return _with_tests(store, protocol, "official", chosen, ~chosen, rule.factor)
     if protocol == GIVEN:
         return _given(store)
+    if protocol == ALL:
+        return Split(ALL, np.arange(len(store)), {})
     name, _, seed = protocol.partition(":")
     if name == RANDOM_SUBJECTS:
         return _random_subjects(store, protocol, seed)
     if Path(protocol).suffix in (".yaml", ".yml") or Path(protocol).is_file():
         return _listed(store, Path(protocol))
-    offered = [*protocols(store), RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
+    offered = [*protocols(store), ALL, RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
     raise CrosscaleError(
         f"{store.path} ({store.name}) has no protocol '{protocol}'; it has "
         f"{', '.join(offered)}, or give a YAML file with lists of names under train and test"

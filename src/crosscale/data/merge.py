@@ -1,0 +1,83 @@
+"""Several stores as one, in a layout that all of them can be brought to."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from crosscale.data.clip import Clip
+from crosscale.data.conversion import Converted
+from crosscale.data.protocol import protocols, split
+from crosscale.data.store import ClipStore, StoreWriter
+from crosscale.errors import CrosscaleError
+from crosscale.skeleton.layout import Layout
+
+CHUNK = 256  # clips converted at once
+FIELDS = ("subject", "camera", "setup", "repetition", "frame_rate")
+
+
+def merge(
+    stores: Sequence[ClipStore], out: Path, *, layout: str = "part10", overwrite: bool = False
+) -> ClipStore:
+    """Write the clips of several stores into one, so that one encoder learns from all.
+
+    A clip is called `store/clip` after the kind of its data set. Classes of the same name become
+    one. Where a data set comes with a protocol, its first one decides which clips are `train` and
+    which `test`; the protocol `given` then keeps them apart. Clips without a part are `train`.
+
+    Args:
+        stores: of whatever layouts.
+        out: the store to make.
+        layout: that all clips are brought to, see `conversion.to_layout`.
+        overwrite: replace a store that is there.
+
+    Raises:
+        CrosscaleError: when two stores are of the same kind, or one lacks the scale of the layout.
+    """
+    kinds = [store.name for store in stores]
+    if twice := {kind for kind in kinds if kinds.count(kind) > 1}:
+        raise CrosscaleError(
+            f"{len(kinds)} stores hold {twice.pop()} twice; a clip's name would not tell which"
+        )
+    target = Layout.load(layout)
+    sources = [Converted(store, target) for store in stores]
+    with StoreWriter(out, name="merged", layout=target, overwrite=overwrite) as writer:
+        for store, source in zip(stores, sources, strict=True):
+            for clip in _clips(store, source):
+                writer.add(clip)
+        writer.provenance["source"] = ", ".join(str(store.path) for store in stores)
+        writer.provenance["stores"] = [
+            {"path": str(store.path), "name": store.name, **store.provenance} for store in stores
+        ]
+    return ClipStore.open(out)
+
+
+def _clips(store: ClipStore, source: Converted) -> Iterator[Clip]:
+    parts = _parts(store)
+    rows = store.table.select(["body_ids", "notes", *FIELDS]).to_pylist()
+    for begin in range(0, len(store), CHUNK):
+        chosen = range(begin, min(begin + CHUNK, len(store)))
+        found = source.recordings(chosen)
+        ends = np.cumsum(found.frames * found.bodies)
+        blocks = np.split(found.rows, ends[:-1])
+        for i, block, frames in zip(chosen, blocks, found.frames, strict=True):
+            row = rows[i]
+            label = store.labels[i]
+            yield Clip(
+                name=f"{store.name}/{store.names[i]}",
+                coordinates=block.reshape(frames, -1, *block.shape[1:]),
+                bodies=tuple(row["body_ids"]),
+                label=store.classes[label] if label >= 0 else None,
+                part=parts[i],
+                notes=tuple(row["notes"]),
+                **{field: row[field] for field in FIELDS},
+            )
+
+
+def _parts(store: ClipStore) -> list[str]:
+    """`train` or `test` for each clip, by the first protocol that comes with the store."""
+    parts = np.full(len(store), "train", dtype=object)
+    if offered := protocols(store):
+        chosen = split(store, offered[0])
+        parts[np.setdiff1d(np.arange(len(store)), chosen.train)] = "test"
+    return parts.tolist()
