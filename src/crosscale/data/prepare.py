@@ -200,7 +200,7 @@ def _options(made: object) -> dict[str, Any]:
 
 def _kind(note: str) -> str:
     """Notes that differ only in their numbers are of one kind: "gap of N frames"."""
-    return re.sub(r"\d+(\.\d+)?", "N", note)
+    return re.sub(r"\d+(\.\d+)?", "N", re.sub(r": \d+$", "", note))
 
 
 class _Rate(ProgressColumn):
