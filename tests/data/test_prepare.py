@@ -4,16 +4,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pretend_reader import PretendReader
 
 from crosscale.data import official
+from crosscale.data.naming import Named, Naming
 from crosscale.data.official import Counts
 from crosscale.data.prepare import prepare
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
+from crosscale.skeleton.layout import Layout
 
 
 @pytest.fixture
@@ -143,3 +146,24 @@ def test_ctrl_c_leaves_no_half_store_and_no_process(source, tmp_path, delay: flo
     out, err = run.communicate(timeout=30)  # returns when no process has them open any more
     assert (out, err) == ("stopped\n", "")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["list.txt", "program.py"]
+
+
+@dataclass(frozen=True)
+class Unfitted:
+    """A reader whose layout is the one that the source names in a file beside it."""
+
+    name: str = "mine"
+    layout: str = "unknown before the source is seen"
+
+    def for_source(self, source):
+        return PretendReader(layout=Layout.load(source.with_name("layout.txt").read_text()))
+
+
+def test_a_reader_may_learn_its_layout_from_the_source(source, tmp_path):
+    (tmp_path / "layout.txt").write_text("kinect20")
+    naming = Naming(pattern="(?P<setup>[0-9]+)")
+    prepare(Named(Unfitted(), naming), source("good"), tmp_path / "store")
+    store = ClipStore.open(tmp_path / "store")
+    assert store.layout.name == "kinect20"
+    assert store.column("setup").tolist() == [0]
+    assert store.provenance["options"]["reader"]["kind"] == "Unfitted"

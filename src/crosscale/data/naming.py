@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosscale.data.clip import Clip
-from crosscale.data.readers import Item, Reader
+from crosscale.data.readers import Item, Reader, fitted
 from crosscale.errors import BadClip, CrosscaleError, nearest
+from crosscale.skeleton.layout import Layout
 
 WORDS = ("label", "part")
 NUMBERS = ("subject", "camera", "setup", "repetition")
@@ -59,7 +60,7 @@ class Naming:
         if self.table is None:
             return
         names = {item.name for item in items}
-        strange = [name for name in _table(self.table) if name not in names]
+        strange = [name for name in read_naming_table(self.table) if name not in names]
         if strange:
             raise CrosscaleError(
                 f"{self.table} names {len(strange)} clips that are not there, first "
@@ -80,7 +81,7 @@ class Naming:
             groups = {key: text for key, text in match.groupdict().items() if text is not None}
             found |= {key: _value(key, text, item.name) for key, text in groups.items()}
         if self.table is not None:
-            found |= _table(self.table).get(item.name, {})
+            found |= read_naming_table(self.table).get(item.name, {})
         return found
 
 
@@ -97,7 +98,7 @@ class Named:
         return self.reader.name
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> str | Layout:
         """The reader's."""
         return self.reader.layout
 
@@ -105,6 +106,14 @@ class Named:
     def classes(self) -> tuple[str, ...] | None:
         """Those that the clips have, since labels are given anew."""
         return None
+
+    def for_source(self, source: Path) -> "Named":
+        """The same with the reader for this source.
+
+        Raises:
+            CrosscaleError: as the reader.
+        """
+        return replace(self, reader=fitted(self.reader, source))
 
     def find(self, source: Path) -> list[Item]:
         """The reader's, checked against the table.
@@ -146,7 +155,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=2)
-def _table(path: Path) -> Mapping[str, Mapping[str, Any]]:
+def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Clip name to fields, of a table."""
     columns = _read(path)
     if NAME not in columns:

@@ -23,7 +23,7 @@ from rich.text import Text
 
 from crosscale.data.clip import Clip
 from crosscale.data.official import differences
-from crosscale.data.readers import Item, Reader
+from crosscale.data.readers import Item, Reader, fitted
 from crosscale.data.reading import Outcome, read_all
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import BadClip, CrosscaleError
@@ -119,7 +119,8 @@ def prepare(
         CrosscaleError: when nothing can be read or written; `BadClip` when `strict`.
     """
     begin = time.monotonic()
-    layout = Layout.load(reader.layout)
+    given, reader = reader, fitted(reader, source)
+    layout = Layout.of(reader.layout)
     report = PrepareReport(out)
     writer = StoreWriter(
         out, name=reader.name, layout=layout, classes=reader.classes, overwrite=overwrite
@@ -131,7 +132,7 @@ def prepare(
         _read_into(writer, reader, items, report, strict, workers, console)
         if not report.read:
             raise CrosscaleError(_nothing(source, report))
-        writer.provenance.update(_provenance(reader, source))
+        writer.provenance.update(_provenance(given, source))
         report.seconds = time.monotonic() - begin
         report.save(writer.folder)
     report.differences = differences(ClipStore.open(out))

@@ -94,6 +94,15 @@ class Layout:
             raise CrosscaleError(f"{path}: not a YAML file ({error})") from error
 
     @classmethod
+    def of(cls, given: "str | Path | Layout") -> "Layout":
+        """A layout as it is, or loaded by its name or path.
+
+        Raises:
+            CrosscaleError: as `load`.
+        """
+        return given if isinstance(given, Layout) else cls.load(given)
+
+    @classmethod
     def from_dict(cls, source: Any, origin: str = "layout") -> "Layout":
         """Check a layout given as plain data, and build it.
 

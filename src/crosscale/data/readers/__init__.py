@@ -4,10 +4,11 @@ import importlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from crosscale.data.clip import Clip
 from crosscale.errors import CrosscaleError, nearest
+from crosscale.skeleton.layout import Layout
 
 
 @dataclass(frozen=True, order=True)
@@ -41,8 +42,8 @@ class Reader(Protocol):
         """The kind of data set (`ntu60`, `nwucla` ...), which decides the protocols."""
 
     @property
-    def layout(self) -> str:
-        """Name or path of the layout whose joint order the clips have."""
+    def layout(self) -> str | Layout:
+        """The layout whose joint order the clips have, or its name or path."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -61,6 +62,27 @@ class Reader(Protocol):
         Raises:
             BadClip: when it cannot be used, naming the file and the place in it.
         """
+
+
+@runtime_checkable
+class FromSource(Protocol):
+    """A reader that must see the source to know its layout, or what its numbers mean."""
+
+    def for_source(self, source: Path) -> Reader:
+        """The reader for the recordings below `source`.
+
+        Raises:
+            CrosscaleError: as `find`, or when the source does not tell.
+        """
+
+
+def fitted(reader: Reader, source: Path) -> Reader:
+    """The reader, after a look at the source if it needs one; its layout is then known.
+
+    Raises:
+        CrosscaleError: when the source is missing, or does not tell what the reader must know.
+    """
+    return reader.for_source(source) if isinstance(reader, FromSource) else reader
 
 
 # command-line name: (module, class or function that makes the reader); imported when asked for
