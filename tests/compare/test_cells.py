@@ -136,6 +136,22 @@ def test_further_evaluations_train_nothing(write_plan, out):
         assert result.seconds > 0
 
 
+def test_fine_tuning_is_an_evaluation_of_a_comparison_and_leaves_its_runs_alone(write_plan, out):
+    before = encoder(out, "two scales", 0)
+    plan = write_plan(
+        evaluations=["knn", "finetune"], finetune={"epochs": 1, "warmup": 0}, seeds=[0]
+    )
+    told = Told(plan, out)
+    assert told.epochs == 0
+    assert encoder(out, "two scales", 0) == before
+    results = read_results(out, read_plan(plan))
+    for result in results.values():
+        found = result.evaluations["finetune"]
+        assert found.config["epochs"] == 1
+        assert 0 <= found.top1["official"][found.headline] <= 1
+    assert Told(plan, out).begun == []
+
+
 def test_a_run_of_a_comparison_can_be_judged_like_any_other(out, capsys):
     run = out / "runs" / "synthetic" / "two scales" / "0"
     assert main(["evaluate", "retrieval", str(run)]) == 0

@@ -2,6 +2,7 @@ import pytest
 
 from crosscale.compare.plan import read_plan
 from crosscale.errors import CrosscaleError
+from crosscale.evaluate.finetune import FinetuneConfig
 from crosscale.evaluate.knn import KnnConfig
 from crosscale.evaluate.linear import LinearConfig
 from crosscale.evaluate.retrieval import RetrievalConfig
@@ -51,16 +52,19 @@ def test_a_method_may_be_a_whole_recipe_or_a_file(write_plan, tmp_path):
 def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):
     plan = read_plan(
         write_plan(
-            evaluations=["linear", "semi", "knn", "retrieval"],
+            evaluations=["linear", "semi", "knn", "retrieval", "finetune"],
             linear={"learning_rate": 10},
+            finetune={"epochs": 3, "share": 0.5},
             semi={"shares": [0.01, 0.5], "draws": 3},
         )
     )
-    assert list(plan.judges) == ["linear", "semi 1 %", "semi 50 %", "knn", "retrieval"]
+    names = ["linear", "semi 1 %", "semi 50 %", "knn", "retrieval", "finetune"]
+    assert list(plan.judges) == names
     assert plan.judges["linear"].config == LinearConfig(learning_rate=10)
     assert plan.judges["semi 50 %"].config.draws == 3
     assert plan.judges["knn"].config == KnnConfig()
     assert plan.judges["retrieval"].config == RetrievalConfig()
+    assert plan.judges["finetune"].config == FinetuneConfig(epochs=3, share=0.5)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +89,7 @@ def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):
         ({"knn": {"neighbour": 3}}, "knn: unknown 'neighbour': did you mean 'neighbours'"),
         ({"evaluations": ["semi"], "semi": {"share": 0.1}}, "did you mean 'shares'"),
         ({"evaluations": ["semi"], "semi": {"shares": [2]}}, "above 0 and at most 1"),
+        ({"evaluations": ["finetune"], "finetune": {"rate": 2}}, "finetune: unknown 'rate'"),
     ],
 )
 def test_a_mistake_is_refused_with_its_place_and_the_nearest_right_name(

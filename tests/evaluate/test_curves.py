@@ -1,7 +1,7 @@
 import numpy as np
 
 from crosscale.data.protocol import Split
-from crosscale.evaluate.curves import linear_panels, pretraining_panels
+from crosscale.evaluate.curves import labelled_panels, pretraining_panels
 from crosscale.evaluate.evaluation import evaluate
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.linear import LinearConfig
@@ -49,7 +49,7 @@ def test_the_linear_layer_has_curves_and_nearest_neighbours_have_none():
         {"joint": np.eye(2, dtype=np.float32)[labels]},
     )
     split = Split("x", np.arange(6), {"test": np.arange(6, 12)})
-    panels = linear_panels(evaluate("linear", features, split, LinearConfig(epochs=3)))
+    panels = labelled_panels(evaluate("linear", features, split, LinearConfig(epochs=3)))
     assert [list(lines) for lines in panels.values()] == [["joint"], ["joint"]]
     assert panels["accuracy, training clips (%)"]["joint"][0] == [1, 2, 3]
-    assert linear_panels(evaluate("knn", features, split)) == {}
+    assert labelled_panels(evaluate("knn", features, split)) == {}

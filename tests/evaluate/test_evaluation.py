@@ -10,6 +10,7 @@ from crosscale.evaluate.evaluation import evaluate
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.knn import KnnConfig
 from crosscale.evaluate.linear import LinearConfig
+from crosscale.evaluate.semi import SemiConfig
 
 QUICK = LinearConfig(epochs=8)
 
@@ -142,6 +143,22 @@ def test_a_split_that_does_not_fit_is_refused():
     leaky = Split("leaky", np.arange(62), split.tests)
     with pytest.raises(CrosscaleError, match="both training and test part: clip60, clip61"):
         evaluate("knn", features(), leaky)
+
+
+def test_a_split_without_a_test_and_fine_tuning_of_features_are_refused():
+    with pytest.raises(CrosscaleError, match="all tests no clip"):
+        evaluate("knn", features(), Split("all", np.arange(120), {}))
+    with pytest.raises(CrosscaleError, match="cannot be done on features"):
+        evaluate("finetune", features(), halves())
+
+
+@pytest.mark.parametrize("kind", ["linear", "knn", "retrieval", "semi"])
+def test_every_evaluation_says_how_many_clips_of_which_class_it_used(kind):
+    config = {"linear": QUICK, "semi": SemiConfig(epochs=8, share=0.2, draws=2)}.get(kind)
+    found = json.loads(json.dumps(evaluate(kind, features(), halves(), config).to_dict()))
+    clips = 3 if kind == "semi" else 15
+    assert found["train"]["per_class"] == {f"class{i}": clips for i in range(4)}
+    assert found["tests"]["official"]["per_class"] == {f"class{i}": 15 for i in range(4)}
 
 
 def test_a_stream_called_sum_and_settings_of_another_kind_are_refused():

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from crosscale.cli.evaluate import _table
 from crosscale.data.protocol import Split
 from crosscale.evaluate import retrieval
 from crosscale.evaluate.evaluation import evaluate
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.report import Report, report_html
 from crosscale.evaluate.retrieval import average_precision, side_by_side
+from crosscale.evaluate.table import accuracy_table
 
 
 def data(train=40, test=15, classes=4, width=6, seed=0):
@@ -107,5 +107,7 @@ def test_the_report_and_the_table_show_the_precision_beside_kinds_that_have_none
     assert f"{100 * found[0].precision['official']['sum']:.1f}</td>" in page
     assert "ranked by cosine similarity" in page
     assert "mAP" not in report_html(replace(report, evaluations=found[1:]))
-    columns = [column.header for column in _table(replace(report, evaluations=found[:1])).columns]
+    columns = [
+        column.header for column in accuracy_table(replace(report, evaluations=found[:1])).columns
+    ]
     assert columns.count("mAP") == 2

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from crosscale.cli.evaluate import _table
 from crosscale.data.protocol import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.evaluation import evaluate
@@ -9,6 +8,7 @@ from crosscale.evaluate.features import Features
 from crosscale.evaluate.linear import LinearConfig
 from crosscale.evaluate.report import Report, report_html
 from crosscale.evaluate.semi import SemiConfig, draw
+from crosscale.evaluate.table import accuracy_table
 
 SIZES = (60, 30, 5)  # training clips of each class
 QUICK = {"epochs": 8, "draws": 3}
@@ -39,29 +39,26 @@ SPLIT = Split("made up", np.arange(95), {"official": np.arange(95, 125)})
 
 def test_a_draw_keeps_the_share_of_every_class_and_at_least_one_clip():
     for share, expected in ((0.1, [6, 3, 1]), (0.01, [1, 1, 1]), (1, [60, 30, 5])):
-        for rows in draw(np.arange(95), labels(), SemiConfig(share=share), 0):
+        for rows in draw(np.arange(95), labels(), share, 5, 0):
             assert np.bincount(labels()[rows]).tolist() == expected
             assert len(set(rows.tolist())) == len(rows)
 
 
 def test_draws_follow_from_the_seed_and_differ_from_each_other():
-    config = SemiConfig(share=0.1, draws=4)
-    one, two = (draw(np.arange(95), labels(), config, 3) for _ in range(2))
-    other = draw(np.arange(95), labels(), config, 4)
+    one, two = (draw(np.arange(95), labels(), 0.1, 4, seed=3) for _ in range(2))
+    other = draw(np.arange(95), labels(), 0.1, 4, seed=4)
     assert all((a == b).all() for a, b in zip(one, two, strict=True))
     assert len({tuple(rows.tolist()) for rows in [*one, *other]}) == 8
 
 
 def test_a_larger_share_holds_the_clips_of_a_smaller_one():
-    small, large = (
-        draw(np.arange(95), labels(), SemiConfig(share=share), 0)[0] for share in (0.05, 0.2)
-    )
+    small, large = (draw(np.arange(95), labels(), share, 1, 0)[0] for share in (0.05, 0.2))
     assert set(small.tolist()) < set(large.tolist())
 
 
 def test_clips_that_do_not_train_are_never_drawn():
     train = np.arange(0, 95, 2)
-    (rows,) = draw(train, labels(), SemiConfig(share=0.5, draws=1), 0)
+    (rows,) = draw(train, labels(), 0.5, 1, 0)
     assert set(rows.tolist()) <= set(train.tolist())
 
 
@@ -117,6 +114,6 @@ def test_the_report_and_the_table_show_every_share_with_its_spread():
         assert f"{100 * np.mean(draws):.1f} ± {100 * np.std(draws, ddof=1):.1f}</td>" in page
         assert evaluation.notes[0] in page
     assert "Clips are counted once a draw." in page
-    assert [title for title in _table(report).columns[0].cells if "labels" in title] == [
+    assert [title for title in accuracy_table(report).columns[0].cells if "labels" in title] == [
         evaluation.title for evaluation in found
     ]

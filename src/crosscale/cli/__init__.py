@@ -58,6 +58,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "semi",
         "Train the linear layer on small shares of the labels, each drawn several times.",
     ),
+    "evaluate finetune": (
+        "crosscale.cli.evaluate",
+        "finetune",
+        "Train each stream's encoder together with a linear layer on it, and judge them.",
+    ),
     "compare": (
         "crosscale.cli.compare",
         "compare",
@@ -131,7 +136,7 @@ def _run(arguments: list[str]) -> None:
 
 GROUPS = {
     "data": "Look at a prepared data set.",
-    "evaluate": "Judge the frozen encoders of one or more runs.",
+    "evaluate": "Judge the encoders of one or more runs.",
 }
 
 

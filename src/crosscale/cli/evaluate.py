@@ -1,31 +1,67 @@
 """`crosscale evaluate`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from inspect import cleandoc, signature
 from pathlib import Path
-from statistics import stdev
+from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
-from crosscale.data.protocol import split
+from crosscale.cli.progress import epoch_bar
+from crosscale.data.protocol import Split, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import EngineChoice
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.baselines import chance
 from crosscale.evaluate.baselines import floors as measure_floors
 from crosscale.evaluate.evaluation import Config, Evaluation, Kind, evaluate
-from crosscale.evaluate.extract import extract_once
-from crosscale.evaluate.features import merge_features
+from crosscale.evaluate.extract import check_layout, extract_once
+from crosscale.evaluate.features import Features, merge_features
+from crosscale.evaluate.finetune import EpochTuned, FinetuneConfig
 from crosscale.evaluate.knn import KnnConfig
 from crosscale.evaluate.linear import LinearConfig
 from crosscale.evaluate.report import Report, write_report
 from crosscale.evaluate.retrieval import RetrievalConfig
 from crosscale.evaluate.semi import SHARES, SemiConfig
+from crosscale.evaluate.table import accuracy_table
+from crosscale.evaluate.tuned import check_target, from_scratch, pretrained_on, save_tuned
+from crosscale.evaluate.tuned import finetune as finetune_encoders
 from crosscale.run import TrainedEncoders, load_encoders
 from crosscale.train.monitor import read_metrics
 
+_Command = TypeVar("_Command", bound=Callable[..., Report])
 
+_SHARED_HELP = {
+    "runs": "run folders made by `crosscale pretrain`.",
+    "data": "the store; by default the one that the first run was trained on. Another one of the "
+    "same layout tells how well what was learned transfers to it.",
+    "protocol": "which clips train and test; by default that of the first run, or the first one "
+    "of another data set that has no such protocol.",
+    "out": "folder of the results; by default one inside the first run, named after the "
+    "evaluation and, where it is another one, the data set.",
+    "floors": "also show what any training must beat: the untrained encoder and raw coordinates.",
+    "device": "cpu or cuda.",
+    "engine": "what computes the features; `auto` is the fastest installed one of full "
+    "precision, `openvino-int8` is about 1.7 times as fast again and less exact.",
+    "config": "how the layer is trained.",
+}
+
+
+def _with_shared_help(command: _Command) -> _Command:
+    """Document the options that all evaluations share, where a command does not do it itself."""
+    own = cleandoc(command.__doc__ or "")
+    own += "" if "\nArgs:\n" in own else "\n\nArgs:"
+    names = [
+        n for n in signature(command).parameters if n in _SHARED_HELP and f"\n    {n}:" not in own
+    ]
+    command.__doc__ = "\n".join([own, *(f"    {name}: {_SHARED_HELP[name]}" for name in names)])
+    return command
+
+
+@_with_shared_help
 def linear(
     runs: list[Path],
     *,
@@ -40,21 +76,16 @@ def linear(
 ) -> Report:
     """Train one linear layer on the frozen features of each stream, and on their sum.
 
+    For example: crosscale evaluate linear runs/nwucla --floors
+
     Args:
-        runs: run folders made by `crosscale pretrain`.
-        data: the store; by default the one that the first run was trained on.
-        protocol: which clips train and test; by default that of the first run.
-        out: folder of the results; by default `linear` inside the first run.
-        floors: also show what any training must beat: the untrained encoder and raw coordinates.
         seed: of the linear layer.
-        device: cpu or cuda.
-        engine: what computes the features; `auto` is the fastest installed one of full
-            precision, `openvino-int8` is about 1.7 times as fast again and less exact.
-        config: how the layer is trained.
     """
-    return _evaluate("linear", runs, data, protocol, out, floors, seed, device, engine, [config])
+    judged = _opened(runs, data, protocol, device)
+    return _evaluate_frozen("linear", judged, [config], out, seed, engine, floors)
 
 
+@_with_shared_help
 def knn(
     runs: list[Path],
     *,
@@ -68,21 +99,16 @@ def knn(
 ) -> Report:
     """Classify each test clip by its nearest training clips, for each stream and their sum.
 
+    For example: crosscale evaluate knn runs/nwucla --neighbours 5
+
     Args:
-        runs: run folders made by `crosscale pretrain`.
-        data: the store; by default the one that the first run was trained on.
-        protocol: which clips train and test; by default that of the first run.
-        out: folder of the results; by default `knn` inside the first run.
-        floors: also show what any training must beat: the untrained encoder and raw coordinates.
         neighbours: how many vote.
-        device: cpu or cuda.
-        engine: what computes the features; `auto` is the fastest installed one of full
-            precision, `openvino-int8` is about 1.7 times as fast again and less exact.
     """
-    configs = [KnnConfig(neighbours)]
-    return _evaluate("knn", runs, data, protocol, out, floors, 0, device, engine, configs)
+    judged = _opened(runs, data, protocol, device)
+    return _evaluate_frozen("knn", judged, [KnnConfig(neighbours)], out, 0, engine, floors)
 
 
+@_with_shared_help
 def retrieval(
     runs: list[Path],
     *,
@@ -95,20 +121,13 @@ def retrieval(
 ) -> Report:
     """Rank the training clips for each test clip, and tell how early those of its class come.
 
-    Args:
-        runs: run folders made by `crosscale pretrain`.
-        data: the store; by default the one that the first run was trained on.
-        protocol: which clips train and test; by default that of the first run.
-        out: folder of the results; by default `retrieval` inside the first run.
-        floors: also show what any training must beat: the untrained encoder and raw coordinates.
-        device: cpu or cuda.
-        engine: what computes the features; `auto` is the fastest installed one of full
-            precision, `openvino-int8` is about 1.7 times as fast again and less exact.
+    For example: crosscale evaluate retrieval runs/nwucla
     """
-    configs = [RetrievalConfig()]
-    return _evaluate("retrieval", runs, data, protocol, out, floors, 0, device, engine, configs)
+    judged = _opened(runs, data, protocol, device)
+    return _evaluate_frozen("retrieval", judged, [RetrievalConfig()], out, 0, engine, floors)
 
 
+@_with_shared_help
 def semi(
     runs: list[Path],
     *,
@@ -124,116 +143,204 @@ def semi(
 ) -> Report:
     """Train the linear layer on small shares of the labels, each drawn several times.
 
+    For example: crosscale evaluate semi runs/nwucla --shares '[0.05, 0.2]'
+
     Args:
-        runs: run folders made by `crosscale pretrain`.
-        data: the store; by default the one that the first run was trained on.
-        protocol: which clips train and test; by default that of the first run.
-        out: folder of the results; by default `semi` inside the first run.
         shares: of each class's training clips that keep their label, at least one clip a class.
         draws: how many times the clips of a share are drawn.
         seed: of the draws and of the linear layer.
-        device: cpu or cuda.
-        engine: what computes the features; `auto` is the fastest installed one of full
-            precision, `openvino-int8` is about 1.7 times as fast again and less exact.
-        config: how the layer is trained.
     """
     configs = [SemiConfig(**vars(config), share=share, draws=draws) for share in shares]
     if not configs:
         raise CrosscaleError("name at least one share of the labels, e.g. --shares '[0.05]'")
-    return _evaluate("semi", runs, data, protocol, out, False, seed, device, engine, configs)
+    judged = _opened(runs, data, protocol, device)
+    return _evaluate_frozen("semi", judged, configs, out, seed, engine, floors=False)
 
 
-def _evaluate(
-    kind: Kind,
-    runs: Sequence[Path],
-    data: Path | None,
-    protocol: str | None,
-    out: Path | None,
-    floors: bool,
-    seed: int,
-    device: str,
-    engine: EngineChoice,
-    configs: Sequence[Config],
+@_with_shared_help
+def finetune(
+    runs: list[Path],
+    *,
+    data: Path | None = None,
+    protocol: str | None = None,
+    out: Path | None = None,
+    floors: bool = False,
+    seed: int = 0,
+    device: str = "cpu",
+    config: FinetuneConfig = FinetuneConfig(),  # noqa: B008
 ) -> Report:
+    """Train each stream's encoder together with a linear layer on it, and judge them.
+
+    The runs stay as they are; the fine-tuned encoders and their layers are kept with the results.
+
+    For example: crosscale evaluate finetune runs/nwucla --floors --config.share 0.1
+
+    Args:
+        floors: also show what the pre-training must add to: the same training from scratch.
+        seed: of the layer, the order of clips, dropout, and the draw of a share of the labels.
+        config: how encoder and layer are trained, and on which share of the labels.
+    """
+    judged = _opened(runs, data, protocol, device)
+    folder = out or judged.folder("finetune")
+    check_target(folder, runs)
+    trained, store, parts = judged.trained, judged.store, judged.parts
+    with _bar_of_epochs(config.epochs * judged.streams * (1 + floors)) as report:
+        tuned = finetune_encoders(
+            trained, store, parts, config, seed=seed, device=device, report=report("")
+        )
+        beaten = judged.chance
+        if floors:
+            beaten |= from_scratch(
+                *(trained, store, parts, config),
+                seed=seed,
+                device=device,
+                report=report("from scratch, "),
+            )
+    kept = save_tuned(folder, tuned, trained, store, judged.protocol)
+    found = _report(judged, [tuned.evaluation], beaten, None, folder)
+    Console().print(f"fine-tuned encoders: {', '.join(str(path) for path in kept)}")
+    return found
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The runs that a command judges, and the clips it does so on."""
+
+    trained: dict[str, TrainedEncoders]
+    store: ClipStore
+    protocol: str
+    parts: Split
+    device: str
+
+    @property
+    def streams(self) -> int:
+        return sum(len(encoders.encoders) for encoders in self.trained.values())
+
+    @property
+    def chance(self) -> dict[str, dict[str, float]]:
+        share = chance(self.store.labels[self.parts.train])
+        return {"chance": dict.fromkeys(self.parts.tests, share)}
+
+    @property
+    def others(self) -> list[str]:
+        """Data sets of pre-training that are not the one judged on."""
+        sources = {pretrained_on(encoders) for encoders in self.trained.values()}
+        return sorted(sources - {self.store.name})
+
+    def folder(self, kind: Kind) -> Path:
+        """Where results go when no folder is named."""
+        first = next(iter(self.trained))
+        return _folder(Path(first)) / (f"{kind}-{self.store.name}" if self.others else kind)
+
+    def about(self) -> dict[str, str]:
+        """How the figures were made, for a reader."""
+        store = self.store
+        facts = f"{store.name} ({store.path}), {len(store)} clips, layout {store.layout.name}"
+        return {"judged on": facts} | {run: _told(e) for run, e in self.trained.items()}
+
+
+def _opened(runs: Sequence[Path], data: Path | None, protocol: str | None, device: str) -> _Judged:
     if len(set(runs)) != len(runs):
         raise CrosscaleError("a run is named twice; its streams would count twice in the sum")
     trained = {str(run): load_encoders(run, device) for run in runs}
     first = next(iter(trained.values()))
     store = ClipStore.open(data or first.details["store_path"])
+    for encoders in trained.values():
+        check_layout(encoders, store)
+    protocol = protocol or _protocol(store, first)
+    return _Judged(trained, store, protocol, split(store, protocol), device)
+
+
+def _protocol(store: ClipStore, encoders: TrainedEncoders) -> str:
+    """That of the run where the store has it, else the store's own first one."""
+    own = protocols(store)
+    is_known = store.name == encoders.details["store"] or encoders.protocol in own
+    return encoders.protocol if is_known or not own else own[0]
+
+
+def _evaluate_frozen(
+    kind: Kind,
+    judged: _Judged,
+    configs: Sequence[Config],
+    out: Path | None,
+    seed: int,
+    engine: EngineChoice,
+    floors: bool,
+) -> Report:
+    store, parts, device = judged.store, judged.parts, judged.device
     features = merge_features(
         {
             run: extract_once(encoders, store, torch.device(device), _folder(Path(run)), engine)
-            for run, encoders in trained.items()
+            for run, encoders in judged.trained.items()
         }
     )
-    parts = split(store, protocol or first.protocol)
     evaluations = [
         evaluate(kind, features, parts, config, seed=seed, device=device) for config in configs
     ]
-    beaten = {"chance": dict.fromkeys(parts.tests, chance(store.labels[parts.train]))}
+    beaten = judged.chance
     if floors:
-        encoders, config = list(trained.values()), configs[0]
+        encoders, config = list(judged.trained.values()), configs[0]
         beaten |= measure_floors(kind, encoders, store, parts, config, seed=seed, device=device)
+    return _report(judged, evaluations, beaten, features, out or judged.folder(kind))
+
+
+def _report(
+    judged: _Judged,
+    evaluations: Sequence[Evaluation],
+    baselines: dict[str, dict[str, float]],
+    features: Features | None,
+    folder: Path,
+) -> Report:
+    """Print the figures, and write them."""
+    others = f", pre-trained on {', '.join(judged.others)}" if judged.others else ""
+    streams = [s for s in evaluations[0].scores if s != "sum"]
     report = Report(
-        title=f"{store.name}, {parts.name}: {', '.join(features.vectors)}",
+        title=f"{judged.store.name}, {judged.parts.name}{others}: {', '.join(streams)}",
         evaluations=evaluations,
         features=features,
-        pretraining={str(run): read_metrics(_folder(run)) for run in runs},
-        about=_about(trained, store),
-        baselines=beaten,
+        pretraining={run: read_metrics(_folder(Path(run))) for run in judged.trained},
+        about=judged.about(),
+        baselines=baselines,
     )
     console = Console()
-    console.print(_table(report))
+    if others:
+        console.print(f"transfer{others}, judged on {judged.store.name}")
+    console.print(accuracy_table(report))
     for note in dict.fromkeys(note for found in evaluations for note in found.notes):
         console.print(note)
-    results, page = write_report(report, out or _folder(runs[0]) / kind)
+    results, page = write_report(report, folder)
     console.print(f"results: {results}\nreport: {page}")
     return report
 
 
-def _table(report: Report) -> Table:
-    """Top-1 and top-k of each stream on each test, above what they must beat."""
-    first = report.evaluations[0]
-    k = first.metrics[next(iter(first.tests))][first.headline].k
-    measures = ["top-1", f"top-{k}"] + (["mAP"] if first.precision else [])
-    table = Table(title=f"{first.kind}, protocol {first.protocol}")
-    table.add_column("stream")
-    for test in first.tests:
-        table.add_column(f"{test} {measures[0]}", justify="right")
-        for measure in measures[1:]:
-            table.add_column(measure, justify="right")
-    for evaluation in report.evaluations:
-        if len(report.evaluations) > 1:
-            table.add_section()
-            table.add_row(evaluation.title, style="bold")
-        for stream in next(iter(evaluation.metrics.values())):
-            cells = [cell for test in first.tests for cell in _cells(evaluation, test, stream)]
-            table.add_row(stream, *cells)
-    table.add_section()
-    for name, top1 in report.baselines.items():
-        row = [[f"{100 * top1[test]:.1f}", *("" for _ in measures[1:])] for test in first.tests]
-        table.add_row(name, *(cell for cells in row for cell in cells), style="dim")
-    return table
+@contextmanager
+def _bar_of_epochs(epochs: int) -> Iterator[Callable[[str], Callable[[str, EpochTuned], None]]]:
+    """A bar; yields what makes the callback of a training, given what its line begins with."""
+    with epoch_bar(Console(), "left") as bar:
+        task = bar.add_task("", total=epochs, told="")
 
+        def report(begin: str, stream: str, done: EpochTuned) -> None:
+            told = f"{begin}{stream}: loss {done.loss:.3f}, {100 * done.accuracy:.1f} % right"
+            bar.update(task, advance=1, told=told)
 
-def _cells(evaluation: Evaluation, test: str, stream: str) -> list[str]:
-    numbers = evaluation.metrics[test][stream]
-    cells = [f"{100 * numbers.top1:.1f}", f"{100 * numbers.top_k:.1f}"]
-    draws = evaluation.draws.get(test, {}).get(stream, ())
-    if len(draws) > 1:
-        cells[0] += f" ± {100 * stdev(draws):.1f}"
-    if evaluation.precision:
-        cells.append(f"{100 * evaluation.precision[test][stream]:.1f}")
-    return cells
+        yield lambda begin: lambda stream, done: report(begin, stream, done)
 
 
 def _folder(run: Path) -> Path:
     return run if run.is_dir() else run.parent
 
 
-def _about(trained: Mapping[str, TrainedEncoders], store: ClipStore) -> dict[str, str]:
-    about = {"data": f"{store.name}, {len(store)} clips, layout {store.layout.name}"}
-    for run, encoders in trained.items():
-        facts = encoders.details
-        about[run] = f"{', '.join(encoders.encoders)}; epoch {facts['epoch']}, seed {facts['seed']}"
-    return about
+def _told(encoders: TrainedEncoders) -> str:
+    """Where a run's encoders come from."""
+    facts: Any = encoders.details
+    told = (
+        f"{', '.join(encoders.encoders)}; pre-trained on {pretrained_on(encoders)} without labels, "
+        f"epoch {facts['epoch']}, seed {facts['seed']}"
+    )
+    if "finetuned" in facts:
+        share = 100 * facts["finetuned"]["share"]
+        told += (
+            f"; fine-tuned with {share:.4g} % of the labels of {facts['store']}, "
+            f"{encoders.protocol}, seed {facts['finetuned']['seed']}"
+        )
+    return told

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 
 from crosscale import __version__
@@ -25,11 +26,14 @@ from crosscale.compare.results import (
 from crosscale.data.protocol import Split, split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.evaluate.evaluation import evaluate
+from crosscale.evaluate.evaluation import Evaluation, evaluate
 from crosscale.evaluate.extract import extract_once
+from crosscale.evaluate.features import Features
+from crosscale.evaluate.finetune import FinetuneConfig
+from crosscale.evaluate.tuned import finetune
 from crosscale.files import atomic_path, sha256
 from crosscale.recipe import Recipe
-from crosscale.run import ENCODER_FILE, load_encoders
+from crosscale.run import ENCODER_FILE, TrainedEncoders, load_encoders
 from crosscale.settings import plain
 from crosscale.train.data import load_training
 from crosscale.train.loop import RECIPE_FILE, EpochDone, pretrain, steps_per_epoch
@@ -193,9 +197,7 @@ def _judge(
     encoders = load_encoders(folder, fabric.device)
     features = extract_once(encoders, ground.store, fabric.device, folder)
     found = {
-        label: evaluate(
-            judge.kind, features, ground.parts, judge.config, seed=cell.seed, device=fabric.device
-        )
+        label: _evaluated(judge, encoders, features, ground, cell.seed, fabric.device)
         for label, judge in judges.items()
     }
     return Result(
@@ -212,6 +214,21 @@ def _judge(
         parameters=sum(p.numel() for e in encoders.encoders.values() for p in e.parameters()),
         evaluations={label: judged(evaluation) for label, evaluation in found.items()},
     )
+
+
+def _evaluated(
+    judge: Judge,
+    encoders: TrainedEncoders,
+    features: Features,
+    ground: _Ground,
+    seed: int,
+    device: torch.device,
+) -> Evaluation:
+    parts = ground.parts
+    if isinstance(judge.config, FinetuneConfig):
+        run = {"": encoders}
+        return finetune(run, ground.store, parts, judge.config, seed=seed, device=device).evaluation
+    return evaluate(judge.kind, features, parts, judge.config, seed=seed, device=device)
 
 
 def _clips_trained(recipe: Recipe, clips: int) -> int:

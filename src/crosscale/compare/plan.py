@@ -93,7 +93,8 @@ def read_plan(path: Path) -> Plan:
       file, or `{recipe: ..., set: {...}}` with settings by dotted name.
     - `seeds`: whole numbers.
     - `set`: settings of all cells; those of a method win.
-    - `evaluations`: of linear, knn, retrieval and semi; their settings stand under their names.
+    - `evaluations`: of linear, knn, retrieval, semi and finetune; their settings stand under their
+      names.
     - `against`: the method that the others are compared with.
 
     Raises:

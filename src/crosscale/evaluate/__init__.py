@@ -1,1 +1,1 @@
-"""Judging a frozen encoder."""
+"""Judging what an encoder has learned, frozen or fine-tuned."""

@@ -10,10 +10,10 @@ from torch import Tensor
 from crosscale.data.protocol import Split
 from crosscale.data.store import ClipStore
 from crosscale.evaluate.evaluation import Config, Kind, evaluate
-from crosscale.evaluate.extract import extract
+from crosscale.evaluate.extract import extract, untrained_on
 from crosscale.evaluate.features import Features, merge_features
 from crosscale.evaluate.named import UNLABELLED
-from crosscale.run import TrainedEncoders, untrained
+from crosscale.run import TrainedEncoders
 from crosscale.streams.preprocess import load
 
 RAW = "raw coordinates"
@@ -52,7 +52,7 @@ def floors(
     """Top-1 on each test of what trained encoders must beat.
 
     Args:
-        kind: of the evaluation that the encoders went through.
+        kind: of the evaluation that the encoders went through, on frozen features.
         trained: the encoders; the untrained ones have their shapes and streams, and the raw
             coordinates the preprocessing of the first.
         store: the whole data set.
@@ -65,7 +65,10 @@ def floors(
     clips = load(store, range(len(store)), trained[0].preprocess)
     raw = raw_features(store.names, store.labels, store.classes, clips.coordinates)
     blank = merge_features(
-        {str(i): extract(untrained(t, seed), store, device) for i, t in enumerate(trained)}
+        {
+            str(i): extract(untrained_on(device, t, seed), store, device)
+            for i, t in enumerate(trained)
+        }
     )
     judged = [("untrained", evaluate(kind, blank, split, config, seed=seed))]
     judged += [(RAW, evaluate(kind, raw, split, config, seed=seed))]

@@ -1,4 +1,4 @@
-"""What the report draws over epochs: pre-training's measurements and the linear layer's."""
+"""What the report draws over epochs: of pre-training, and of training with labels."""
 
 from collections.abc import Mapping, Sequence
 
@@ -43,8 +43,8 @@ def pretraining_panels(runs: Mapping[str, Rows]) -> Panels:
     return {title: panels[title] for title in order}  # loss first, learning rate last
 
 
-def linear_panels(evaluation: Evaluation) -> Panels:
-    """Loss and accuracy of each stream's linear layer; none for other kinds of evaluation."""
+def labelled_panels(evaluation: Evaluation) -> Panels:
+    """Loss and accuracy of each stream's training with labels; none where nothing is trained."""
     if not evaluation.curves:
         return {}
     loss: Lines = {}

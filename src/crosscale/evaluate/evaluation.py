@@ -11,51 +11,40 @@ from numpy.typing import NDArray
 from crosscale.data.protocol import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.features import Features
+from crosscale.evaluate.finetune import FinetuneConfig
 from crosscale.evaluate.knn import KnnConfig, knn_scores
 from crosscale.evaluate.linear import LinearConfig, linear_scores
 from crosscale.evaluate.metrics import Metrics, measure
-from crosscale.evaluate.named import UNLABELLED, listed, pick
+from crosscale.evaluate.named import pick
 from crosscale.evaluate.retrieval import RetrievalConfig, average_precision, side_by_side
 from crosscale.evaluate.scores import Scores, add_scores
 from crosscale.evaluate.semi import SemiConfig, draw, mean_metrics, normalise_by
+from crosscale.evaluate.task import ClipCount, Task, make_task
 
 SUM = "sum"
 T = TypeVar("T")
 
-Kind = Literal["linear", "knn", "retrieval", "semi"]
-Config = LinearConfig | KnnConfig | RetrievalConfig | SemiConfig
+Kind = Literal["linear", "knn", "retrieval", "semi", "finetune"]
+Config = LinearConfig | KnnConfig | RetrievalConfig | SemiConfig | FinetuneConfig
 CONFIGS: Mapping[Kind, type[Config]] = {
     "linear": LinearConfig,
     "knn": KnnConfig,
     "retrieval": RetrievalConfig,
     "semi": SemiConfig,
+    "finetune": FinetuneConfig,
 }
 TITLES: Mapping[Kind, str] = {
     "linear": "Linear layer",
     "knn": "Nearest neighbours",
     "retrieval": "Retrieval",
     "semi": "Linear layer with {:.4g} % of the labels",
+    "finetune": "Fine-tuning with {:.4g} % of the labels",
 }
 
 
 @dataclass(frozen=True)
-class ClipCount:
-    """Which clips of a part were used.
-
-    Attributes:
-        used: number of labelled clips.
-        unlabelled: number of clips left out for want of a label.
-        per_class: labelled clips of each class, by class name.
-    """
-
-    used: int
-    unlabelled: int
-    per_class: dict[str, int]
-
-
-@dataclass(frozen=True)
 class Curve:
-    """Training of one stream's linear layer: mean loss and accuracy (0 to 1) of each epoch."""
+    """A stream's training with labels: mean loss and accuracy (0 to 1) of each epoch."""
 
     train_loss: tuple[float, ...]
     train_accuracy: tuple[float, ...]
@@ -70,14 +59,14 @@ class Evaluation:
         protocol: name of the split.
         classes: (K,) class names.
         config: settings of the classifier.
-        seed: of the linear layer's start and order of clips, and of `semi`'s draws.
+        seed: of the layer's start, the order of clips, and the draws of a share of the labels.
         train: clips it learned from; in every draw as many, for `semi`.
         tests: clips of each test set; the first is the headline.
         metrics: by test set, then by stream; `sum` adds the streams where there are several.
             For `semi`, means over the draws, and confusions added up over them.
         precision: mean average precision (0 to 1), by test set, then by stream, for `retrieval`.
         draws: top-1 of each draw, by test set, then by stream, for `semi`.
-        curves: by stream, for `linear`.
+        curves: by stream, for `linear` and `finetune`.
         notes: what a reader of the figures must know, in sentences.
         scores: by stream, over the clips of all test sets (not part of the JSON); of the first
             draw, for `semi`.
@@ -129,7 +118,8 @@ def evaluate(
 
     Args:
         kind: `linear` layer, nearest neighbours (`knn`), `retrieval`, or the linear layer on a
-            share of the labels (`semi`).
+            share of the labels (`semi`). For `finetune`, which needs the encoders themselves, see
+            `crosscale.evaluate.tuned`.
         features: of the whole data set, in the order the split's indices count.
         split: training and test clips.
         config: of that kind; its defaults when None.
@@ -141,51 +131,70 @@ def evaluate(
             no labelled clip or only one class is left to learn from.
     """
     config = config or CONFIGS[kind]()
-    _check(kind, config, features, split)
-    train = _labelled(split.train, features)
-    tests = {name: _labelled(indices, features) for name, indices in split.tests.items()}
-    counts = {name: _count(indices, features) for name, indices in split.tests.items()}
-    train_count = _count(split.train, features)
-    _check_parts(train_count, counts)
-    notes = _notes(train_count, counts)
-
-    draws = [train]
+    _check(kind, config, features)
+    task = make_task(features, split)
+    draws = [task.train]
     if isinstance(config, SemiConfig):
-        draws = draw(train, features.labels, config, seed)
+        draws = draw(task.train, features.labels, config.share, config.draws, seed)
         features = normalise_by(features, split.train, config)
-        train_count = _count(draws[0], features)
-        notes.append(_told(config, train_count))
+        task = task.learning_from(draws[0], config.share, config.draws)
     if isinstance(config, RetrievalConfig) and len(features.vectors) > 1:
         # Streams are added before ranking: what is summed is similarity to one and the same clip.
         both = {**features.vectors, SUM: side_by_side(features.vectors)}
         features = replace(features, vectors=both)
-    judged = np.unique(np.concatenate(list(tests.values())))  # test sets overlap: score once
-    scored = [_scores(config, features, rows, judged, seed, device) for rows in draws]
-    scores, curves = scored[0]
-    each = {
-        test: _measured([drawn for drawn, _ in scored], pick(features.names, clips))
-        for test, clips in tests.items()
-    }
-    is_semi, is_retrieval = kind == "semi", kind == "retrieval"
-    return Evaluation(
-        kind=kind,
-        protocol=split.name,
-        classes=tuple(features.classes),
-        config=asdict(config),
+    scored = [_scores(config, features, task, rows, seed, device) for rows in draws]
+    is_retrieval = isinstance(config, RetrievalConfig)
+    return made_evaluation(
+        kind,
+        task,
+        config,
+        [scores for scores, _ in scored],
         seed=seed,
-        train=train_count,
-        tests=counts,
-        metrics=_for_each(each, mean_metrics),
-        precision=_precision(features, train, judged, tests, device) if is_retrieval else {},
-        draws=_for_each(each, lambda draws: tuple(m.top1 for m in draws)) if is_semi else {},
-        curves=curves if kind == "linear" else {},
-        notes=tuple(notes),
-        scores=scores,
+        precision=_precision(features, task, device) if is_retrieval else {},
+        curves=scored[0][1] if kind == "linear" else {},
     )
 
 
-def _measured(draws: Sequence[Mapping[str, Scores]], names: list[str]) -> dict[str, list[Metrics]]:
-    """The named clips' metrics by stream, one of each draw."""
+def made_evaluation(
+    kind: Kind,
+    task: Task,
+    config: Config,
+    scored: Sequence[Mapping[str, Scores]],
+    *,
+    seed: int,
+    precision: dict[str, dict[str, float]],
+    curves: dict[str, Curve],
+) -> Evaluation:
+    """Measure the scores of one draw or more, by stream, over the clips that a task judges."""
+    each = {test: _measured(scored, task, rows) for test, rows in task.tests.items()}
+    return Evaluation(
+        kind=kind,
+        protocol=task.protocol,
+        classes=tuple(task.clips.classes),
+        config=asdict(config),
+        seed=seed,
+        train=task.train_count,
+        tests=task.test_counts,
+        metrics=_for_each(each, mean_metrics),
+        precision=precision,
+        draws=_for_each(each, lambda m: tuple(d.top1 for d in m)) if kind == "semi" else {},
+        curves=curves,
+        notes=task.notes,
+        scores=scored[0],
+    )
+
+
+def with_sum(scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Scores by stream, and their sum where there are several."""
+    is_needed = len(scores) > 1 and SUM not in scores
+    return {**scores, SUM: add_scores(scores)} if is_needed else dict(scores)
+
+
+def _measured(
+    draws: Sequence[Mapping[str, Scores]], task: Task, rows: NDArray[np.int64]
+) -> dict[str, list[Metrics]]:
+    """The metrics of some judged clips by stream, one of each draw."""
+    names = pick(task.clips.names, rows)
     return {stream: [measure(s[stream].select(names)) for s in draws] for stream in draws[0]}
 
 
@@ -202,8 +211,8 @@ def _for_each(
 def _scores(
     config: Config,
     features: Features,
+    task: Task,
     train: NDArray[np.int64],
-    judged: NDArray[np.int64],
     seed: int,
     device: torch.device | str,
 ) -> tuple[dict[str, Scores], dict[str, Curve]]:
@@ -211,26 +220,24 @@ def _scores(
     scores: dict[str, Scores] = {}
     curves: dict[str, Curve] = {}
     for stream in features.vectors:
-        scores[stream], curve = _score(config, features, stream, train, judged, seed, device)
+        scores[stream], curve = _score(config, features, stream, task, train, seed, device)
         curves |= {stream: curve} if curve else {}
-    if len(scores) > 1 and SUM not in scores:
-        scores[SUM] = add_scores(scores)
-    return scores, curves
+    return with_sum(scores), curves
 
 
 def _score(
     config: Config,
     features: Features,
     stream: str,
+    task: Task,
     train: NDArray[np.int64],
-    test: NDArray[np.int64],
     seed: int,
     device: torch.device | str,
 ) -> tuple[Scores, Curve | None]:
-    """Scores of one stream for the test clips, and the linear layer's curve."""
+    """Scores of one stream for the judged clips, and the linear layer's curve."""
     vectors, labels, classes = features.vectors[stream], features.labels, len(features.classes)
     curve = None
-    known, asked = vectors[train], vectors[test]
+    known, asked = vectors[train], vectors[task.judged]
     if isinstance(config, LinearConfig):
         if isinstance(config, SemiConfig):
             config = replace(config, normalise="none")  # done by all training clips already
@@ -241,18 +248,14 @@ def _score(
     else:
         voting = config if isinstance(config, KnnConfig) else KnnConfig()
         values = knn_scores(known, labels[train], asked, classes, voting, device=device)
-    return Scores(pick(features.names, test), features.classes, values, labels[test]), curve
+    return task.scores(values), curve
 
 
 def _precision(
-    features: Features,
-    train: NDArray[np.int64],
-    judged: NDArray[np.int64],
-    tests: Mapping[str, NDArray[np.int64]],
-    device: torch.device | str,
+    features: Features, task: Task, device: torch.device | str
 ) -> dict[str, dict[str, float]]:
     """Mean average precision by test set, then by stream."""
-    labels = features.labels
+    labels, train, judged = features.labels, task.train, task.judged
     each = {
         stream: average_precision(
             array[train], labels[train], array[judged], labels[judged], device=device
@@ -261,78 +264,14 @@ def _precision(
     }
     return {
         test: {stream: float(each[stream][np.isin(judged, clips)].mean()) for stream in each}
-        for test, clips in tests.items()
+        for test, clips in task.tests.items()
     }
 
 
-def _check(kind: Kind, config: Config, features: Features, split: Split) -> None:
+def _check(kind: Kind, config: Config, features: Features) -> None:
+    if isinstance(config, FinetuneConfig):
+        raise CrosscaleError("fine-tuning trains the encoders, and cannot be done on features")
     if type(config) is not CONFIGS[kind]:
         raise CrosscaleError(f"{kind} evaluation got the settings of another kind: {config}")
     if len(features.vectors) > 1 and SUM in features.vectors:
         raise CrosscaleError(f"a stream must not be named {SUM!r}: that is the streams' sum")
-    for name, indices in {"train": split.train, **split.tests}.items():
-        if len(indices) and (indices.min() < 0 or indices.max() >= len(features)):
-            raise CrosscaleError(
-                f"{split.name} ({name}) counts clips up to {indices.max()}, but there are "
-                f"features of {len(features)}; extract those of the whole data set"
-            )
-    both = np.intersect1d(split.train, np.concatenate(list(split.tests.values())))
-    if len(both):
-        names = listed(pick(features.names, both))
-        raise CrosscaleError(f"{split.name} has clips in both training and test part: {names}")
-
-
-def _check_parts(train: ClipCount, tests: dict[str, ClipCount]) -> None:
-    if sum(count > 0 for count in train.per_class.values()) < 2:
-        raise CrosscaleError(
-            f"the training part has {train.used} labelled clips of fewer than 2 classes "
-            f"({train.unlabelled} unlabelled); evaluation needs labels"
-        )
-    for name, count in tests.items():
-        if not count.used:
-            raise CrosscaleError(
-                f"test set {name} has no labelled clip ({count.unlabelled} unlabelled)"
-            )
-
-
-def _labelled(indices: NDArray[np.int64], features: Features) -> NDArray[np.int64]:
-    return indices[features.labels[indices] != UNLABELLED]
-
-
-def _count(indices: NDArray[np.int64], features: Features) -> ClipCount:
-    used = features.labels[_labelled(indices, features)]
-    per_class = np.bincount(used, minlength=len(features.classes)).tolist()
-    return ClipCount(
-        used=len(used),
-        unlabelled=len(indices) - len(used),
-        per_class=dict(zip(features.classes, per_class, strict=True)),
-    )
-
-
-def _notes(train: ClipCount, tests: dict[str, ClipCount]) -> list[str]:
-    notes = []
-    for part, count in {"training part": train, **tests}.items():
-        if count.unlabelled:
-            notes.append(f"{part}: {count.unlabelled} clips without a label were left out.")
-    for part, count in tests.items():
-        seen = {name for name, clips in train.per_class.items() if clips}
-        asked = {name for name, clips in count.per_class.items() if clips}
-        unseen, unasked = sorted(asked - seen), sorted(seen - asked)
-        if unseen:
-            notes.append(
-                f"{part}: {sum(count.per_class[name] for name in unseen)} clips are of classes "
-                f"without a training clip and cannot be right: {listed(unseen)}."
-            )
-        if unasked:
-            notes.append(f"{part}: no test clip of the trained classes {listed(unasked)}.")
-        if unseen and unasked:
-            notes.append(f"{part}: training and test differ in classes; is a label shifted?")
-    return notes
-
-
-def _told(config: SemiConfig, train: ClipCount) -> str:
-    used = ", ".join(f"{name} {clips}" for name, clips in train.per_class.items() if clips)
-    return (
-        f"{100 * config.share:.4g} % of the labels are {train.used} training clips, drawn "
-        f"{config.draws} times: {used}."
-    )

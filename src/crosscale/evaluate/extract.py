@@ -1,16 +1,18 @@
 """Features of a whole store from trained encoders: computed once, kept beside the run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import CALIBRATION_BODIES, EngineChoice
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.features import Features, cached_features, features_key
 from crosscale.files import sha256
-from crosscale.run import Embedder, TrainedEncoders
+from crosscale.run import Embedder, TrainedEncoders, untrained
 from crosscale.streams.preprocess import ClipTensors, load
 
 CHUNK = 1024
@@ -34,18 +36,14 @@ def extract(
         CrosscaleError: when the store's joints are not those that the encoders were trained on,
             or the engine's library is missing.
     """
-    if store.layout.joints != encoders.layout.joints:
-        raise CrosscaleError(
-            f"{store.path} has layout {store.layout.name}, the encoders were trained on "
-            f"{encoders.layout.name}: their joints differ"
-        )
+    check_layout(encoders, store)
     spread = np.linspace(0, len(store) - 1, min(len(store), CALIBRATION_BODIES)).astype(int)
-    sample = _load(store, spread.tolist(), encoders, device)
+    sample = load_onto(device, encoders, store, spread)
     embed = Embedder(encoders, sample, len(store), engine)
     parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
     for start in range(0, len(store), CHUNK):
-        rows = list(range(start, min(start + CHUNK, len(store))))
-        for stream, embedded in embed(_load(store, rows, encoders, device)).items():
+        rows = np.arange(start, min(start + CHUNK, len(store)))
+        for stream, embedded in embed(load_onto(device, encoders, store, rows)).items():
             parts[stream].append(embedded.float().cpu().numpy())
     vectors = {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
     return Features(store.names, store.labels, store.classes, vectors)
@@ -70,8 +68,32 @@ def extract_once(
     return cached_features(path, key, lambda: extract(encoders, store, device, engine))
 
 
-def _load(
-    store: ClipStore, rows: list[int], encoders: TrainedEncoders, device: torch.device
+def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:
+    """Refuse a store whose joints the encoders do not know.
+
+    Raises:
+        CrosscaleError: naming both layouts.
+    """
+    if store.layout.joints != encoders.layout.joints:
+        raise CrosscaleError(
+            f"{store.path} has layout {store.layout.name}, but the encoders were trained on "
+            f"{encoders.layout.name}, whose joints differ; name a store of layout "
+            f"{encoders.layout.name}, or encoders trained on {store.layout.name}"
+        )
+
+
+def load_onto(
+    device: torch.device, encoders: TrainedEncoders, store: ClipStore, rows: NDArray[np.int64]
 ) -> ClipTensors:
-    clips = load(store, rows, encoders.preprocess)
+    """The clips at `rows` of a store, preprocessed as the encoders expect, on a device."""
+    clips = load(store, rows.tolist(), encoders.preprocess)
     return ClipTensors(clips.coordinates.to(device), clips.present.to(device))
+
+
+def untrained_on(
+    device: torch.device | str, trained: TrainedEncoders, seed: int
+) -> TrainedEncoders:
+    """The encoders before any training, see `untrained`, on a device."""
+    blank = untrained(trained, seed)
+    encoders = {name: encoder.to(device) for name, encoder in blank.encoders.items()}
+    return replace(blank, encoders=encoders)

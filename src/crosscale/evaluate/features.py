@@ -160,13 +160,23 @@ def merge_features(parts: Mapping[str, Features]) -> Features:
             raise CrosscaleError(f"{title} has other classes than {next(iter(parts))}")
         if not np.array_equal(part.labels[rows[title]], first.labels):
             raise CrosscaleError(f"{title} labels some clips otherwise than {next(iter(parts))}")
-    streams = [stream for part in parts.values() for stream in part.vectors]
-    vectors = {}
-    for title, part in parts.items():
-        for stream, array in part.vectors.items():
-            name = f"{title}/{stream}" if streams.count(stream) > 1 else stream
-            vectors[name] = array[rows[title]]
+    titles = stream_titles({title: list(part.vectors) for title, part in parts.items()})
+    vectors = {
+        titles[title, stream]: array[rows[title]]
+        for title, part in parts.items()
+        for stream, array in part.vectors.items()
+    }
     return Features(first.names, first.labels, first.classes, vectors)
+
+
+def stream_titles(runs: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], str]:
+    """One title for each run's streams: `joint`, or `run/joint` where two runs have that stream."""
+    streams = [stream for own in runs.values() for stream in own]
+    return {
+        (run, stream): f"{run}/{stream}" if streams.count(stream) > 1 else stream
+        for run, own in runs.items()
+        for stream in own
+    }
 
 
 def _check_vectors(stream: str, vectors: NDArray[np.float32], names: Sequence[str]) -> None:

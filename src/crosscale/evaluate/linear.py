@@ -91,10 +91,7 @@ def linear_scores(
     train, test = normalised(
         torch.from_numpy(train_x).to(device), torch.from_numpy(test_x).to(device), config
     )
-    layer = nn.Linear(train.shape[1], classes)
-    nn.init.normal_(layer.weight, std=0.01, generator=generator)  # as in MoCo's evaluation
-    nn.init.zeros_(layer.bias)
-    layer.to(device)
+    layer = new_layer(train.shape[1], classes, generator).to(device)
     labels = torch.from_numpy(train_y).to(device)
     # A step is too small to share: one thread is faster, and the same on any number of cores.
     with one_thread():
@@ -102,6 +99,14 @@ def linear_scores(
     with torch.no_grad():
         scores = functional.log_softmax(layer(test), dim=1)  # (N_test, K)
     return LinearResult(scores.cpu().numpy(), tuple(loss), tuple(accuracy))
+
+
+def new_layer(width: int, classes: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer from features to classes, started as in MoCo's evaluation; on the CPU."""
+    layer = nn.Linear(width, classes)
+    nn.init.normal_(layer.weight, std=0.01, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def normalised(train: Tensor, test: Tensor, config: LinearConfig) -> tuple[Tensor, Tensor]:

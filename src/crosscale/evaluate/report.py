@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 
 import crosscale
 from crosscale.errors import CrosscaleError
-from crosscale.evaluate.curves import Panels, Rows, linear_panels, pretraining_panels
+from crosscale.evaluate.curves import Panels, Rows, labelled_panels, pretraining_panels
 from crosscale.evaluate.evaluation import Evaluation
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.metrics import Metrics
@@ -103,11 +103,12 @@ def report_html(report: Report) -> str:
         accuracy_rows=_accuracy_rows(report.evaluations),
         notes=list(dict.fromkeys(note for e in report.evaluations for note in e.notes)),
         class_rows=_class_rows(headline, test, metrics),
+        is_frozen=headline.kind != "finetune",
         confused=_confused(metrics, classes),
         confusion=confusion_svg(np.array(metrics.confusion), classes),
         map=_map(report),
         pretraining=_curves(pretraining_panels(report.pretraining or {})),
-        curves=_curves(linear_panels(headline)),
+        curves=_curves(labelled_panels(headline)),
     )
 
 

@@ -29,14 +29,19 @@ class SemiConfig(LinearConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.share <= 1:
-            raise CrosscaleError(f"a share of the labels is above 0 and at most 1: {self.share}")
+        check_share(self.share)
         if self.draws < 1:
             raise CrosscaleError("draws must be at least 1")
 
 
+def check_share(share: float) -> None:
+    """Refuse what is no share of the labels."""
+    if not 0 < share <= 1:
+        raise CrosscaleError(f"a share of the labels is above 0 and at most 1: {share}")
+
+
 def draw(
-    train: NDArray[np.int64], labels: NDArray[np.int64], config: SemiConfig, seed: int
+    train: NDArray[np.int64], labels: NDArray[np.int64], share: float, draws: int, seed: int
 ) -> list[NDArray[np.int64]]:
     """Draw clips that keep their labels: the same share of every class, rounded.
 
@@ -45,17 +50,18 @@ def draw(
     Args:
         train: (N,) numbers of the labelled training clips.
         labels: of all clips, by number.
-        config: share and number of draws.
+        share: of each class, above 0 and at most 1; at least one clip a class.
+        draws: how many times the clips are drawn.
         seed: of the draws.
 
     Returns:
         The numbers of each draw's clips, ascending.
     """
     drawn = []
-    for number in range(config.draws):
+    for number in range(draws):
         shuffled = np.random.default_rng([seed, number]).permutation(train)
         classes = [shuffled[labels[shuffled] == label] for label in np.unique(labels[train])]
-        kept = [clips[: max(1, round(config.share * len(clips)))] for clips in classes]
+        kept = [clips[: max(1, round(share * len(clips)))] for clips in classes]
         drawn.append(np.sort(np.concatenate(kept)))
     return drawn
 

@@ -1,0 +1,106 @@
+"""Encoders of one data set, judged on another; and that judging leaves frozen encoders alone."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from crosscale.cli import main
+from crosscale.data.protocol import split
+from crosscale.evaluate.evaluation import evaluate
+from crosscale.evaluate.extract import extract
+from crosscale.evaluate.features import Features
+from crosscale.evaluate.linear import LinearConfig
+from crosscale.evaluate.semi import SemiConfig
+from crosscale.run import load_encoders
+
+QUICK = {
+    "linear": ["--config.epochs=2", "--floors"],
+    "knn": ["--floors"],
+    "retrieval": [],
+    "semi": ["--config.epochs=2", "--draws=2", "--shares=[0.5]"],
+    "finetune": ["--config.epochs=1"],
+}
+
+
+@pytest.mark.parametrize("kind", QUICK)
+def test_every_evaluation_judges_on_another_data_set_and_says_on_which(kind, run, utdmhad, capsys):
+    before = (run / "encoder.safetensors").read_bytes()
+    assert main(["evaluate", kind, str(run), "--data", str(utdmhad.path), *QUICK[kind]]) == 0
+    assert (run / "encoder.safetensors").read_bytes() == before
+    told = " ".join(capsys.readouterr().out.split())
+    assert "transfer, pre-trained on nwucla, judged on utdmhad" in told
+    folder = run / f"{kind}-utdmhad"
+    results = json.loads((folder / "results.json").read_text())
+    assert results["title"] == "utdmhad, odd_even, pre-trained on nwucla: joint, joint@part10"
+    assert results["about"]["judged on"].startswith(f"utdmhad ({utdmhad.path}), 48 clips")
+    assert results["about"][str(run)].startswith("joint, joint@part10; pre-trained on nwucla")
+    (found,) = results["evaluations"]
+    assert found["classes"] == list(utdmhad.classes)
+    assert found["protocol"] == "odd_even"
+    clips = 3 if kind == "semi" else 6
+    assert found["train"]["per_class"] == dict.fromkeys(utdmhad.classes, clips)
+    assert found["tests"]["official"]["per_class"] == dict.fromkeys(utdmhad.classes, 6)
+    page = (folder / "report.html").read_text()
+    assert results["title"] in page
+    assert f"{clips} / 6</span>" in page
+    assert not (run / kind).exists()
+
+
+def test_features_are_kept_for_each_store(run, nwucla, utdmhad):
+    for data in ([], ["--data", str(utdmhad.path)], []):
+        assert main(["evaluate", "knn", str(run), *data]) == 0
+    kept = {path.name.split("-")[1]: path for path in run.glob("features-*.npz")}
+    assert kept.keys() == {"nwucla", "utdmhad"}
+    for store in (nwucla, utdmhad):
+        found = Features.load(kept[store.name])
+        fresh = extract(load_encoders(run), store, torch.device("cpu"))
+        assert found.names == tuple(store.names)
+        np.testing.assert_allclose(found.vectors["joint"], fresh.vectors["joint"], atol=1e-5)
+
+
+def test_a_changed_store_of_the_same_name_is_embedded_anew(run, nwucla, write_store):
+    mirrored = write_store("nwucla", lambda clip: clip if clip.camera < 3 else _still(clip))
+    for data in (nwucla, mirrored):
+        assert main(["evaluate", "knn", str(run), "--data", str(data.path)]) == 0
+    assert len(list(run.glob("features-nwucla-*.npz"))) == 2
+
+
+def _still(clip):
+    clip.coordinates[:] = clip.coordinates[:1]
+    return clip
+
+
+@pytest.mark.parametrize("kind", QUICK)
+def test_a_store_of_another_layout_is_refused_by_name(kind, run, write_store, capsys):
+    other = write_store("utdmhad", layout="ntu25")
+    assert main(["evaluate", kind, str(run), "--data", str(other.path), *QUICK[kind]]) == 2
+    error = capsys.readouterr().err
+    assert f"{other.path} has layout ntu25" in error
+    assert "trained on kinect20" in error
+    assert {path.name for path in run.iterdir()} == {"encoder.safetensors"}
+
+
+def test_a_protocol_may_be_named_and_must_exist(run, utdmhad, capsys):
+    command = ["evaluate", "knn", str(run), "--data", str(utdmhad.path), "--protocol"]
+    assert main([*command, "random_subjects:1"]) == 0
+    assert main([*command, "xview"]) == 2
+    assert "has no protocol 'xview'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["nwucla", "utdmhad"])
+def test_on_frozen_features_only_the_layer_is_trained(target, run, request):
+    store = request.getfixturevalue(target)
+    encoders, fresh = load_encoders(run), load_encoders(run)
+    features = extract(encoders, store, torch.device("cpu"))
+    before = features.fingerprint()
+    parts = split(store, {"nwucla": "xview", "utdmhad": "odd_even"}[target])
+    linear = evaluate("linear", features, parts, LinearConfig(epochs=20))
+    evaluate("semi", features, parts, SemiConfig(epochs=20, draws=2, share=0.5))
+    for stream, encoder in encoders.encoders.items():
+        for name, value in encoder.state_dict().items():
+            assert torch.equal(value, fresh.encoders[stream].state_dict()[name]), name
+        curve = linear.curves[stream]
+        assert curve.train_loss[-1] < curve.train_loss[0]
+    assert features.fingerprint() == before
