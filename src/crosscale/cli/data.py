@@ -17,6 +17,7 @@ from crosscale.data.prepare import COUNTED, REPORT, PrepareReport
 from crosscale.data.prepare import prepare as prepare_store
 from crosscale.data.protocol import protocols, split
 from crosscale.data.readers import make_reader
+from crosscale.data.readers.space import Units, Up
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 
@@ -33,6 +34,8 @@ def prepare(
     bodies: Literal["id", "position"] | None = None,
     missing: Path | None = None,
     labels: Path | None = None,
+    units: Units | None = None,
+    up: Up | None = None,
     label_from_folder: bool = False,
     pattern: str | None = None,
     table: Path | None = None,
@@ -53,6 +56,8 @@ def prepare(
         bodies: id follows people by their id, position takes the published order (NTU).
         missing: the official list of samples with missing skeletons, to be left out (NTU).
         labels: the file of names and labels, for formats that keep them apart.
+        units: of motion-capture files that do not say theirs; by default what fits a body's height.
+        up: the axis of motion-capture files that points up; by default that of most torsos.
         label_from_folder: the folder that a recording lies in is its label.
         pattern: what a recording's name tells, as a regular expression with groups out of label,
             subject, camera, setup, repetition and part:
@@ -65,6 +70,7 @@ def prepare(
     """
     console = _console()
     options = {"layout": layout, "bodies": bodies, "missing": missing, "labels": labels}
+    options |= {"units": units, "up": up}
     reader = make_reader(source_format, **options)
     if label_from_folder or pattern or table:
         reader = Named(reader, Naming(label_from_folder, pattern, table))

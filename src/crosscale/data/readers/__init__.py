@@ -96,6 +96,7 @@ READERS: dict[str, tuple[str, str]] = {
     "ntu120-arrays": ("crosscale.data.readers.arrays", "Ntu120Arrays"),
     "arrays": ("crosscale.data.readers.arrays", "Arrays"),
     "npz": ("crosscale.data.readers.plain", "Plain"),
+    "bvh": ("crosscale.data.readers.bvh", "Bvh"),
 }
 
 
