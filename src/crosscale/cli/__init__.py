@@ -63,6 +63,36 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "finetune",
         "Train each stream's encoder together with a linear layer on it, and judge them.",
     ),
+    "embed": (
+        "crosscale.cli.predict",
+        "embed",
+        "Write one vector a clip, in the store's order, with names and labels.",
+    ),
+    "classify": (
+        "crosscale.cli.predict",
+        "classify",
+        'Name clips by a few labelled ones, with probabilities and "none of these".',
+    ),
+    "index": (
+        "crosscale.cli.predict",
+        "index",
+        "Make a folder in which `crosscale search` finds similar clips.",
+    ),
+    "search": (
+        "crosscale.cli.predict",
+        "search",
+        "Find the clips most similar to a clip of the index, or to those of another store.",
+    ),
+    "segment": (
+        "crosscale.cli.predict",
+        "segment",
+        "Tell what happens when in long recordings, by windows that slide over them.",
+    ),
+    "live": (
+        "crosscale.cli.predict",
+        "live",
+        "Name what people do while frames come in: JSON lines in, JSON lines out.",
+    ),
     "compare": (
         "crosscale.cli.compare",
         "compare",

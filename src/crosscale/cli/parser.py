@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from docstring_parser import parse as parse_docstring
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from crosscale.errors import CrosscaleError, nearest
 
 _UNKNOWN = re.compile(r"(?:[Uu]nrecognized arguments?:|Key|Option) *['\"]?--?([\w.\-]+)")
+
+
+class _Help(DefaultHelpFormatter):
+    """Fills paragraphs, and keeps indented lines, examples to paste, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(
+            part if part.startswith("    ") else super(_Help, self)._fill_text(part, width, indent)
+            for part in text.split("\n\n")
+        )
 
 
 class CrosscaleParser(ArgumentParser):
@@ -19,7 +29,7 @@ class CrosscaleParser(ArgumentParser):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         # An abbreviation would let a mistyped setting pass as another one.
-        super().__init__(*arguments, allow_abbrev=False, **settings)
+        super().__init__(*arguments, allow_abbrev=False, formatter_class=_Help, **settings)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Say what is wrong in one line, with the nearest right option."""

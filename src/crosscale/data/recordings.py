@@ -49,6 +49,6 @@ class Recordings:
         rows = self.rows[self.first[clip] + np.arange(len(clip)) - first[clip]]
         return Recordings(rows, first, self.frames, self.bodies)
 
-    def part(self, chosen: slice) -> "Recordings":
-        """Some of the clips, over the same rows."""
+    def part(self, chosen: slice | np.ndarray) -> "Recordings":
+        """Some of the clips, a slice or places (K,) int64 in any order, over the same rows."""
         return Recordings(self.rows, self.first[chosen], self.frames[chosen], self.bodies[chosen])

@@ -1,0 +1,438 @@
+"""`crosscale embed`, `classify`, `index`, `search`, `segment` and `live`."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from crosscale.data.store import ClipStore
+from crosscale.errors import CrosscaleError
+from crosscale.predict import embeddings
+from crosscale.predict import segment as segments
+from crosscale.predict.answers import NONE, Answers
+from crosscale.predict.head import HEADS, make_head
+from crosscale.predict.head_file import FittedHead, load_head, save_head
+from crosscale.predict.index import Index, build_index, refuse_to_replace
+from crosscale.predict.labels import label_names, labels_of
+from crosscale.predict.live import LiveClassifier
+from crosscale.predict.model import ExactEngine, Model, load
+from crosscale.predict.stream import answer_lines, listen
+from crosscale.predict.tables import check_ending, write_table
+from crosscale.skeleton.layout import Layout
+
+
+def embed(
+    run: Path, store: Path, *, out: Path, device: str = "cpu", engine: ExactEngine = "torch"
+) -> None:
+    """Write one vector a clip, in the store's order, with names and labels.
+
+        crosscale embed runs/nwucla stores/mine --out mine.parquet
+
+    A vector has length 1; the product of two is the mean of the streams' cosine similarities.
+
+    Args:
+        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        store: a store made by `crosscale prepare`.
+        out: the file, ending in .parquet or .npz; encoder and store are named in its metadata.
+        device: cpu or cuda.
+        engine: what computes; the others take seconds to build and are faster on thousands of
+            clips.
+    """
+    check_ending(out, embeddings.ENDINGS)
+    model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
+    embeddings.write_embeddings(out, model, opened, _chunks(model, opened))
+    _console().print(f"{len(opened):,} vectors of {model.width} numbers: {out}")
+
+
+def classify(
+    run: Path,
+    store: Path,
+    *,
+    out: Path,
+    labels: Path | None = None,
+    unlabelled: Path | None = None,
+    head: str = "linear",
+    false_rejection: float = 0.05,
+    save: Path | None = None,
+    device: str = "cpu",
+) -> Answers:
+    """Name clips by a few labelled ones, with probabilities and "none of these".
+
+        crosscale classify runs/nwucla stores/mine --labels labels.csv --out predictions.csv
+
+    The labelled clips are those that the store labels, or those of a table with the columns name
+    and label. All other clips of the store are named, or all of another store. With 10 or more
+    labelled clips a class all is well; with 2 or 3, probabilities and rejection are rough, and with
+    1 they are not calibrated and nothing is rejected.
+
+    Args:
+        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        store: a store made by `crosscale prepare`.
+        out: the predictions, ending in .csv, .parquet or .json: name, label, probability, second
+            and second_probability.
+        labels: a CSV or Parquet file that labels some of the store's clips; by default the store's
+            own labels.
+        unlabelled: a store whose clips are named instead of the rest of the first.
+        head: linear (logistic regression), knn (the nearest labelled clip), or the file of a saved
+            head, which needs no labels and names every clip.
+        false_rejection: share of clips of the known classes that may be called none of these; 0
+            rejects nothing.
+        save: keep the head in this file, for `classify --head`, `segment` and `live`.
+        device: cpu or cuda.
+    """
+    check_ending(out)
+    model, opened = load(run, device=device), ClipStore.open(store)
+    other = None if unlabelled is None else ClipStore.open(unlabelled)
+    console = _console()
+    if head in HEADS:
+        given = labels_of(opened, labels)
+        asked = other or opened
+        free = np.array([label is None for label in given])
+        rows = np.arange(len(asked)) if other else np.flatnonzero(free)
+        if not len(rows):
+            raise CrosscaleError(
+                f"every clip of {store} has a label: label a few with --labels, or name the store "
+                "to classify with --unlabelled"
+            )
+        vectors = _vectors(model, opened)
+        fitted = _fit(head, vectors, given, model, false_rejection, console)
+        vectors = _vectors(model, other) if other else vectors[rows]
+    else:
+        if labels is not None:
+            raise CrosscaleError(f"{head} is a saved head and takes no --labels")
+        fitted = load_head(Path(head))
+        fitted.check(model.fingerprint, head)
+        asked = other or opened
+        rows, vectors = np.arange(len(asked)), _vectors(model, asked)
+    answers = Answers.of(fitted.head, vectors)
+    write_table(answers.table([asked.names[i] for i in rows]), out)
+    if save is not None:
+        save_head(fitted, save)
+    _tell_answers(console, answers, label_names(asked)[rows])
+    console.print(f"predictions: {out}" + (f"\nhead: {save}" if save else ""))
+    return answers
+
+
+def index(
+    run: Path,
+    store: Path,
+    *,
+    out: Path,
+    overwrite: bool = False,
+    device: str = "cpu",
+    engine: ExactEngine = "torch",
+) -> None:
+    """Make a folder in which `crosscale search` finds similar clips.
+
+        crosscale index runs/nwucla stores/mine --out mine.index
+
+    Args:
+        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        store: a store made by `crosscale prepare`.
+        out: the folder to make.
+        overwrite: replace the index if it is there.
+        device: cpu or cuda.
+        engine: what computes; the others take seconds to build and are faster on thousands of
+            clips.
+    """
+    refuse_to_replace(out, overwrite)
+    model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
+    build_index(out, model, opened, _chunks(model, opened), run=run, overwrite=overwrite)
+    _console().print(f"{len(opened):,} clips: {out}")
+
+
+def search(
+    index: Path,
+    query: str,
+    *,
+    k: int = 10,
+    run: Path | None = None,
+    out: Path | None = None,
+    verify: bool = False,
+    device: str = "cpu",
+) -> pa.Table:
+    """Find the clips most similar to a clip of the index, or to those of another store.
+
+        crosscale search mine.index wave_07
+        crosscale search mine.index stores/queries --k 3 --out found.json
+
+    Args:
+        index: a folder made by `crosscale index`.
+        query: the name of a clip in the index, or a store of query clips.
+        k: how many clips to find for each query.
+        run: where the encoder is, for a store of queries; by default where it was.
+        out: write what was found, ending in .csv, .parquet or .json.
+        verify: first read every byte of the index and compare with the checksums.
+        device: cpu or cuda.
+    """
+    if k < 1:
+        raise CrosscaleError(f"k must be 1 or more, not {k}")
+    if out is not None:
+        check_ending(out)
+    opened = Index.open(index)
+    if verify:
+        opened.verify()
+    if query not in opened.names and Path(query).exists():
+        store = ClipStore.open(Path(query))
+        model = load(run or Path(opened.facts["run"]), device=device)
+        opened.check(model)
+        names = store.names
+        rows, similarities = opened.search(_vectors(model, store), k)
+    else:
+        place = opened.place(query)
+        names = [query]
+        rows, similarities = opened.search(np.array(opened.vectors[[place]]), k + 1)
+        others = (rows != place).nonzero()[1][:k]
+        rows, similarities = rows[:, others], similarities[:, others]
+    found = _found(opened, names, rows, similarities)
+    _tell_found(found, len(names))
+    if out is not None:
+        write_table(found, out)
+    return found
+
+
+def segment(
+    run: Path,
+    store: Path,
+    *,
+    out: Path,
+    head: str = "linear",
+    labels: Path | None = None,
+    window: float = 2.0,
+    step: float = 0.5,
+    false_rejection: float = 0.05,
+    device: str = "cpu",
+) -> pa.Table:
+    """Tell what happens when in long recordings, by windows that slide over them.
+
+        crosscale segment runs/nwucla stores/long --head mine.head --out segments.csv
+        crosscale segment runs/nwucla stores/long --labels stores/clips --out segments.csv
+
+    Where nothing is reported, it is none of the classes. A window should be about as long as the
+    labelled clips: shorter actions than half a window are missed.
+
+    Args:
+        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        store: a store of the long recordings.
+        out: the segments, ending in .csv, .parquet or .json: clip, start, end, label, probability
+            and unit (s or frames).
+        head: a head saved by `crosscale classify --save`; or linear or knn, with --labels.
+        labels: a store of labelled clips to fit the head on.
+        window: seconds that are looked at together; frames where the store has no frame rates.
+        step: seconds from one window to the next; frames where the store has no frame rates.
+        false_rejection: share of clips of the known classes that may be called none of these.
+        device: cpu or cuda.
+    """
+    check_ending(out)
+    model, opened = load(run, device=device), ClipStore.open(store)
+    timing = segments.Timing.of(opened, window, step)
+    console = _console()
+    if head not in HEADS:
+        if labels is not None:
+            raise CrosscaleError(f"{head} is a saved head and takes no --labels")
+        fitted = load_head(Path(head))
+        fitted.check(model.fingerprint, head)
+    elif labels is None:
+        raise CrosscaleError("name a saved head with --head, or a labelled store with --labels")
+    else:
+        clips = ClipStore.open(labels)
+        fitted = _fit(
+            head, _vectors(model, clips), labels_of(clips), model, false_rejection, console
+        )
+    with _bar("recordings") as bar:
+        task = bar.add_task("segmenting", total=len(opened))
+        parts = []
+        for done, table in segments.segment(opened, timing, model, fitted.head):
+            parts.append(table)
+            bar.update(task, completed=done)
+    found = pa.concat_tables(parts)
+    write_table(found, out)
+    _tell_segments(console, found, timing)
+    console.print(f"segments: {out}")
+    return found
+
+
+def live(
+    run: Path,
+    *,
+    head: Path,
+    layout: str,
+    window: float = 2.0,
+    step: float = 0.5,
+    socket: str | None = None,
+    device: str = "cpu",
+) -> None:
+    """Name what people do while frames come in: JSON lines in, JSON lines out.
+
+        sensor | crosscale live runs/nwucla --head mine.head --layout kinect20
+
+    A line in is one frame, with x, y, z (or x, y) of each joint in the layout's order, in metres,
+    y up; whom the frame does not show is left out:
+
+        {"time": 12.03, "people": [{"id": "7", "joints": [[0.1, 0.9, 2.0], ...]}]}
+
+    A line out is one answer for one person, at each step, from half a window on:
+
+        {"time": 12.03, "id": "7", "label": "sit down", "probability": 0.91, "second": "stand up",
+        "second_probability": 0.05, "frames": 60, "delay": 0.021}
+
+    delay is in seconds, from when the newest frame was read until the answer was sent. A wrong line
+    is answered with {"line": 3, "error": "..."}, and the next one is read. People who are not seen
+    for as long as a window are forgotten.
+
+    Args:
+        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        head: a head saved by `crosscale classify --save`.
+        layout: the skeleton of the frames, a built-in name or a YAML file.
+        window: seconds that an answer looks back, about as long as the labelled clips.
+        step: seconds from one answer to the next.
+        socket: HOST:PORT of this machine to listen at instead of standard input, such as
+            127.0.0.1:7000; answers go back to the one who sends frames.
+        device: cpu or cuda.
+    """
+    model, fitted = load(run, device=device), load_head(head)
+    fitted.check(model.fingerprint, str(head))
+    skeleton = Layout.load(layout)
+
+    def make() -> LiveClassifier:
+        return LiveClassifier(model, fitted.head, skeleton, window, step)
+
+    if socket is not None:
+        errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+        listen(socket, make, errors.print)
+        return
+    # Read without Python's buffer: its lock would be held by the reading thread at the end.
+    source = sys.stdin.fileno()
+    try:
+        answer_lines(make(), lambda: os.read(source, 2**16), lambda line: print(line, flush=True))
+    except BrokenPipeError:  # nobody reads the answers any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fit(
+    kind: str,
+    vectors: NDArray[np.float32],
+    labels: NDArray[Any],
+    model: Model,
+    false_rejection: float,
+    console: Console,
+) -> FittedHead:
+    """Fit a head on the labelled rows, and tell how well it does on those held out."""
+    if not 0 <= false_rejection < 1:
+        raise CrosscaleError(f"false_rejection is from 0 up to 1, not {false_rejection:g}")
+    rows = np.array([label is not None for label in labels])
+    head = make_head(kind, false_rejection).fit(vectors[rows], labels[rows].astype(str))
+    console.print(f"{rows.sum():,} labelled clips of {len(head.classes_)} classes")
+    if head.cv_clips_:
+        console.print(
+            f"cross-validation: {100 * head.cv_accuracy_:.1f} % of {head.cv_clips_:,} held-out "
+            "labelled clips right"
+        )
+    else:
+        console.print(
+            "no class has two labelled clips: probabilities are not calibrated, and nothing is "
+            f"called {NONE}",
+            style="yellow",
+        )
+    return FittedHead(head, model.fingerprint)
+
+
+def _vectors(model: Model, store: ClipStore) -> NDArray[np.float32]:
+    return np.concatenate([*_chunks(model, store)])
+
+
+def _chunks(model: Model, store: ClipStore) -> Iterator[NDArray[np.float32]]:
+    """Embeddings of a store, a part at a time, with a bar."""
+    with _bar("clips") as bar:
+        task = bar.add_task("embedding", total=len(store))
+        for chunk in model.chunks(store):
+            yield chunk
+            bar.advance(task, len(chunk))
+
+
+def _bar(what: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(f"{{task.completed}}/{{task.total}} {what}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _tell_answers(console: Console, answers: Answers, true: NDArray[Any]) -> None:
+    table = Table("label", "clips", box=SIMPLE, padding=0)
+    counts = answers.counts()
+    none = counts.pop(NONE, 0)
+    for label, count in counts.most_common():
+        table.add_row(label, f"{count:,}")
+    table.add_row(NONE, f"{none:,}", style="dim")
+    console.print(table)
+    known = np.array([label is not None for label in true])
+    if known.any():
+        right = (answers.labels[known] == true[known]).mean()
+        console.print(
+            f"{100 * right:.1f} % of the {known.sum():,} that the store labels were named so"
+        )
+
+
+def _found(
+    index: Index,
+    queries: Sequence[str],
+    rows: NDArray[np.int64],
+    similarities: NDArray[np.float32],
+) -> pa.Table:
+    each = rows.shape[1]
+    return pa.table(
+        {
+            "query": pa.array(np.repeat(np.array(queries, object), each), pa.string()),
+            "rank": np.tile(np.arange(1, each + 1), len(rows)),
+            "similarity": similarities.ravel().astype(np.float64),
+            "name": pa.array([index.names[i] for i in rows.ravel()], pa.string()),
+            "label": pa.array([index.labels[i] for i in rows.ravel()], pa.string()),
+        }
+    )
+
+
+def _tell_found(found: pa.Table, queries: int) -> None:
+    """All of one query; of several, the first of each is enough for a screen."""
+    first = ["query"] if queries > 1 else []
+    table = Table(*first, "similarity", "name", "label", box=SIMPLE, padding=0)
+    rows = found.to_pylist()
+    shown = rows if queries == 1 else [row for row in rows if row["rank"] == 1][:_SHOWN]
+    for row in shown:
+        cells = [f"{row['similarity']:.3f}", row["name"], row["label"] or ""]
+        table.add_row(*([row["query"]] if queries > 1 else []), *cells)
+    console = _console()
+    console.print(table)
+    if len(shown) < len(rows):
+        console.print(f"{len(rows):,} found for {queries:,} queries; --out keeps all of them")
+
+
+def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -> None:
+    rows = found.slice(0, _SHOWN).to_pylist()
+    table = Table("clip", "start", "end", "label", "probability", box=SIMPLE, padding=0)
+    digits = 2 if timing.unit == "s" else 0
+    for row in rows:
+        times = (f"{row[end]:.{digits}f}" for end in ("start", "end"))
+        table.add_row(row["clip"], *times, row["label"], f"{row['probability']:.2f}")
+    console.print(table)
+    console.print(f"{found.num_rows:,} segments, in {timing.unit}")
+
+
+def _console() -> Console:
+    """Names are printed as they are, brackets and all, in whole lines."""
+    return Console(markup=False, highlight=False, soft_wrap=True)
+
+
+_SHOWN = 20  # rows of a table that may be long

@@ -1,0 +1,267 @@
+"""Heads: from embeddings to calibrated probabilities of classes, and to "none of these".
+
+They are scikit-learn estimators. A head learns three things from its labelled clips: how to score
+the classes; a temperature that makes the scores' softmax honest; and how poor a best score still
+counts as known. The latter two come from answers to labelled clips that were held out.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from crosscale.errors import CrosscaleError, nearest
+
+HeadKind = Literal["linear", "knn"]
+FOLDS = 10
+SIMILARITIES_AT_ONCE = 2**23  # 64 MiB at most
+SMALLEST_DISTANCE = 1e-6  # copies of a clip differ by rounding only
+STRENGTH = 100.0  # inverse of the regression's penalty; the temperature mends its certainty
+LOG_TEMPERATURES = (-7.0, 7.0)
+UNCALIBRATED = {"linear": 1.0, "knn": 0.1}  # temperatures where no label can be held out
+
+
+class Head(ClassifierMixin, BaseEstimator):
+    """What both heads have in common: calibration and rejection.
+
+    Held-out answers come from stratified cross-validation: 10 folds, or as many as the smallest
+    class with at least two clips has clips, which for two or three clips a class leaves one out of
+    each class at a time. A class of one clip trains in every fold and is never held out. Where no
+    class has two clips, nothing can be held out: the temperature is a fixed one, nothing is
+    rejected, and `cv_accuracy_` is NaN.
+
+    A clip is as familiar as it is near to a labelled clip of its most probable class, by cosine
+    distance, in proportion to how near such clips are to each other; among classes it does not
+    know, a classifier's own certainty says little. The threshold of rejection is the conformal
+    quantile of the held-out clips' familiarity: of known clips at most `false_rejection` are
+    rejected on average, if they are like the labelled ones. With n held-out clips fewer than
+    1 / `false_rejection` - 1 that cannot be promised; then the least familiar of them is the
+    threshold, and about 1 in n + 1 known clips is rejected.
+
+    Attributes:
+        classes_: (K,) classes, sorted.
+        temperature_: scores are divided by it before the softmax.
+        threshold_: a clip less familiar than this is none of the classes; -inf rejects nothing.
+        cv_accuracy_: share of held-out clips named right.
+        cv_clips_: number of clips held out, one after the other.
+    """
+
+    kind: HeadKind
+
+    def __init__(self, false_rejection: float = 0.05) -> None:
+        self.false_rejection = false_rejection
+
+    def fit(self, X: Any, y: Any) -> "Head":
+        """Learn from labelled clips.
+
+        Args:
+            X: (N, D) embeddings.
+            y: (N,) classes, two or more different ones.
+
+        Raises:
+            ValueError: when they do not fit each other, or there is one class only.
+        """
+        X, y = validate_data(self, X, y)
+        check_classification_targets(y)
+        if not 0 <= self.false_rejection < 1:
+            raise ValueError(f"false_rejection is from 0 up to 1, not {self.false_rejection}")
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"a head needs clips of two classes or more, not 1 class: {y[0]}")
+        held, scores, familiarity = self._held_out(X, codes)
+        self.cv_clips_ = len(held)
+        self.temperature_, self.threshold_ = UNCALIBRATED[self.kind], -np.inf
+        self.cv_accuracy_ = np.nan
+        if len(held):
+            self.temperature_ = _temperature(scores, codes[held])
+            self.threshold_ = _threshold(familiarity, self.false_rejection)
+            self.cv_accuracy_ = float((scores.argmax(axis=1) == codes[held]).mean())
+        self._learn(X, codes)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class of each embedding (N,); see `known` for "none of these"."""
+        best = self._scores(self._checked(X)).argmax(axis=1)
+        answer: NDArray[Any] = self.classes_[best]
+        return answer
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, K) of the classes, if a clip is of one of them."""
+        return self._probabilities(self._scores(self._checked(X)))
+
+    def known(self, X: Any) -> NDArray[np.bool_]:
+        """Whether each embedding (N,) is familiar enough to be of one of the classes."""
+        return self.answer(X)[1]
+
+    def answer(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """`predict_proba` (N, K) and `known` (N,) at once, at the cost of one."""
+        x = self._checked(X)
+        scores = self._scores(x)
+        known: NDArray[np.bool_] = self._familiarity(x, scores) >= self.threshold_
+        return self._probabilities(scores), known
+
+    def _checked(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        x: NDArray[Any] = validate_data(self, X, reset=False)
+        return x
+
+    def _probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        probabilities: NDArray[np.float64] = softmax(
+            scores.astype(np.float64) / self.temperature_, axis=1
+        )
+        return probabilities
+
+    def _held_out(
+        self, x: NDArray[Any], codes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Rows that can be held out; their scores (n, K) and familiarity (n,) to other clips."""
+        held = np.flatnonzero(np.bincount(codes)[codes] > 1)
+        scores, familiarity = np.empty((len(held), len(self.classes_))), np.empty(len(held))
+        for places in _folds(codes[held]):
+            train, test = np.delete(np.arange(len(x)), held[places]), x[held[places]]
+            other = clone(self)
+            other._learn(x[train], codes[train])
+            scores[places] = other._scores(test)
+            familiarity[places] = other._familiarity(test, scores[places])
+        return held, scores, familiarity
+
+    def _learn(self, x: NDArray[Any], codes: NDArray[np.int64]) -> None:
+        """Learn from embeddings (N, D) and classes (N,) in 0..K-1, all K of them."""
+        order = np.argsort(codes, kind="stable")
+        self.clips_ = _unit(x[order])  # clips of a class lie together
+        self.counts_ = np.bincount(codes)
+        self.typical_ = _typical(self.clips_, self.counts_)
+
+    def _similarities(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Cosine similarities (N, K) to the nearest labelled clip of each class."""
+        begins = np.cumsum(self.counts_) - self.counts_
+        rows = max(1, SIMILARITIES_AT_ONCE // len(self.clips_))
+        parts = [
+            np.maximum.reduceat(_unit(x[i : i + rows]) @ self.clips_.T, begins, axis=1)
+            for i in range(0, len(x), rows)
+        ]
+        return np.concatenate(parts)
+
+    def _familiarity(self, x: NDArray[Any], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) log of how much nearer than usual a clip is to its most probable class."""
+        best = scores.argmax(axis=1)
+        similarity = np.take_along_axis(self._similarities(x), best[:, None], axis=1)[:, 0]
+        return self.typical_[best] - _log_distance(similarity)
+
+    @abstractmethod
+    def _scores(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """Scores (N, K), whose softmax at the right temperature are probabilities."""
+
+
+class LinearHead(Head):
+    """Logistic regression on standardised embeddings."""
+
+    kind: HeadKind = "linear"
+
+    def _learn(self, x: NDArray[Any], codes: NDArray[np.int64]) -> None:
+        super()._learn(x, codes)
+        self.mean_ = x.mean(axis=0)
+        deviation = x.std(axis=0)
+        # Directions that hardly vary would count for much; all together have unit variance.
+        floor = max(1e-3 * deviation.max(), np.finfo(np.float32).tiny)
+        self.scale_ = 1 / ((deviation + floor) * np.sqrt(x.shape[1]))
+        model = LogisticRegression(C=STRENGTH, max_iter=2000).fit(self._standardised(x), codes)
+        self.coef_, self.intercept_ = model.coef_, model.intercept_
+        if len(self.coef_) == 1:  # of two classes scikit-learn keeps the difference
+            self.coef_ = np.concatenate([-self.coef_, self.coef_]) / 2
+            self.intercept_ = np.concatenate([-self.intercept_, self.intercept_]) / 2
+
+    def _scores(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = self._standardised(x) @ self.coef_.T + self.intercept_
+        return scores
+
+    def _standardised(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        standardised: NDArray[np.float64] = (x - self.mean_) * self.scale_
+        return standardised
+
+
+class NeighbourHead(Head):
+    """The nearest labelled clip of each class, by cosine similarity."""
+
+    kind: HeadKind = "knn"
+
+    def _scores(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        return self._similarities(x)
+
+
+HEADS: dict[HeadKind, type[Head]] = {"linear": LinearHead, "knn": NeighbourHead}
+
+
+def make_head(kind: str, false_rejection: float = 0.05) -> Head:
+    """A new head by name.
+
+    Raises:
+        CrosscaleError: naming the nearest right name.
+    """
+    for name, head in HEADS.items():
+        if name == kind:
+            return head(false_rejection)
+    raise CrosscaleError(f"no head '{kind}': {nearest(kind, HEADS)}")
+
+
+def _folds(codes: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Which places are held out together; every class has two clips or more."""
+    if len(codes):
+        smallest = int(np.unique(codes, return_counts=True)[1].min())
+        folds = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=0)
+        yield from (places for _, places in folds.split(codes[:, None], codes))
+
+
+def _temperature(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
+    """The temperature of the greatest likelihood (Guo et al., ICML 2017)."""
+    rows = np.arange(len(codes))
+
+    def loss(log_temperature: float) -> float:
+        return -float(log_softmax(scores / np.exp(log_temperature), axis=1)[rows, codes].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_TEMPERATURES, method="bounded").x))
+
+
+def _threshold(familiarity: NDArray[np.float64], false_rejection: float) -> float:
+    """Reaches at most that share of such clips; nothing at 0."""
+    if false_rejection == 0:
+        return -np.inf
+    rank = max(1, int(false_rejection * (len(familiarity) + 1)))
+    return float(np.sort(familiarity)[rank - 1])
+
+
+def _typical(clips: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(K,) mean log distance from a clip of a class to the next one of the same class.
+
+    Each class is drawn towards the mean of all by one clip's weight: few clips tell little. Where
+    no class has two clips it is 0.
+    """
+    sums, numbers = np.zeros(len(counts)), np.where(counts > 1, counts, 0)
+    for label, block in enumerate(np.split(clips, np.cumsum(counts)[:-1])):
+        if len(block) > 1:
+            similarities = block @ block.T
+            np.fill_diagonal(similarities, -1)
+            sums[label] = _log_distance(similarities.max(axis=1)).sum()
+    mean = sums.sum() / max(1, numbers.sum())
+    typical: NDArray[np.float64] = (sums + mean) / (numbers + 1)
+    return typical
+
+
+def _log_distance(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
+    distance: NDArray[np.float64] = np.log(np.maximum(1 - similarity, SMALLEST_DISTANCE))
+    return distance
+
+
+def _unit(x: NDArray[Any]) -> NDArray[np.float64]:
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = x / np.where(length > 0, length, 1)
+    return unit
