@@ -97,6 +97,8 @@ READERS: dict[str, tuple[str, str]] = {
     "arrays": ("crosscale.data.readers.arrays", "Arrays"),
     "npz": ("crosscale.data.readers.plain", "Plain"),
     "bvh": ("crosscale.data.readers.bvh", "Bvh"),
+    "c3d": ("crosscale.data.readers.c3d", "C3d"),
+    "trc": ("crosscale.data.readers.trc", "Trc"),
 }
 
 
