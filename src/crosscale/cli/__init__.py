@@ -93,6 +93,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "live",
         "Name what people do while frames come in: JSON lines in, JSON lines out.",
     ),
+    "view": (
+        "crosscale.cli.look",
+        "view",
+        "Write one HTML page that plays skeletons in 3D, with training views beside them.",
+    ),
+    "map": (
+        "crosscale.cli.look",
+        "map_clips",
+        "Write an interactive map of embeddings, where pointing at a dot plays its clip.",
+    ),
+    "layout check": (
+        "crosscale.cli.look",
+        "check_layout",
+        "Check a layout, tell what it says, and draw it.",
+    ),
     "compare": (
         "crosscale.cli.compare",
         "compare",
@@ -166,6 +181,7 @@ def _run(arguments: list[str]) -> None:
 
 GROUPS = {
     "data": "Look at a prepared data set.",
+    "layout": "Look at the layout of a skeleton.",
     "evaluate": "Judge the encoders of one or more runs.",
 }
 

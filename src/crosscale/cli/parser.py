@@ -42,16 +42,26 @@ class CrosscaleParser(ArgumentParser):
 
 
 def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: str) -> None:
-    """Add a function's parameters: those with defaults as options, switches without a value."""
+    """Add a function's parameters: those with defaults as options, switches without a value.
+
+    A `list[Path]` takes one or more values, a `list[str]` any number of them; both come last.
+    """
     parameters = signature(function).parameters
     switches = [name for name, p in parameters.items() if p.default is False]
-    several = [name for name, p in parameters.items() if p.annotation == list[Path]]
+    several = {
+        name: p.annotation
+        for name, p in parameters.items()
+        if p.annotation in (list[Path], list[str])
+    }
     helps = {p.arg_name: p.description for p in parse_docstring(function.__doc__ or "").params}
-    for name in several:
-        parser.add_argument(name, type=Path, nargs="+", help=helps[name])
     parser.add_function_arguments(
         function, as_group=False, as_positional=True, skip={*skip, *switches, *several}
     )
+    for name, kind in several.items():
+        if kind == list[Path]:
+            parser.add_argument(name, type=Path, nargs="+", help=helps[name])
+        else:
+            parser.add_argument(name, type=str, nargs="*", help=helps[name])
     for name in switches:
         parser.add_argument(f"--{name}", action="store_true", help=helps[name])
 

@@ -67,7 +67,7 @@ def map_svg(points: NDArray[np.float32], labels: NDArray[np.int64], classes: Seq
     medians = np.array([np.median(points[labels == label], axis=0) for label in shown])
     if named:
         medians = _apart(medians, np.ptp(points, axis=0))
-    colours = _colours(len(classes))
+    colours = class_colours(len(classes))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 6.6), layout="constrained")
         axes = figure.add_subplot()
@@ -182,7 +182,8 @@ def _cell_numbers(axes: Axes, shares: NDArray[np.float64]) -> None:
             )
 
 
-def _colours(count: int) -> list[tuple[float, float, float]]:
+def class_colours(count: int) -> list[tuple[float, float, float]]:
+    """As many colours that can be told apart, red, green and blue from 0 to 1."""
     if count <= 10:
         return [to_rgb(colour) for colour in TABLEAU_COLORS][:count]
     lightness = (0.42, 0.58, 0.5)  # neighbours in hue differ in lightness

@@ -114,7 +114,7 @@ def report_html(report: Report) -> str:
 
 def page_template(name: str) -> Template:
     """A template of the package's pages: escapes all texts, knows `percent` and `picture`."""
-    folders = ("evaluate/templates", "compare/templates")
+    folders = ("evaluate/templates", "compare/templates", "look/templates")
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("crosscale", folder) for folder in folders]),
         autoescape=True,

@@ -1,0 +1,157 @@
+"""`crosscale view`, `crosscale map` and `crosscale layout check`."""
+
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from crosscale.data.protocol import Split, split
+from crosscale.data.store import ClipStore
+from crosscale.encoder.engines import EngineChoice
+from crosscale.errors import CrosscaleError
+from crosscale.evaluate.extract import extract_once
+from crosscale.look.choose import rows_of
+from crosscale.look.drawn_views import drawn_views
+from crosscale.look.embedding_map import embedding_map
+from crosscale.look.film import write_film
+from crosscale.look.layout_figure import layout_facts, left_out, write_layout
+from crosscale.look.layout_places import mean_pose, tree_places
+from crosscale.look.page import clips_html, write_page
+from crosscale.look.player_clip import stored_clip
+from crosscale.recipe import read_recipe
+from crosscale.run import load_encoders
+from crosscale.skeleton.layout import Layout
+
+
+def view(
+    store: Path,
+    clips: list[str],
+    *,
+    out: Path = Path("view.html"),
+    views: str | None = None,
+    seed: int = 0,
+    gif: Path | None = None,
+    mp4: Path | None = None,
+) -> Path:
+    """Write one HTML page that plays skeletons in 3D, side by side; it needs no network.
+
+    For example: crosscale view stores/nwucla a01_s01_e00_v01 --views nwucla/sgclr
+
+    Args:
+        store: a store made by `crosscale prepare`.
+        clips: names of clips; when none is given, the first clip of each of the first classes.
+        out: the page to write.
+        views: a recipe; shows beside each clip its training views as that recipe draws them,
+            with the edges that are cut.
+        seed: of the draw of the views.
+        gif: also write a film as GIF.
+        mp4: also write a film as MP4; needs ffmpeg, which crosscale[video] brings.
+
+    Returns:
+        The page.
+    """
+    console = _console()
+    opened = ClipStore.open(store)
+    rows = rows_of(opened, clips)
+    if views is None:
+        shown, columns = [stored_clip(opened, row) for row in rows], None
+        about = f"Clips of {opened.name} as they were recorded."
+    else:
+        shown = drawn_views(opened, rows, read_recipe(views, {}), seed)
+        columns = len(shown) // len(rows)
+        about = f"Views of clips of {opened.name}, drawn with seed {seed} as recipe {views} does."
+    write_page(out, clips_html(shown, f"Clips of {opened.name}", about, columns))
+    console.print(f"{len(shown)} skeletons in {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    for film in (gif, mp4):
+        if film is not None:
+            console.print(f"film written to {write_film(film, shown, columns)}")
+    return out
+
+
+def map_clips(
+    run: Path,
+    *,
+    data: Path | None = None,
+    protocol: str | None = None,
+    out: Path | None = None,
+    clips: int = 2000,
+    seed: int = 0,
+    device: str = "cpu",
+    engine: EngineChoice = "auto",
+) -> Path:
+    """Write an interactive map of embeddings, where pointing at a dot plays its clip.
+
+    For example: crosscale map runs/nwucla --out map.html
+
+    Args:
+        run: a run folder made by `crosscale pretrain`.
+        data: the store; by default the one that the run was trained on.
+        protocol: which clips are marked as train and test; by default that of the run.
+        out: the page to write; by default `map.html` inside the run.
+        clips: with more clips than this, so many are drawn at random.
+        seed: of that draw and of the map.
+        device: cpu or cuda.
+        engine: what computes the features.
+
+    Returns:
+        The page.
+    """
+    console = _console()
+    encoders = load_encoders(run, device)
+    store = ClipStore.open(data or encoders.details["store_path"])
+    parts = _parts(store, protocol, encoders.protocol, console)
+    folder = run if run.is_dir() else run.parent
+    features = extract_once(encoders, store, torch.device(device), folder, engine)
+    title = f"Map of {store.name} by {run.resolve().name}"
+    made = embedding_map(store, features, parts, clips=clips, seed=seed, title=title)
+    page = write_page(out or folder / "map.html", made.html)
+    drawn = f", drawn at random from {len(store):,}" if made.clips < len(store) else ""
+    console.print(
+        f"{made.clips:,} clips{drawn}, at most {made.frames} frames of each, in {page} "
+        f"({page.stat().st_size / 1e6:.1f} MB)"
+    )
+    return page
+
+
+def check_layout(layout: str, *, out: Path | None = None, store: Path | None = None) -> Layout:
+    """Check a layout, tell what it says, and draw it on request.
+
+    For example: crosscale layout check kinect20 --out kinect20.png
+
+    Args:
+        layout: a YAML file, or the name of a built-in layout.
+        out: the figure to write, a .png, or an .html page that also lists the joints.
+        store: draws the joints at the mean pose of this store's clips; without one they are laid
+            out as a tree, since a layout has no coordinates.
+
+    Returns:
+        The layout.
+    """
+    console = _console()
+    checked = Layout.load(layout)
+    console.print(f"layout {checked.name} is well-formed", style="green")
+    for name, text in layout_facts(checked).items():
+        console.print(f"{name}: {text}")
+    for name, graph in checked.scales.items():
+        if missing := left_out(checked, graph):
+            console.print(f"scale {name} leaves out {', '.join(missing)}", style="yellow")
+    if out is not None:
+        places = mean_pose(checked, ClipStore.open(store)) if store else tree_places(checked)
+        console.print(f"drawn in {write_layout(out, checked, places)}")
+    return checked
+
+
+def _parts(store: ClipStore, protocol: str | None, trained: str, console: Console) -> Split | None:
+    """The parts to mark; the run's own protocol need not be one of another store."""
+    try:
+        return split(store, protocol or trained)
+    except CrosscaleError as error:
+        if protocol is not None:
+            raise
+        console.print(f"clips are not marked as train and test: {error}", style="yellow")
+        return None
+
+
+def _console() -> Console:
+    """Names and messages are printed as they are, brackets and all, in whole lines."""
+    return Console(markup=False, highlight=False, soft_wrap=True)

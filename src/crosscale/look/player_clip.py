@@ -1,0 +1,132 @@
+"""Clips as the player takes them: plain JSON, documented in `templates/player.js`."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from crosscale.data.store import ClipStore
+from crosscale.skeleton.layout import Graph, Layout
+
+Precision = Literal["float32", "float16"]
+Edges = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class PlayedClip:
+    """A clip to be shown.
+
+    Attributes:
+        name: shown as it is.
+        coordinates: (T, M, V, C) float32, y up, C = 2 or 3; NaN where a body is absent.
+        layout: the V joints.
+        label: class name.
+        note: what else to say of it, e.g. which view it is.
+        rate: recorded frames per second.
+        recorded: frames that were recorded, over which the T frames are evenly spread.
+        cut: for each scale, the edges (node, node) cut in this view.
+    """
+
+    name: str
+    coordinates: np.ndarray
+    layout: Layout
+    label: str | None = None
+    note: str | None = None
+    rate: float | None = None
+    recorded: int = 0
+    cut: Mapping[str, Edges] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.recorded:
+            object.__setattr__(self, "recorded", len(self.coordinates))
+
+    def thinned(self, frames: int) -> "PlayedClip":
+        """The same clip in at most `frames` frames, the first and the last among them."""
+        count = len(self.coordinates)
+        if count <= frames:
+            return self
+        kept = np.linspace(0, count - 1, frames).round().astype(int)
+        return replace(self, coordinates=self.coordinates[kept])
+
+
+def stored_clip(store: ClipStore, row: int) -> PlayedClip:
+    """A clip of a store as it was recorded."""
+    label, rate = int(store.labels[row]), float(store.column("frame_rate")[row])
+    return PlayedClip(
+        store.names[row],
+        store.coordinates(row),
+        store.layout,
+        label=store.classes[label] if label >= 0 else None,
+        rate=rate if np.isfinite(rate) else None,
+    )
+
+
+def player_json(
+    clip: PlayedClip, precision: Precision = "float32", *, skeleton: bool = True
+) -> dict[str, Any]:
+    """A clip as the player's JSON.
+
+    Args:
+        clip: what to show.
+        precision: float32 keeps coordinates as they are; float16 halves them in size and rounds
+            them to 1/2048 of the clip's half extent or better.
+        skeleton: with the skeleton; without it where many clips share one, which a page adds.
+    """
+    x = clip.coordinates
+    origin, unit = np.zeros(x.shape[-1]), 1.0
+    if precision == "float16":
+        low, high = np.nanmin(x, axis=(0, 1, 2)), np.nanmax(x, axis=(0, 1, 2))
+        origin = (low.astype(np.float64) + high) / 2
+        unit = float((high - origin).max()) or 1.0
+        x = (x - origin) / unit
+    values = x.astype("<f2" if precision == "float16" else "<f4").tobytes()
+    told = {
+        "name": clip.name,
+        "label": clip.label,
+        "note": clip.note,
+        "dimensions": x.shape[3],
+        "frames": x.shape[0],
+        "recorded": clip.recorded,
+        "bodies": x.shape[1],
+        "rate": clip.rate,
+        "type": precision,
+        "origin": origin.tolist(),
+        "unit": unit,
+        "coordinates": base64.b64encode(values).decode(),
+        "cut": {scale: [list(edge) for edge in edges] for scale, edges in clip.cut.items()},
+    }
+    return told | ({"skeleton": skeleton_json(clip.layout)} if skeleton else {})
+
+
+def skeleton_json(layout: Layout) -> dict[str, Any]:
+    """A layout as the player's JSON."""
+    return {
+        "name": layout.name,
+        "joints": list(layout.joints),
+        "scales": [
+            {
+                "name": name,
+                "nodes": list(graph.names),
+                "sides": node_sides(layout, graph),
+                "edges": [list(edge) for edge in graph.edges],
+                "members": [
+                    [[int(joint), float(row[joint])] for joint in np.flatnonzero(row)]
+                    for row in graph.pooling
+                ],
+            }
+            for name, graph in layout.scales.items()
+        ],
+    }
+
+
+def node_sides(layout: Layout, graph: Graph) -> str:
+    """A letter a node: `l` or `r` where it has joints of that side and not of the other, else `c`.
+
+    Left and right are the person's own.
+    """
+    left, right = np.array(layout.pairs, int).reshape(-1, 2).T
+    lefts = graph.pooling[:, left].any(axis=1)
+    rights = graph.pooling[:, right].any(axis=1)
+    return "".join(np.where(lefts & ~rights, "l", np.where(rights & ~lefts, "r", "c")).tolist())
