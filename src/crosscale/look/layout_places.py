@@ -11,7 +11,7 @@ from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import Preprocess, load
 
 CLIPS = 300  # enough for a mean pose
-FAN = np.radians(30)  # between joints that would go the same way
+FAN = np.radians(40)  # between joints that would go the same way
 # Steps from a joint to the next, in a picture of a person who faces the viewer: outwards and up.
 STEPS: dict[str, tuple[float, float]] = {
     "trunk down": (0.0, -1.0),
@@ -21,7 +21,7 @@ STEPS: dict[str, tuple[float, float]] = {
     "leg": (0.1, -1.1),
     "shoulder": (0.95, -0.15),
     "arm": (0.28, -0.95),
-    "head": (0.32, 0.75),
+    "head": (0.6, 0.5),
 }
 
 
@@ -90,8 +90,8 @@ def _way(layout: Layout, joint: int, before: str, beneath: list[set[int]]) -> st
 def _step(kind: str, side: float, turn: float) -> np.ndarray:
     across, up = STEPS[kind]
     mirror = side or 1.0
-    if not side:
-        across = 0.0
+    if not side:  # straight up or down
+        across, up = 0.0, np.copysign(np.hypot(across, up), up)
     cos, sin = np.cos(turn), np.sin(turn)
     return np.array([mirror * (cos * across - sin * up), sin * across + cos * up])
 

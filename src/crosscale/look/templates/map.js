@@ -5,10 +5,11 @@ const NO_LABEL = "#8a919c";
 const REACH = 14; // pixels from the pointer within which a dot is pointed at
 
 class EmbeddingMap {
-  constructor(canvas, data, pointed) {
+  constructor(canvas, data, pointed, pinned) {
     this.canvas = canvas;
     this.data = data;
-    this.pointed = pointed; // called with the index of the dot to play
+    this.onPoint = pointed; // called with the index of the dot to play
+    this.onPin = pinned; // called with the index of the pinned dot, or null
     this.hidden = { classes: new Set(), parts: new Set() };
     this.query = "";
     this.hovered = this.pinned = null;
@@ -41,7 +42,8 @@ class EmbeddingMap {
 
   pin(i) {
     this.pinned = i;
-    if (i !== null) this.pointed(i);
+    if (i !== null) this.onPoint(i);
+    this.onPin(i);
     this.draw();
   }
 
@@ -146,7 +148,7 @@ class EmbeddingMap {
       const before = this.hovered;
       this.hovered = this._nearest(event.offsetX, event.offsetY);
       if (this.hovered === before) return;
-      if (this.hovered !== null && this.pinned === null) this.pointed(this.hovered);
+      if (this.hovered !== null && this.pinned === null) this.onPoint(this.hovered);
       this.draw();
     });
     canvas.addEventListener("pointerup", (event) => {
@@ -217,10 +219,12 @@ function makeLegend(container, map) {
 const data = JSON.parse(document.getElementById("data").textContent);
 const whole = (i) => ({ ...data.clips[i], skeleton: data.skeleton });
 const player = new SkeletonPlayer(document.getElementById("player"), whole(0));
-const map = new EmbeddingMap(document.getElementById("map"), data, (i) => {
+const pointed = (i) => {
   player.show(whole(i));
   player.stage.play();
-});
+};
+const pinned = (i) => document.getElementById("side").classList.toggle("pinned", i !== null);
+const map = new EmbeddingMap(document.getElementById("map"), data, pointed, pinned);
 new SkeletonControls(document.getElementById("controls"), player.stage);
 makeLegend(document.getElementById("legend"), map);
 const search = document.getElementById("search");
@@ -234,9 +238,4 @@ search.addEventListener("keydown", (event) => {
   const hits = map.search(search.value);
   if (hits.length) map.pin(hits[0]);
 });
-const pinned = map.pin.bind(map);
-map.pin = (i) => {
-  pinned(i);
-  document.getElementById("side").classList.toggle("pinned", map.pinned !== null);
-};
 if (!window.matchMedia("(prefers-reduced-motion: reduce)").matches) player.stage.play();
