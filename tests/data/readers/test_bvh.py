@@ -34,7 +34,7 @@ def write(tmp_path):
 
 def places(content: str) -> dict[str, np.ndarray]:
     """(T, 3) by joint."""
-    motion = parse(content)
+    motion = parse(content.splitlines())
     found = forward_kinematics(motion.joints, motion.channels)
     return {joint.name: found[:, j] for j, joint in enumerate(motion.joints)}
 
@@ -92,7 +92,7 @@ def test_joints_are_where_a_plain_walk_through_the_hierarchy_puts_them(root, fra
     root.channels = root.channels or POSITIONS
     columns = sum(len(bone.channels) for bone in root.all())
     numbers = np.random.default_rng(seed).uniform(-180, 180, (frames, columns)).round(3)
-    motion = parse(text(root, numbers))
+    motion = parse(text(root, numbers).splitlines())
     found = forward_kinematics(motion.joints, motion.channels)
     for t in range(frames):
         expected = list(plainly(root, iter(numbers[t]), np.zeros(3), np.eye(3)))

@@ -28,6 +28,8 @@ def mended(
     Raises:
         BadClip: when no body is left; tells why the last one is not.
     """
+    if len(coordinates) == 0:
+        raise BadClip(f"{where}: has no frames")
     kept: list[str] = []
     filled: list[np.ndarray] = []
     notes: list[str] = []

@@ -16,8 +16,7 @@ import numpy as np
 
 from crosscale.data.readers.bvh_text import Joint, parse
 from crosscale.data.readers.capture import Capture, Take
-from crosscale.data.readers.files import some_files
-from crosscale.errors import BadClip
+from crosscale.data.readers.files import faults_named, some_files, text_lines
 from crosscale.skeleton.hierarchy import layout_from_hierarchy
 from crosscale.skeleton.joint_names import plain_names
 from crosscale.skeleton.layout import Layout
@@ -38,12 +37,8 @@ class Bvh(Capture):
         Raises:
             BadClip: naming the file and the line.
         """
-        try:
-            motion = parse(path.read_text(encoding="utf-8-sig", errors="replace"))
-        except OSError as error:
-            raise BadClip(f"{path.name}: cannot be read ({error.strerror})") from error
-        except BadClip as error:
-            raise BadClip(f"{path.name}: {error}") from None
+        with faults_named(path):
+            motion = parse(text_lines(path))
         return Take(
             names=plain_names([joint.name for joint in motion.joints]),
             bodies=("0",),

@@ -64,13 +64,12 @@ class Motion:
     frame_time: float
 
 
-def parse(text: str) -> Motion:
-    """Read a file.
+def parse(lines: list[str]) -> Motion:
+    """Read the lines of a file.
 
     Raises:
         BadClip: naming the line, but not the file.
     """
-    lines = text.splitlines()
     hierarchy = _Hierarchy(lines)
     hierarchy.read()
     place = hierarchy.at

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from crosscale.data.readers.capture import Capture, Take
-from crosscale.data.readers.files import some_files
+from crosscale.data.readers.files import faults_named, some_files
 from crosscale.data.readers.space import metres_of
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -48,16 +48,15 @@ class C3d(Capture):
             raise CrosscaleError(
                 "C3D files need the library c3d: pip install 'crosscale[c3d]'"
             ) from None
-        try:
-            with path.open("rb") as file, warnings.catch_warnings(record=True):
-                return _take(c3d.Reader(file), file)
-        except BadClip as error:
-            raise BadClip(f"{path.name}: {error}") from None
-        except OSError as error:
-            raise BadClip(f"{path.name}: cannot be read ({error.strerror})") from error
-        except Exception as error:  # the library fails in many ways on damaged files
-            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-            raise BadClip(f"{path.name}: is not a whole C3D file ({reason:.100})") from None
+        with faults_named(path), path.open("rb") as file:
+            try:
+                with warnings.catch_warnings(record=True):
+                    return _take(c3d.Reader(file), file)
+            except (BadClip, OSError):
+                raise
+            except Exception as error:  # the library fails in many ways on damaged files
+                reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+                raise BadClip(f"is not a whole C3D file ({reason:.100})") from None
 
 
 def recognises(source: Path) -> str | None:

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from crosscale.data.readers import Item
-from crosscale.errors import CrosscaleError
+from crosscale.errors import BadClip, CrosscaleError
 
 
 def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
@@ -48,3 +49,24 @@ def _walk(source: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     for folder, folders, names in os.walk(source):
         folders.sort()  # os.walk goes down in this order
         yield from (Path(folder, name) for name in sorted(names) if name.lower().endswith(endings))
+
+
+@contextmanager
+def faults_named(path: Path, name: str | None = None) -> Iterator[None]:
+    """Put the file's name, or another, before what is said to be wrong inside the block.
+
+    Raises:
+        BadClip: for one raised inside, and when the file cannot be read.
+    """
+    name = name or path.name
+    try:
+        yield
+    except OSError as error:
+        raise BadClip(f"{name}: cannot be read ({error.strerror})") from error
+    except BadClip as error:
+        raise BadClip(f"{name}: {error}") from None
+
+
+def text_lines(path: Path) -> list[str]:
+    """Lines of a text file; bytes that are no text become a sign that no number has."""
+    return path.read_text(encoding="utf-8-sig", errors="replace").splitlines()

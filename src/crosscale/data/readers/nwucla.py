@@ -5,7 +5,6 @@ in camera space. The JSON files are those that the graph-convolution papers use:
 sequence with `file_name`, `skeletons` (frames, 20 joints, x y z) and `label`.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.json_file import load_json
 from crosscale.errors import BadClip, CrosscaleError
 
 FOLDER = "all_sqe"
@@ -106,16 +106,7 @@ class NwUcla:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadClip(f"{path.name}: cannot be read ({error.strerror})") from error
-    except json.JSONDecodeError as error:
-        raise BadClip(
-            f"{path.name}: line {error.lineno}: is not whole JSON ({error.msg})"
-        ) from None
-    except (UnicodeDecodeError, RecursionError):
-        raise BadClip(f"{path.name}: is not JSON text") from None
+    content = load_json(path)
     wanted = {"file_name", "label", "skeletons"}
     if not isinstance(content, dict) or not wanted <= content.keys():
         raise BadClip(f"{path.name}: must be an object with {', '.join(sorted(wanted))}")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from crosscale.data.readers.capture import Capture, Take
-from crosscale.data.readers.files import some_files
+from crosscale.data.readers.files import faults_named, some_files, text_lines
 from crosscale.data.readers.number_table import number_table
 from crosscale.data.readers.space import metres_of
 from crosscale.errors import BadClip
@@ -46,13 +46,8 @@ class Trc(Capture):
         Raises:
             BadClip: naming the file and the line.
         """
-        try:
-            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-            return _take(lines)
-        except OSError as error:
-            raise BadClip(f"{path.name}: cannot be read ({error.strerror})") from error
-        except BadClip as error:
-            raise BadClip(f"{path.name}: {error}") from None
+        with faults_named(path):
+            return _take(text_lines(path))
 
 
 def recognises(source: Path) -> str | None:
