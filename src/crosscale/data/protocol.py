@@ -48,6 +48,11 @@ PUBLISHED: Mapping[str, Mapping[str, Rule]] = MappingProxyType(
         },
         "nwucla": {"xview": Rule("camera", frozenset([1, 2]))},
         "utdmhad": {"odd_even": Rule("subject", frozenset(range(1, 9, 2)))},
+        "msr": {"odd_even": Rule("subject", frozenset(range(1, 11, 2)))},
+        # a set-up is a fold of pairs of people, and each fold is the test once
+        "sbu": {
+            f"fold{fold}": Rule("setup", frozenset(range(1, 6)) - {fold}) for fold in range(1, 6)
+        },
     }
 )
 
@@ -84,7 +89,8 @@ def split(store: ClipStore, protocol: str) -> Split:
 
     Args:
         store: a prepared data set.
-        protocol: a published one of this data set (`xsub`, `xview`, `xset`, `odd_even`);
+        protocol: a published one of this data set (`xsub`, `xview`, `xset`, `odd_even`,
+            `fold1` ...);
             `random_subjects` or `random_subjects:SEED`, which trains on half of the subjects
             drawn at random; `given`, which keeps the two parts that the source came in;
             `all`, by which every clip trains and none tests; or a YAML file with two lists of

@@ -99,6 +99,11 @@ READERS: dict[str, tuple[str, str]] = {
     "bvh": ("crosscale.data.readers.bvh", "Bvh"),
     "c3d": ("crosscale.data.readers.c3d", "C3d"),
     "trc": ("crosscale.data.readers.trc", "Trc"),
+    "kinect": ("crosscale.data.readers.kinect_csv", "KinectCsv"),
+    "azure": ("crosscale.data.readers.azure", "AzureKinect"),
+    "msr": ("crosscale.data.readers.msr", "MsrAction3d"),
+    "utkinect": ("crosscale.data.readers.utkinect", "UtKinect"),
+    "sbu": ("crosscale.data.readers.sbu", "Sbu"),
 }
 
 
