@@ -96,7 +96,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "view": (
         "crosscale.cli.look",
         "view",
-        "Write one HTML page that plays skeletons in 3D, with training views beside them.",
+        "Write one HTML page that plays skeletons in 3D, side by side; it needs no network.",
     ),
     "map": (
         "crosscale.cli.look",
@@ -106,7 +106,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "layout check": (
         "crosscale.cli.look",
         "check_layout",
-        "Check a layout, tell what it says, and draw it.",
+        "Check a layout, tell what it says, and draw it on request.",
     ),
     "compare": (
         "crosscale.cli.compare",

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from crosscale.cli import main
+from crosscale.data.clip import Clip
+from crosscale.data.store import StoreWriter
+from crosscale.encoder.stgcn import STGCN, EncoderSettings
+from crosscale.run import save_encoders
+from crosscale.skeleton.layout import Layout
+from crosscale.streams.preprocess import Preprocess
+from crosscale.streams.stream import Stream
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    layout, rng = Layout.load("kinect20"), np.random.default_rng(0)
+    with StoreWriter("store", name="mine", layout=layout) as writer:
+        for i in range(6):
+            x = rng.normal(size=(12, 1, 20, 3)).astype(np.float32)
+            writer.add(Clip(f"clip_{i}", x, ("b",), f"class {i % 2}", subject=i))
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def run(store: Path) -> Path:
+    layout, settings = Layout.load("kinect20"), EncoderSettings()
+    torch.manual_seed(0)
+    encoder = STGCN(Stream("joint").graph(layout), settings)
+    folder = store.parent / "run"
+    folder.mkdir()
+    facts = {"classes": ["class 0", "class 1"], "protocol": "xview", "epoch": 1, "seed": 0}
+    facts |= {"store": "mine", "store_path": str(store)}
+    save_encoders(folder, {"joint": encoder}, settings, layout, Preprocess(), **facts)
+    return folder
+
+
+def test_view_writes_a_page_and_a_film_of_named_clips(store, capsys):
+    words = ["view", str(store), "clip_1", "clip_4", "--out", "page.html", "--gif", "film.gif"]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "2 skeletons in page.html" in told
+    assert "film written to film.gif" in told
+    assert Path("film.gif").read_bytes().startswith(b"GIF8")
+    assert "clip_4" in Path("page.html").read_text()
+
+
+def test_view_shows_views_of_the_first_clips_of_classes(store, capsys):
+    assert main(["view", str(store), "--views", "nwucla/sgclr", "--seed", "3"]) == 0
+    assert "6 skeletons in view.html" in capsys.readouterr().out
+    assert Path("view.html").read_text().count('"note": "key view"') == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["clip_9"], "has no clip 'clip_9': did you mean"),
+        (["--views", "nwucla/sgclt"], "no recipe 'nwucla/sgclt': did you mean 'nwucla/sgclr'?"),
+        (["--gif", "film.png"], "film.png: a film's name must end in .gif or .mp4"),
+    ],
+)
+def test_view_says_in_one_line_what_is_wrong(store, capsys, words, said):
+    assert main(["view", str(store), *words]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_map_marks_parts_of_a_protocol_and_tells_when_there_are_none(store, run, capsys):
+    assert main(["map", str(run)]) == 0
+    told = capsys.readouterr().out
+    assert "clips are not marked as train and test: " in told
+    assert f"6 clips, at most 48 frames of each, in {run / 'map.html'}" in told
+    words = ["map", str(run), "--protocol", "random_subjects", "--clips", "5", "--out", "m.html"]
+    assert main(words) == 0
+    assert "5 clips, drawn at random from 6" in capsys.readouterr().out
+    assert '"parts": ["t' in Path("m.html").read_text()
+    assert main(["map", str(run), "--protocol", "xsub"]) == 2
+    assert "has no protocol 'xsub'" in capsys.readouterr().err
+
+
+def test_layout_check_tells_what_a_layout_says_and_draws_it(store, capsys):
+    assert main(["layout", "check", "kinect20", "--out", "a.png", "--store", str(store)]) == 0
+    told = capsys.readouterr().out
+    assert "layout kinect20 is well-formed" in told
+    assert "shoulders: left_shoulder, right_shoulder" in told
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+    Path("mine.yaml").write_text("name: mine\njoints: [a, b]\n")
+    assert main(["layout", "check", "mine.yaml"]) == 2
+    assert "mine.yaml lacks centre, hips, parents, root, shoulders" in capsys.readouterr().err
