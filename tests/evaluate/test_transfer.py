@@ -77,7 +77,7 @@ def test_a_store_of_another_layout_is_refused_by_name(kind, run, write_store, ca
     other = write_store("utdmhad", layout="ntu25")
     assert main(["evaluate", kind, str(run), "--data", str(other.path), *QUICK[kind]]) == 2
     error = capsys.readouterr().err
-    assert f"{other.path} has layout ntu25" in error
+    assert f"{other.path}: the recordings have layout ntu25" in error
     assert "trained on kinect20" in error
     assert {path.name for path in run.iterdir()} == {"encoder.safetensors"}
 
@@ -87,6 +87,18 @@ def test_a_protocol_may_be_named_and_must_exist(run, utdmhad, capsys):
     assert main([*command, "random_subjects:1"]) == 0
     assert main([*command, "xview"]) == 2
     assert "has no protocol 'xview'" in capsys.readouterr().err
+
+
+def test_a_run_that_trained_on_all_clips_is_judged_by_the_stores_own_protocol(make_run):
+    run = make_run(protocol="all")
+    assert main(["evaluate", "knn", str(run)]) == 0
+    (found,) = json.loads((run / "knn" / "results.json").read_text())["evaluations"]
+    assert found["protocol"] == "xview"
+
+
+def test_a_device_that_is_not_there_is_refused_in_a_line(run, capsys):
+    assert main(["evaluate", "knn", str(run), "--device", "tpu"]) == 2
+    assert "--device tpu cannot be used here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("target", ["nwucla", "utdmhad"])
@@ -104,3 +116,17 @@ def test_on_frozen_features_only_the_layer_is_trained(target, run, request):
         curve = linear.curves[stream]
         assert curve.train_loss[-1] < curve.train_loss[0]
     assert features.fingerprint() == before
+
+
+def test_an_encoder_of_parts_judges_stores_of_any_sensor(run, write_store, tmp_path, capsys):
+    kinds = {"utdmhad": "ntu25", "nwucla": "kinect20"}
+    stores = {kind: write_store(kind, layout=layout) for kind, layout in kinds.items()}
+    both = str(tmp_path / "both")
+    assert main(["data", "merge", *(str(s.path) for s in stores.values()), "--out", both]) == 0
+    parts = str(tmp_path / "parts")
+    tiny = ["--optimisation.epochs", "1", "--optimisation.batch", "8", "--knn_every", "0"]
+    assert main(["pretrain", "sensors/skeletonclr", "--data", both, "--out", parts, *tiny]) == 0
+    for kind, store in stores.items():
+        protocol = {"utdmhad": "odd_even", "nwucla": "xview"}[kind]
+        judged = ["evaluate", "knn", parts, "--data", str(store.path), "--protocol", protocol]
+        assert main(judged) == 0, capsys.readouterr().err

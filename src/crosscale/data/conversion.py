@@ -43,6 +43,23 @@ class Converted:
         return to_layout(self.source.recordings(indices), self.source.layout, self.layout)
 
 
+def in_layout(source: Source, wanted: Layout) -> Source:
+    """A source as an encoder of the layout `wanted` sees it.
+
+    Raises:
+        CrosscaleError: naming both layouts, when there is no way from one to the other.
+    """
+    if source.layout.joints == wanted.joints:
+        return source
+    try:
+        return Converted(source, wanted)
+    except CrosscaleError as error:
+        raise CrosscaleError(
+            f"the recordings have layout {source.layout.name}, the encoder was trained on "
+            f"{wanted.name}: {error}"
+        ) from error
+
+
 def to_layout(recordings: Recordings, layout: Layout, target: Layout) -> Recordings:
     """Bring recordings to a coarser layout, in space and of one body size; copies them.
 

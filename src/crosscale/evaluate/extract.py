@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import CALIBRATION_BODIES, EngineChoice
 from crosscale.errors import CrosscaleError
@@ -33,8 +34,8 @@ def extract(
         engine: what computes; all but `openvino-int8` agree to about 1e-5.
 
     Raises:
-        CrosscaleError: when the store's joints are not those that the encoders were trained on,
-            or the engine's library is missing.
+        CrosscaleError: when the store's clips cannot be brought to the encoders' layout, or the
+            engine's library is missing.
     """
     check_layout(encoders, store)
     spread = np.linspace(0, len(store) - 1, min(len(store), CALIBRATION_BODIES)).astype(int)
@@ -69,24 +70,22 @@ def extract_once(
 
 
 def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:
-    """Refuse a store whose joints the encoders do not know.
+    """Refuse a store whose clips cannot be brought to the encoders' layout.
 
     Raises:
         CrosscaleError: naming both layouts.
     """
-    if store.layout.joints != encoders.layout.joints:
-        raise CrosscaleError(
-            f"{store.path} has layout {store.layout.name}, but the encoders were trained on "
-            f"{encoders.layout.name}, whose joints differ; name a store of layout "
-            f"{encoders.layout.name}, or encoders trained on {store.layout.name}"
-        )
+    try:
+        in_layout(store, encoders.layout)
+    except CrosscaleError as error:
+        raise CrosscaleError(f"{store.path}: {error}") from error
 
 
 def load_onto(
     device: torch.device, encoders: TrainedEncoders, store: ClipStore, rows: NDArray[np.int64]
 ) -> ClipTensors:
     """The clips at `rows` of a store, preprocessed as the encoders expect, on a device."""
-    clips = load(store, rows.tolist(), encoders.preprocess)
+    clips = load(in_layout(store, encoders.layout), rows.tolist(), encoders.preprocess)
     return ClipTensors(clips.coordinates.to(device), clips.present.to(device))
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crosscale.data.conversion import in_layout
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
 from crosscale.predict.answers import NONE, Answers
 from crosscale.predict.frames import Frame
 from crosscale.predict.head import Head
 from crosscale.predict.model import Model
-from crosscale.predict.sources import InMemory, in_layout
+from crosscale.predict.sources import InMemory
 from crosscale.skeleton.layout import Layout
 
 CAPACITY = 512  # frames kept of a person: 2 s at 256 frames a second

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from crosscale.data.conversion import in_layout
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.evaluate.named import listed
-from crosscale.predict.sources import Clips, NamedSource, in_layout, open_source
+from crosscale.predict.sources import Clips, NamedSource, open_source
 from crosscale.run import Embedder, TrainedEncoders, load_encoders
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import ClipTensors, CoordinateSource

@@ -1,4 +1,4 @@
-"""Where clips to embed come from, and how they come into the encoder's layout."""
+"""Where clips to embed come from."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 
 from crosscale.data.clip import Clip
-from crosscale.data.conversion import Converted
 from crosscale.data.recordings import Recordings
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
@@ -63,23 +62,6 @@ class InMemory:
     def recordings(self, indices: Sequence[int]) -> Recordings:
         """The clips at `indices`, in that order."""
         return self.whole.part(np.asarray(indices, np.int64))
-
-
-def in_layout(source: CoordinateSource, wanted: Layout) -> CoordinateSource:
-    """A source as an encoder of the layout `wanted` sees it.
-
-    Raises:
-        CrosscaleError: naming both layouts, when there is no way from one to the other.
-    """
-    if source.layout.joints == wanted.joints:
-        return source
-    try:
-        return Converted(source, wanted)
-    except CrosscaleError as error:
-        raise CrosscaleError(
-            f"the recordings have layout {source.layout.name}, the encoder was trained on "
-            f"{wanted.name}: {error}"
-        ) from error
 
 
 def open_source(clips: Clips, layout: Layout) -> NamedSource:
