@@ -79,7 +79,9 @@ def utdmhad(write_store) -> ClipStore:
 def make_run(nwucla, tmp_path) -> Callable[..., Path]:
     """Write a run of two streams on `nwucla`, with random weights in place of trained ones."""
 
-    def make(name="run", streams=("joint", "joint@part10"), bodies=2, seed=0) -> Path:
+    def make(
+        name="run", streams=("joint", "joint@part10"), bodies=2, seed=0, protocol="xview"
+    ) -> Path:
         torch.manual_seed(seed)
         encoders = {s: STGCN(Stream.parse(s).graph(nwucla.layout), SMALL) for s in streams}
         for encoder in encoders.values():
@@ -92,7 +94,7 @@ def make_run(nwucla, tmp_path) -> Callable[..., Path]:
             nwucla.layout,
             Preprocess(frames=12, bodies=bodies),
             classes=list(nwucla.classes),
-            protocol="xview",
+            protocol=protocol,
             store=nwucla.name,
             store_path=str(nwucla.path),
             epoch=3,

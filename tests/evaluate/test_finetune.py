@@ -12,8 +12,8 @@ from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.evaluate.finetune import FinetuneConfig, tune
 from crosscale.evaluate.linear import new_layer
 from crosscale.evaluate.semi import draw
-from crosscale.evaluate.tuned import finetune, from_scratch, load_heads, save_tuned
-from crosscale.run import load_encoders
+from crosscale.evaluate.tuned import finetune, load_heads, save_tuned
+from crosscale.run import load_encoders, untrained
 from crosscale.streams.preprocess import load
 from crosscale.streams.stream import Stream, StreamTransform
 
@@ -199,20 +199,6 @@ def test_kept_encoders_and_layers_give_the_judged_scores_again(run, nwucla, tmp_
         load_heads(folder, trained["a"])
 
 
-def test_from_scratch_is_the_same_training_of_untrained_weights(run, nwucla):
-    trained, parts = {"a": load_encoders(run)}, split(nwucla, "xview")
-    one, two = (from_scratch(trained, nwucla, parts, QUICK, seed=s) for s in (3, 3))
-    assert one == two
-    assert one.keys() == {"trained from scratch"}
-    assert one["trained from scratch"].keys() == {"official"}
-    seen = []
-    from_scratch(trained, nwucla, parts, QUICK, seed=3, report=lambda s, done: seen.append(done))
-    pretrained = []
-    finetune(trained, nwucla, parts, QUICK, seed=3, report=lambda s, done: pretrained.append(done))
-    assert len(seen) == len(pretrained) == 2 * 2
-    assert seen[0].loss != pretrained[0].loss
-
-
 COMMAND = ["--config.epochs=2", "--config.warmup=0"]
 
 
@@ -232,6 +218,16 @@ def test_the_command_writes_figures_and_encoders_and_leaves_the_run_as_it_was(ru
     assert "Fine-tuning with 100 % of the labels, xview" in page
     assert "Encoder and linear layer, trained together with labels." in page
     assert "frozen" not in page
+
+
+def test_the_floor_is_the_same_training_of_untrained_weights(run, nwucla):
+    assert main(["evaluate", "finetune", str(run), "--floors", "--seed=3", *COMMAND]) == 0
+    results = json.loads((run / "finetune" / "results.json").read_text())
+    config = FinetuneConfig(epochs=2, warmup=0)
+    blank = untrained(load_encoders(run), 3)
+    found = finetune({"a": blank}, nwucla, split(nwucla, "xview"), config, seed=3).evaluation
+    assert results["baselines"]["trained from scratch"] == found.headline_top1
+    assert results["evaluations"][0]["curves"] != json.loads(json.dumps(found.to_dict()))["curves"]
 
 
 def test_fine_tuned_encoders_are_judged_like_a_run_and_said_to_have_seen_labels(run):

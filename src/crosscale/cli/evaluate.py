@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from inspect import cleandoc, signature
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,14 +12,14 @@ import torch
 from rich.console import Console
 
 from crosscale.cli.progress import epoch_bar
-from crosscale.data.protocol import Split, protocols, split
+from crosscale.data.protocol import ALL, Split, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import EngineChoice
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.baselines import chance
 from crosscale.evaluate.baselines import floors as measure_floors
 from crosscale.evaluate.evaluation import Config, Evaluation, Kind, evaluate
-from crosscale.evaluate.extract import check_layout, extract_once
+from crosscale.evaluate.extract import check_layout, extract_once, untrained_on
 from crosscale.evaluate.features import Features, merge_features
 from crosscale.evaluate.finetune import EpochTuned, FinetuneConfig
 from crosscale.evaluate.knn import KnnConfig
@@ -27,7 +28,7 @@ from crosscale.evaluate.report import Report, write_report
 from crosscale.evaluate.retrieval import RetrievalConfig
 from crosscale.evaluate.semi import SHARES, SemiConfig
 from crosscale.evaluate.table import accuracy_table
-from crosscale.evaluate.tuned import check_target, from_scratch, pretrained_on, save_tuned
+from crosscale.evaluate.tuned import check_target, pretrained_on, save_tuned
 from crosscale.evaluate.tuned import finetune as finetune_encoders
 from crosscale.run import TrainedEncoders, load_encoders
 from crosscale.train.monitor import read_metrics
@@ -39,7 +40,7 @@ _SHARED_HELP = {
     "data": "the store; by default the one that the first run was trained on. Another one of the "
     "same layout tells how well what was learned transfers to it.",
     "protocol": "which clips train and test; by default that of the first run, or the first one "
-    "of another data set that has no such protocol.",
+    "of the data set where that is of no use.",
     "out": "folder of the results; by default one inside the first run, named after the "
     "evaluation and, where it is another one, the data set.",
     "floors": "also show what any training must beat: the untrained encoder and raw coordinates.",
@@ -184,22 +185,19 @@ def finetune(
     folder = out or judged.folder("finetune")
     check_target(folder, runs)
     trained, store, parts = judged.trained, judged.store, judged.parts
+    train = partial(
+        finetune_encoders, store=store, split=parts, config=config, seed=seed, device=device
+    )
     with _bar_of_epochs(config.epochs * judged.streams * (1 + floors)) as report:
-        tuned = finetune_encoders(
-            trained, store, parts, config, seed=seed, device=device, report=report("")
-        )
-        beaten = judged.chance
+        tuned, beaten = train(trained, report=report("")), judged.chance
         if floors:
-            beaten |= from_scratch(
-                *(trained, store, parts, config),
-                seed=seed,
-                device=device,
-                report=report("from scratch, "),
-            )
+            blank = {run: untrained_on(device, found, seed) for run, found in trained.items()}
+            scratch = train(blank, report=report("from scratch, ")).evaluation
+            beaten["trained from scratch"] = scratch.headline_top1
     kept = save_tuned(folder, tuned, trained, store, judged.protocol)
-    found = _report(judged, [tuned.evaluation], beaten, None, folder)
+    shown = _report(judged, [tuned.evaluation], beaten, None, folder)
     Console().print(f"fine-tuned encoders: {', '.join(str(path) for path in kept)}")
-    return found
+    return shown
 
 
 @dataclass(frozen=True)
@@ -242,6 +240,7 @@ class _Judged:
 def _opened(runs: Sequence[Path], data: Path | None, protocol: str | None, device: str) -> _Judged:
     if len(set(runs)) != len(runs):
         raise CrosscaleError("a run is named twice; its streams would count twice in the sum")
+    _check_device(device)
     trained = {str(run): load_encoders(run, device) for run in runs}
     first = next(iter(trained.values()))
     store = ClipStore.open(data or first.details["store_path"])
@@ -251,11 +250,19 @@ def _opened(runs: Sequence[Path], data: Path | None, protocol: str | None, devic
     return _Judged(trained, store, protocol, split(store, protocol), device)
 
 
+def _check_device(name: str) -> None:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # how a build without CUDA says it
+        raise CrosscaleError(f"--device {name} cannot be used here: take cpu") from error
+
+
 def _protocol(store: ClipStore, encoders: TrainedEncoders) -> str:
     """That of the run where the store has it, else the store's own first one."""
     own = protocols(store)
     is_known = store.name == encoders.details["store"] or encoders.protocol in own
-    return encoders.protocol if is_known or not own else own[0]
+    is_of_use = is_known and encoders.protocol != ALL  # by which none tests
+    return encoders.protocol if is_of_use or not own else own[0]
 
 
 def _evaluate_frozen(

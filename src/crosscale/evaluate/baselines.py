@@ -74,9 +74,4 @@ def floors(
     judged += [(RAW, evaluate(kind, raw, split, config, seed=seed))]
     if kind == "linear":
         judged += [(RAW, evaluate("knn", raw, split))]
-    return {
-        f"{name}, {result.title.lower()}": {
-            test: found[result.headline].top1 for test, found in result.metrics.items()
-        }
-        for name, result in judged
-    }
+    return {f"{name}, {result.title.lower()}": result.headline_top1 for name, result in judged}

@@ -98,6 +98,11 @@ class Evaluation:
         streams = next(iter(self.metrics.values()))
         return SUM if SUM in streams else next(iter(streams))
 
+    @property
+    def headline_top1(self) -> dict[str, float]:
+        """Top-1 (0 to 1) of the headline, by test set."""
+        return {test: streams[self.headline].top1 for test, streams in self.metrics.items()}
+
     def to_dict(self) -> dict[str, object]:
         """The figures as JSON values, without the scores."""
         parts = asdict(replace(self, scores={}))

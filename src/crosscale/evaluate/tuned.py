@@ -14,7 +14,7 @@ from crosscale.encoder.published import load_whole
 from crosscale.encoder.stgcn import EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.evaluate.evaluation import Curve, Evaluation, made_evaluation, with_sum
-from crosscale.evaluate.extract import check_layout, load_onto, untrained_on
+from crosscale.evaluate.extract import check_layout, load_onto
 from crosscale.evaluate.features import stream_titles
 from crosscale.evaluate.finetune import Classifier, EpochTuned, FinetuneConfig, tune
 from crosscale.evaluate.scores import Scores
@@ -105,36 +105,6 @@ def finetune(
         "finetune", task, config, [with_sum(scores)], seed=seed, precision={}, curves=curves
     )
     return Tuned(evaluation, models)
-
-
-def from_scratch(
-    trained: Mapping[str, TrainedEncoders],
-    store: ClipStore,
-    split: Split,
-    config: FinetuneConfig,
-    *,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    report: Callable[[str, EpochTuned], None] = lambda stream, done: None,
-) -> dict[str, dict[str, float]]:
-    """What fine-tuning must beat: the same training from untrained weights.
-
-    Args:
-        trained: give shapes and streams, by run.
-        store: as for `finetune`.
-        split: as for `finetune`.
-        config: as for `finetune`.
-        seed: as for `finetune`, and of the untrained weights.
-        device: as for `finetune`.
-        report: as for `finetune`.
-
-    Returns:
-        Top-1 of the sum, or of the only stream, on each test, under the baseline's name.
-    """
-    blank = {run: untrained_on(device, encoders, seed) for run, encoders in trained.items()}
-    found = finetune(blank, store, split, config, seed=seed, device=device, report=report)
-    metrics, headline = found.evaluation.metrics, found.evaluation.headline
-    return {"trained from scratch": {test: m[headline].top1 for test, m in metrics.items()}}
 
 
 def check_target(folder: Path, runs: Iterable[Path]) -> None:
