@@ -13,24 +13,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from crosscale.data.readers.capture import Capture, Take
+from crosscale.data.readers.capture import Markers, Take
 from crosscale.data.readers.files import faults_named, some_files
 from crosscale.data.readers.space import metres_of
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.skeleton.layout import Layout
 
 SIGNATURE = 0x50  # the second byte of every file
 
 
 @dataclass(frozen=True)
-class C3d(Capture):
-    """C3D files; the joints of the layout are labels of markers.
-
-    Attributes:
-        layout: by default the common markers of Vicon's Plug-in Gait.
-    """
-
-    layout: str | Layout = "plugingait"
+class C3d(Markers):
+    """C3D files."""
 
     endings = (".c3d",)
     what = "C3D files"

@@ -160,6 +160,17 @@ class Capture(OwnRecordings):
         return replace(self, layout=layout, units=units, up=up, notes=tuple(notes))
 
 
+@dataclass(frozen=True)
+class Markers(Capture):
+    """Recordings of markers; the joints of the layout are their labels.
+
+    Attributes:
+        layout: by default the common markers of Vicon's Plug-in Gait.
+    """
+
+    layout: str | Layout = "plugingait"
+
+
 def _selected(take: Take, layout: Layout, where: str) -> np.ndarray:
     """(T, M, V, 3) of the layout's joints."""
     places = find_joints(layout.joints, take.names)

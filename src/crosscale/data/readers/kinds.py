@@ -19,6 +19,20 @@ class NtuActions:
         return tuple(f"A{action:03d}" for action in range(1, self.actions + 1))
 
 
+class Published:
+    """A published data set, all of whose recordings have one layout.
+
+    Attributes:
+        name: kind of data set.
+        layout: name of the layout.
+        classes: the actions, in the order of their numbers.
+    """
+
+    name: ClassVar[str]
+    layout: ClassVar[str]
+    classes: ClassVar[tuple[str, ...]]
+
+
 class OwnRecordings:
     """Recordings of one's own, whose classes are those that the clips have."""
 

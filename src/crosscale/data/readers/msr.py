@@ -19,6 +19,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
 from crosscale.data.readers.bodies import mended
 from crosscale.data.readers.files import faults_named, some_files, text_lines
+from crosscale.data.readers.kinds import Published
 from crosscale.data.readers.number_table import number_table
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -41,23 +42,12 @@ _NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_skeleton3D", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class MsrAction3d:
+class MsrAction3d(Published):
     """MSR-Action3D: `aAA_sSS_eEE_skeleton3D.txt`."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "msr"
-
-    @property
-    def layout(self) -> str:
-        """Joints as Kinect v1's; the files' order is brought to this layout's by name."""
-        return "kinect20"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The 20 actions, in the order of their numbers."""
-        return ACTIONS
+    name = "msr"
+    layout = "kinect20"
+    classes = ACTIONS
 
     def find(self, source: Path) -> list[Item]:
         """The files below `source` whose names end in `_skeleton3D.txt`.

@@ -15,6 +15,7 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
 from crosscale.data.readers.json_file import load_json
+from crosscale.data.readers.kinds import Published
 from crosscale.errors import BadClip, CrosscaleError
 
 FOLDER = "all_sqe"
@@ -36,23 +37,12 @@ _NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)")
 
 
 @dataclass(frozen=True)
-class NwUcla:
+class NwUcla(Published):
     """NW-UCLA: `aAA_sSS_eEE_vVV.json` in the folder `all_sqe`."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "nwucla"
-
-    @property
-    def layout(self) -> str:
-        """Kinect v1, whose joint order the files have."""
-        return "kinect20"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The ten actions, in the order of their labels."""
-        return tuple(ACTIONS.values())
+    name = "nwucla"
+    layout = "kinect20"
+    classes = tuple(ACTIONS.values())
 
     def find(self, source: Path) -> list[Item]:
         """The JSON files in `source/all_sqe`, or in `source` if it has no such folder.

@@ -21,6 +21,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
 from crosscale.data.readers.bodies import mended
 from crosscale.data.readers.files import faults_named, some_files, text_lines
+from crosscale.data.readers.kinds import Published
 from crosscale.data.readers.number_table import number_table
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -48,23 +49,12 @@ STEP = np.array([-2.560, -1.920, 10 / 7.8125])
 
 
 @dataclass(frozen=True)
-class Sbu:
+class Sbu(Published):
     """SBU Kinect Interaction, its clean or its noisy version."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "sbu"
-
-    @property
-    def layout(self) -> str:
-        """OpenNI's 15 joints, in the files' order."""
-        return "sbu15"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The eight interactions, in the order of their numbers."""
-        return ACTIONS
+    name = "sbu"
+    layout = "sbu15"
+    classes = ACTIONS
 
     def find(self, source: Path) -> list[Item]:
         """The files `sXXsYY/AA/NNN/skeleton_pos.txt` below `source`.

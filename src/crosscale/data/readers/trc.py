@@ -17,25 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from crosscale.data.readers.capture import Capture, Take
+from crosscale.data.readers.capture import Markers, Take
 from crosscale.data.readers.files import faults_named, some_files, text_lines
 from crosscale.data.readers.number_table import number_table
 from crosscale.data.readers.space import metres_of
 from crosscale.errors import BadClip
-from crosscale.skeleton.layout import Layout
 
 HEAD = 5  # lines before the numbers
 
 
 @dataclass(frozen=True)
-class Trc(Capture):
-    """TRC files; the joints of the layout are names of markers.
-
-    Attributes:
-        layout: by default the common markers of Vicon's Plug-in Gait.
-    """
-
-    layout: str | Layout = "plugingait"
+class Trc(Markers):
+    """TRC files."""
 
     endings = (".trc",)
     what = "TRC files"

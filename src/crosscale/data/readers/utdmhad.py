@@ -14,6 +14,7 @@ from scipy.io import loadmat
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.kinds import Published
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
@@ -61,23 +62,12 @@ _NAME = re.compile(r"a(\d{1,2})_s(\d)_t(\d)_skeleton")
 
 
 @dataclass(frozen=True)
-class UtdMhad:
+class UtdMhad(Published):
     """UTD-MHAD: `aA_sS_tT_skeleton.mat` with the variable `d_skel` (20 joints, 3, frames)."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "utdmhad"
-
-    @property
-    def layout(self) -> str:
-        """Kinect v1; the files' order is brought to this layout's by name."""
-        return "kinect20"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The 27 actions, in the order of their numbers."""
-        return ACTIONS
+    name = "utdmhad"
+    layout = "kinect20"
+    classes = ACTIONS
 
     def find(self, source: Path) -> list[Item]:
         """The `*_skeleton.mat` files below `source`.

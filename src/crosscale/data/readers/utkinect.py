@@ -22,6 +22,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
 from crosscale.data.readers.bodies import mended
 from crosscale.data.readers.files import faults_named, some_files, text_lines
+from crosscale.data.readers.kinds import Published
 from crosscale.data.readers.number_table import number_table
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -40,23 +41,12 @@ _RECORDING = re.compile(r"joints_(s(\d\d)_e(\d\d))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class UtKinect:
+class UtKinect(Published):
     """UTKinect-Action3D: `joints_sSS_eEE.txt`, with `actionLabel.txt` beside or one folder up."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "utkinect"
-
-    @property
-    def layout(self) -> str:
-        """Kinect v1, whose joint order the files have."""
-        return "kinect20"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The ten actions, in the order of the label file."""
-        return ACTIONS
+    name = "utkinect"
+    layout = "kinect20"
+    classes = ACTIONS
 
     def find(self, source: Path) -> list[Item]:
         """One item an action of a recording; those without frames in the label file are marked.
