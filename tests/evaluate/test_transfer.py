@@ -130,3 +130,6 @@ def test_an_encoder_of_parts_judges_stores_of_any_sensor(run, write_store, tmp_p
         protocol = {"utdmhad": "odd_even", "nwucla": "xview"}[kind]
         judged = ["evaluate", "knn", parts, "--data", str(store.path), "--protocol", protocol]
         assert main(judged) == 0, capsys.readouterr().err
+        results = json.loads((tmp_path / "parts" / f"knn-{kind}" / "results.json").read_text())
+        layouts = f"layout {store.layout.name}, brought to part10"
+        assert results["about"]["judged on"].endswith(layouts)

@@ -37,8 +37,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Report])
 
 _SHARED_HELP = {
     "runs": "run folders made by `crosscale pretrain`.",
-    "data": "the store; by default the one that the first run was trained on. Another one of the "
-    "same layout tells how well what was learned transfers to it.",
+    "data": "the store; by default the one that the first run was trained on. Another one, of "
+    "a layout that can be brought to the run's, tells how well what was learned transfers.",
     "protocol": "which clips train and test; by default that of the first run, or the first one "
     "of the data set where that is of no use.",
     "out": "folder of the results; by default one inside the first run, named after the "
@@ -234,6 +234,8 @@ class _Judged:
         """How the figures were made, for a reader."""
         store = self.store
         facts = f"{store.name} ({store.path}), {len(store)} clips, layout {store.layout.name}"
+        layouts = {e.layout.name for e in self.trained.values()} - {store.layout.name}
+        facts += f", brought to {' and '.join(sorted(layouts))}" if layouts else ""
         return {"judged on": facts} | {run: _told(e) for run, e in self.trained.items()}
 
 
