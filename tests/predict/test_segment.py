@@ -115,6 +115,24 @@ def test_parts_of_a_store_give_what_the_whole_gives(write_store, model, head, ac
         assert one == {**other, "probability": pytest.approx(other["probability"], abs=1e-4)}
 
 
+def test_a_moment_is_named_by_all_windows_around_it_of_its_own_recording():
+    likely = np.array([0.9, 0.9, 0.3, 0.9, 0.2, 0.2, 0.2])  # of class 0, else class 1
+    known = np.array([1, 1, 1, 0, 1, 0, 0], bool)
+    shown = np.array([1, 1, 1, 1, 1, 1, 0], bool)
+    clip = np.array([0, 0, 0, 0, 1, 1, 1])
+    codes, probabilities = segment_module._smoothed(
+        np.stack([likely, 1 - likely], axis=1), known, shown, clip, np.ones(7, np.int64)
+    )
+    # Means of neighbours: .9, .7, .7, .6 | .8, .8 for class 1; the last window shows nobody.
+    assert codes.tolist() == [0, 0, 0, 0, 1, 1, -1]
+    np.testing.assert_allclose(probabilities[:6], [0.9, 0.7, 0.7, 0.6, 0.8, 0.8])
+    known[:] = [1, 0, 0, 0, 1, 1, 1]
+    codes, _ = segment_module._smoothed(
+        np.stack([likely, 1 - likely], axis=1), known, shown, clip, np.ones(7, np.int64)
+    )
+    assert codes.tolist() == [0, -1, -1, -1, 1, 1, -1]
+
+
 def test_neighbouring_equal_windows_are_one_segment_with_their_mean(write_store, act, monkeypatch):
     store = write_store("two", [Clip(n, act("bow", frames=50), ("0",)) for n in ("a", "b")])
     # Windows of 20 frames begin at 0, 10, 20 and 30; their middles are 10, 20, 30 and 40.

@@ -217,8 +217,9 @@ def segment(
         crosscale segment runs/nwucla stores/long --head mine.head --out segments.csv
         crosscale segment runs/nwucla stores/long --labels stores/clips --out segments.csv
 
-    Where nothing is reported, it is none of the classes. A window should be about as long as the
-    labelled clips: shorter actions than half a window are missed.
+    A moment is named by the mean of all windows that contain it; where nothing is reported, it is
+    none of the classes. A window should be about as long as the labelled clips: shorter actions
+    than half a window are missed.
 
     Args:
         run: a run folder made by `crosscale pretrain`, or its encoder file.

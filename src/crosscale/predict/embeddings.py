@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,12 +55,9 @@ def write_embeddings(
     """
     check_ending(path, ENDINGS)
     facts = json.dumps({"format": FORMAT, **facts_of(model, store)})
-    labels = label_names(store).tolist()
+    write = _write_parquet if path.suffix == ".parquet" else _write_npz
     with atomic_path(path) as temporary:
-        if path.suffix == ".parquet":
-            _write_parquet(temporary, store.names, labels, chunks, model.width, facts)
-        else:
-            _write_npz(temporary, store.names, labels, chunks, model.width, facts)
+        write(temporary, store, chunks, model.width, facts)
 
 
 def write_rows(
@@ -75,8 +72,7 @@ def write_rows(
 
 def _write_parquet(
     path: Path,
-    names: Sequence[str],
-    labels: Sequence[str | None],
+    store: ClipStore,
     chunks: Iterable[NDArray[np.float32]],
     width: int,
     facts: str,
@@ -87,27 +83,26 @@ def _write_parquet(
         pa.field("embedding", pa.list_(pa.float32(), width), nullable=False),
     ]
     schema = pa.schema(columns, metadata={"crosscale": facts})
+    words = pa.table({"name": store.names, "label": pa.array(label_names(store), pa.string())})
     start = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for chunk in chunks:
-            part = slice(start, start + len(chunk))
             vectors = pa.FixedSizeListArray.from_arrays(pa.array(chunk.ravel()), width)
-            texts = [pa.array(column[part], pa.string()) for column in (names, labels)]
-            writer.write_table(pa.table([*texts, vectors], schema=schema))
+            part = words.slice(start, len(chunk)).append_column("embedding", vectors)
+            writer.write_table(part.cast(schema))
             start += len(chunk)
 
 
 def _write_npz(
     path: Path,
-    names: Sequence[str],
-    labels: Sequence[str | None],
+    store: ClipStore,
     chunks: Iterable[NDArray[np.float32]],
     width: int,
     facts: str,
 ) -> None:
     words = {
-        "names": np.array(names, np.str_),
-        "labels": np.array([label or "" for label in labels], np.str_),
+        "names": np.array(store.names, np.str_),
+        "labels": np.array([label or "" for label in label_names(store)], np.str_),
         "crosscale": np.array(facts),
     }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -115,4 +110,4 @@ def _write_npz(
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
         with archive.open("embeddings.npy", "w", force_zip64=True) as file:
-            write_rows(file, len(names), width, chunks)
+            write_rows(file, len(store), width, chunks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.named import listed
-from crosscale.predict.answers import Answers
 from crosscale.predict.head import Head
 from crosscale.predict.model import CHUNK, Model
 from crosscale.predict.windows import Windows
@@ -64,10 +64,11 @@ def segment(
 ) -> Iterator[tuple[int, pa.Table]]:
     """Segments of a store's recordings: clip, start, end, label, probability, unit.
 
-    Each window names the time around its middle, half-way to the middles of its neighbours; the
-    first and the last reach to the recording's ends. Windows of one label that follow each other
-    are one segment, whose probability is their mean. What is none of the classes, or shows nobody,
-    is left out: a gap.
+    A moment is named by the mean of all windows that contain it, and is none of the classes where
+    most of these are. Moments are the windows' middles; each speaks for the time half-way to its
+    neighbours, the first and the last to the recording's ends. Moments of one label that follow
+    each other are one segment, whose probability is their mean. What is none of the classes, or
+    shows nobody, is left out: a gap.
 
     Args:
         store: the recordings.
@@ -82,7 +83,7 @@ def segment(
         windows = Windows.over(
             store.recordings(rows.tolist()), store.layout, timing.length[rows], timing.step[rows]
         )
-        codes, probabilities = _judged(windows, model, head)
+        codes, probabilities = _judged(windows, timing.step[rows], model, head)
         yield (
             int(rows[-1]) + 1,
             _merged(store, rows, windows, codes, probabilities, head, timing),
@@ -97,18 +98,52 @@ def _parts(store: ClipStore, timing: Timing) -> Iterator[NDArray[np.int64]]:
 
 
 def _judged(
-    windows: Windows, model: Model, head: Head
+    windows: Windows, step: NDArray[np.int64], model: Model, head: Head
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Class codes (W,), -1 for none, and their probabilities (W,)."""
-    codes = np.full(len(windows), -1, np.int64)
-    probabilities = np.zeros(len(windows))
+    probabilities = np.zeros((len(windows), len(head.classes_)))
+    known, shown = np.zeros((2, len(windows)), bool)
     for start in range(0, len(windows), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(windows)))
         vectors, present = model.embed_present(windows, rows.tolist())
-        answers = Answers.of(head, vectors[present])
-        codes[rows[present]] = answers.codes
-        probabilities[rows[present]] = answers.probabilities
-    return codes, probabilities
+        if present.any():
+            rows = rows[present]
+            probabilities[rows], known[rows] = head.answer(vectors[present])
+            shown[rows] = True
+    reach = windows.whole.frames // (2 * step[windows.clip])
+    return _smoothed(probabilities, known, shown, windows.clip, reach)
+
+
+def _smoothed(
+    probabilities: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    shown: NDArray[np.bool_],
+    clip: NDArray[np.int64],
+    reach: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Codes and probabilities (W,) from the windows around each one's middle.
+
+    Args:
+        probabilities: (W, K).
+        known: (W,) whether a window is familiar.
+        shown: (W,) whether it shows anybody; only such windows count.
+        clip: (W,) recording of each.
+        reach: (W,) how many windows before and after contain the middle.
+    """
+    at = np.arange(len(clip))
+    low = np.maximum(at - reach, np.searchsorted(clip, clip, "left"))
+    high = np.minimum(at + reach + 1, np.searchsorted(clip, clip, "right"))
+
+    def sums(values: NDArray[Any]) -> NDArray[np.float64]:
+        total = np.zeros((len(values) + 1, *values.shape[1:]))
+        np.cumsum(values, axis=0, out=total[1:])
+        return total[high] - total[low]
+
+    count = sums(shown)
+    mean = sums(probabilities * shown[:, None]) / np.maximum(count, 1)[:, None]
+    best = mean.argmax(axis=1)
+    named = shown & (2 * sums(known & shown) >= count)
+    return np.where(named, best, -1), mean[at, best]
 
 
 def _merged(
