@@ -45,11 +45,12 @@ def prepare(
 ) -> PrepareReport:
     """Read recordings into a store: one folder that all other commands take.
 
-    A recording that cannot be used is set aside, with the reason in the report.
+    A recording that cannot be used is set aside, with the reason in the report:
+    `crosscale prepare bvh takes --out stores/takes --label_from_folder`
 
     Args:
-        source_format: the form of the recordings, such as ntu60, ntu120, nwucla or utdmhad; a
-            wrong one is answered with all there are.
+        source_format: the form of the recordings, such as ntu60, nwucla, bvh or kinect; a wrong
+            one is answered with all there are.
         source: the folder or file with the recordings.
         out: the store to make.
         layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.

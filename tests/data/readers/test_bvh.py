@@ -1,5 +1,6 @@
 """BVH files of any hierarchy."""
 
+import pickle
 from collections.abc import Iterator
 
 import numpy as np
@@ -212,6 +213,32 @@ def test_a_layout_of_the_user_takes_the_joints_that_it_names(write, tmp_path):
     reader = fitted(make_reader("bvh", layout=str(tmp_path / "few.yaml")), source)
     clip = reader.read(reader.find(source)[0])
     np.testing.assert_allclose(clip.coordinates[0, 0, 2], np.add(STANDING, (0.2, 0.43, 0)), 1e-6)
+
+
+def test_the_first_file_that_can_be_read_tells_the_layout(write, tmp_path):
+    write("HIERARCHY", "0.bvh")
+    source = write(text(person(), still(person(), place=STANDING)), "1.bvh").parent
+    report = prepare(make_reader("bvh"), source, tmp_path / "store")
+    assert (report.read, [one.name for one in report.set_aside]) == (1, ["0"])
+
+
+def test_a_source_without_any_whole_file_is_told(write, tmp_path):
+    source = write("HIERARCHY", "0.bvh").parent
+    with pytest.raises(CrosscaleError, match=r"none of the 1 recordings can be used; 0.bvh: line"):
+        prepare(make_reader("bvh"), source, tmp_path / "store")
+
+
+def test_a_reader_that_has_seen_its_source_travels_to_other_processes(write):
+    source = write(text(person(), still(person(), place=STANDING)))
+    reader = fitted(make_reader("bvh"), source)
+    item = reader.find(source)[0]
+    there = pickle.loads(pickle.dumps(reader))
+    np.testing.assert_array_equal(there.read(item).coordinates, reader.read(item).coordinates)
+
+
+@pytest.mark.parametrize(("time", "rate"), [(0, None), (1e9, None), (1 / 120, 120.0)])
+def test_a_frame_time_that_makes_no_sense_is_no_rate(write, time, rate):
+    assert Bvh().take(write(text(person(), still(person()), time))).frame_rate == rate
 
 
 def test_names_that_tell_nothing_are_answered_with_a_layout_to_complete(write, tmp_path):

@@ -1,5 +1,7 @@
 """C3D and TRC files of markers."""
 
+from dataclasses import replace
+
 import c3d
 import numpy as np
 import pytest
@@ -141,6 +143,23 @@ def test_the_file_tells_its_unit(source_format, write, ending, unit, length, tmp
     path = write(tmp_path / f"a{ending}", standing(3) / length, units=unit)
     clip = read(source_format, path)
     np.testing.assert_allclose(clip.coordinates[:, 0], standing(3), atol=1e-5)
+
+
+@each_format
+def test_a_file_that_alone_says_no_unit_is_set_aside(source_format, write, ending, tmp_path):
+    for i in range(9):
+        write(tmp_path / f"{i}{ending}", standing(3), units="m" if i != 4 else "")
+    reader = fitted(make_reader(source_format, units=None), tmp_path)
+    reader = replace(reader, units=None)
+    with pytest.raises(BadClip, match=f"4{ending}: does not say its unit"):
+        reader.read(reader.find(tmp_path)[4])
+
+
+@each_format
+def test_units_are_guessed_where_no_file_says_them(source_format, write, ending, tmp_path):
+    clip = read(source_format, write(tmp_path / f"a{ending}", 100 * standing(3), units=""))
+    np.testing.assert_allclose(clip.coordinates[:, 0], standing(3), atol=1e-5)
+    assert clip.notes == ("units are not said and taken to be centimetres",)
 
 
 @each_format

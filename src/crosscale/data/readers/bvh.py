@@ -43,7 +43,7 @@ class Bvh(Capture):
             names=plain_names([joint.name for joint in motion.joints]),
             bodies=("0",),
             joints=forward_kinematics(motion.joints, motion.channels)[:, None],
-            frame_rate=round(1 / motion.frame_time, 2) if motion.frame_time > 0.001 else None,
+            frame_rate=_rate(motion.frame_time),
             parents=tuple(joint.parent for joint in motion.joints),
         )
 
@@ -56,6 +56,11 @@ class Bvh(Capture):
         if self.layout:
             return Layout.of(self.layout)
         return layout_from_hierarchy(f"bvh{len(take.names)}", take.names, take.parents)
+
+
+def _rate(frame_time: float) -> float | None:
+    """Frames a second; frame times are written with few digits."""
+    return round(1 / frame_time, 2) or None if frame_time > 0 else None
 
 
 def recognises(source: Path) -> str | None:

@@ -120,7 +120,9 @@ class Capture(OwnRecordings):
         longest = round(GAP_SECONDS * take.frame_rate) if take.frame_rate else SHORT_GAP
         found = mended(joints, take.bodies, self.layout.joints, where, longest)
         metres = take.metres if self.units is None else UNITS[self.units]
-        turn = TURNS[self.up or "y"] * (1.0 if metres is None else metres)
+        if metres is None:
+            raise BadClip(f"{where}: does not say its unit, while others do; give it with --units")
+        turn = TURNS[self.up or "y"] * metres
         return Clip(
             name=item.name,
             coordinates=found.coordinates @ turn.T,

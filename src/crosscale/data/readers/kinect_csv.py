@@ -26,7 +26,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.joint_names import plain_name
 from crosscale.skeleton.layout import Layout
 
-ENDINGS = (".csv", ".tsv", ".txt")
+ENDINGS = (".csv", ".tsv")
 SENSORS = ("ntu25", "kinect20")
 FRAME_RATE = 30.0
 FRAME = ("frame", "framenumber", "frameid", "frameno", "framenum", "frameindex")
