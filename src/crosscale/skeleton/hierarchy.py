@@ -93,7 +93,7 @@ class _Body:
         """The limb of a side, from the joint in its middle."""
         where = self.first(range(len(self.joints)), middle, side)
         if where is None or where == self.parents[where]:
-            self.fail(f"no joint is called {side}{' or '.join(middle[:4])}")
+            self.fail(f"no joint is called {' or '.join(side + name for name in middle[:4])}")
         above = next((j for j in self.line(where)[1:] if self.called(j, upper, side)), None)
         below = self.first(self.below(where), lower, side)
         start = self.parents[where] if above is None else above
@@ -185,10 +185,13 @@ class _Body:
         }
 
     def fail(self, what: str) -> NoReturn:
+        ten = Layout.load("part10").to_dict()["scales"]["part10"]
+        parts = {"part10": {**ten, "parts": {part: [UNKNOWN] for part in ten["parts"]}}}
+        source = self.starter(range(len(self.joints))) | {"scales": parts}
         text = yaml.safe_dump(
-            self.starter(range(len(self.joints))), sort_keys=False, width=96, allow_unicode=True
+            source, sort_keys=False, width=96, default_flow_style=None, allow_unicode=True
         )
         raise CrosscaleError(
-            f"{what}: put this into a file, fill in what has a question mark, and give the file "
-            f"with --layout\n\n{text}"
+            f"{what}: put this into a file, fill in what has a question mark (or leave out the "
+            f"scales), and give the file with --layout\n\n{text}"
         )
