@@ -1,4 +1,4 @@
-# make demo | make test | make test-fast | make bench | make lint
+# make demo | make test | make test-fast | make bench | make docs | make lint
 # The first of them makes .venv and installs into it; the others find it there.
 
 PYTHON ?= python3
@@ -15,13 +15,14 @@ WORKERS ?= auto
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast bench lint install clean
+.PHONY: help demo docs test test-fast bench lint install clean
 
 help:
 	@echo "make demo       install, then make data, pre-train and evaluate on it"
 	@echo "make test       install, then run every test"
 	@echo "make test-fast  the same without the slow tests"
 	@echo "make bench      install, then see that nothing became slower than docs/bench-small.json allows"
+	@echo "make docs       install, then build the documentation site into site/"
 	@echo "make lint       ruff check, ruff format --check, mypy"
 	@echo "make clean      remove $(VENV) and the tools' caches"
 
@@ -36,6 +37,9 @@ test-fast: $(READY)
 
 bench: $(READY)
 	$(BIN)/crosscale bench --size small --floor docs/bench-small.json
+
+docs: $(READY)
+	$(BIN)/mkdocs build --strict
 
 lint: $(READY)
 	$(BIN)/ruff check
