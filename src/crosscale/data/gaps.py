@@ -6,6 +6,13 @@ import numpy as np
 
 from crosscale.errors import BadClip
 
+# Of a head seen from the side, one eye and one ear are hidden all the time.
+FACE = frozenset(
+    [
+        *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_mouth", "right_mouth"),
+        *("left_eye_inner", "left_eye_outer", "right_eye_inner", "right_eye_outer"),
+    ]
+)
 SHORT_GAP = 15  # frames; half a second at the usual rate, in which a joint moves nearly straight
 LEAST_SEEN = 0.2  # share of a body's frames that must be whole for its clip to be used
 
@@ -28,11 +35,12 @@ def fill_gaps(
 ) -> Filled:
     """Draw straight lines over short gaps, and leave out the frames that are still not whole.
 
-    Nothing is made up beyond the first and the last sight of a joint.
+    Nothing is made up beyond the first and the last sight of a joint, but for those of the face:
+    they are so near each other that the middle of those in sight stands for one that is hidden.
 
     Args:
         joints: one body (T, V, C), NaN where a joint was not seen.
-        names: V joint names, for the message.
+        names: V joint names.
         where: the clip and body, for the message.
         longest: longest gap in frames that is filled.
 
@@ -42,21 +50,35 @@ def fill_gaps(
     """
     seen = np.isfinite(joints).all(-1)  # (T, V)
     filled, by_line = _lines(np.where(seen[..., None], joints, np.nan), seen, longest)
+    face = [j for j, name in enumerate(names) if name in FACE]
+    filled[:, face], by_middle = _middles(filled[:, face])
+    found = seen | by_line
+    found[:, face] |= by_middle
     whole = np.isfinite(filled).all((1, 2))
     shown = seen.any(1)
     if whole.sum() < LEAST_SEEN * max(1, shown.sum()):
-        worst = int(np.argmin((seen | by_line)[shown].sum(0))) if shown.any() else 0
-        share = (seen | by_line)[shown, worst].mean() if shown.any() else 0.0
+        worst = int(np.argmin(found[shown].sum(0))) if shown.any() else 0
+        share = found[shown, worst].mean() if shown.any() else 0.0
         raise BadClip(
             f"{where}: {names[worst]} is seen in {share:.0%} of the frames only; use a layout "
             "without it, or lower the confidence that is asked for"
         )
     counts = {
         "joints missing for a moment, filled by a line": int((by_line & whole[:, None]).sum()),
+        "joints of the face out of sight, put amid the others": int(by_middle[whole].sum()),
         "frames with joints missing left out": int((shown & ~whole).sum()),
     }
     notes = tuple(f"{what}: {count}" for what, count in counts.items() if count)
     return Filled(np.where(whole[:, None, None], filled, np.nan), notes)
+
+
+def _middles(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Joints missing from `x` (T, V, C) put amid those there, and where (T, V)."""
+    there = np.isfinite(x).all(-1, keepdims=True)
+    count = there.sum(1, keepdims=True)
+    middle = np.where(there, x, 0).sum(1, keepdims=True) / np.maximum(count, 1)
+    lost = ~there & (count > 0)
+    return np.where(lost, middle, x), lost[..., 0]
 
 
 def _lines(x: np.ndarray, seen: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,7 @@ class Sightings:
         frames: number of frames of the recording, with or without bodies.
         frame: (B,) frame of each row, ascending.
         ids: B ids, as the sensor gave them.
-        joints: (B, V, 3) metres; all zero where the sensor gave a body without a place.
+        joints: (B, V, C) metres; all zero where the sensor gave a body without a place.
     """
 
     frames: int
@@ -56,7 +56,7 @@ class Bodies:
     """The bodies of one clip.
 
     Attributes:
-        coordinates: (T, M, V, 3) metres, NaN where a body is absent.
+        coordinates: (T, M, V, C) metres, NaN where a body is absent.
         ids: M ids; people who changed theirs carry the first.
         notes: what was mended, in words that begin alike for like things.
     """
@@ -73,12 +73,14 @@ class Track:
     Attributes:
         name: its (first) id.
         frame: (L,) ascending frames that show it.
-        joints: (L, V, 3) metres.
+        joints: (L, V, C) metres.
+        upright: wider than high, it is no person.
     """
 
     name: str
     frame: np.ndarray
     joints: np.ndarray
+    upright: bool = True
 
     def followed_by(self, later: "Track") -> "Track":
         """This track and one that begins after its end, as one."""
@@ -86,11 +88,14 @@ class Track:
             self.name,
             np.concatenate([self.frame, later.frame]),
             np.concatenate([self.joints, later.joints]),
+            self.upright,
         )
 
     @cached_property
     def plausibility(self) -> float:
         """Share of the frames in which the body is no wider than a person may be."""
+        if not self.upright:
+            return 1.0
         # with frames innermost, numpy compares many at once
         spread = np.ptp(np.ascontiguousarray(self.joints[..., :2].transpose(1, 2, 0)), axis=0)
         return float(np.mean(spread[0] <= WIDE * spread[1]))
@@ -102,7 +107,12 @@ class Track:
 
 
 def people(
-    seen: Sightings, *, rule: BodyRule = "id", max_bodies: int = 2, max_frames: int = 300
+    seen: Sightings,
+    *,
+    rule: BodyRule = "id",
+    max_bodies: int = 2,
+    max_frames: int = 300,
+    upright: bool = True,
 ) -> Bodies:
     """The people of a recording, each in a slot of their own.
 
@@ -115,6 +125,7 @@ def people(
             "position" takes the first bodies of each frame by position, as published.
         max_bodies: how many bodies to keep at most.
         max_frames: how many frames to keep at most, from the start.
+        upright: what is wider than high is furniture, as depth sensors see it, and no person.
 
     Raises:
         BadClip: when no frame shows a body.
@@ -126,7 +137,8 @@ def people(
     if rule == "position":
         tracks, first, last = _by_position(seen, max_bodies), 0, seen.frames
     else:
-        tracks = _best(_bridged(_without_ghosts(_by_id(seen), notes), notes), max_bodies, notes)
+        real = _without_ghosts(_by_id(seen, upright), notes)
+        tracks = _best(_bridged(real, notes), max_bodies, notes)
         first, last = _ends(tracks, seen.frames, notes)
     last = _at_most(first, last, max_frames, notes)
     return _laid_out(tracks, first, last, notes)
@@ -149,7 +161,7 @@ def _by_position(seen: Sightings, max_bodies: int) -> list[Track]:
     return [Track(str(s), seen.frame[rows], seen.joints[rows]) for s, rows in enumerate(slots)]
 
 
-def _by_id(seen: Sightings) -> list[Track]:
+def _by_id(seen: Sightings, upright: bool) -> list[Track]:
     rows: dict[str, list[int]] = {}
     frame = seen.frame.tolist()
     for row, name in enumerate(seen.ids):
@@ -157,7 +169,7 @@ def _by_id(seen: Sightings) -> list[Track]:
         while name in rows and frame[rows[name][-1]] == frame[row]:
             name += "'"
         rows.setdefault(name, []).append(row)
-    return [Track(name, seen.frame[r], seen.joints[r]) for name, r in rows.items()]
+    return [Track(name, seen.frame[r], seen.joints[r], upright) for name, r in rows.items()]
 
 
 def _without_ghosts(tracks: list[Track], notes: list[str]) -> list[Track]:
@@ -225,13 +237,13 @@ def _at_most(first: int, last: int, max_frames: int, notes: list[str]) -> int:
 
 
 def _laid_out(tracks: list[Track], first: int, last: int, notes: list[str]) -> Bodies:
-    """Put tracks into slots, (T, M, V, 3); a track that no kept frame shows has no slot."""
+    """Put tracks into slots, (T, M, V, C); a track that no kept frame shows has no slot."""
     kept = [(t, (t.frame >= first) & (t.frame < last)) for t in tracks]
     kept = [(t, inside) for t, inside in kept if inside.any()]
     if not kept:
         raise BadClip(f"none of the first {last - first} frames shows a body")
-    joints = kept[0][0].joints.shape[1]
-    coordinates = np.full((last - first, len(kept), joints, 3), np.nan, np.float32)
+    shape = kept[0][0].joints.shape[1:]
+    coordinates = np.full((last - first, len(kept), *shape), np.nan, np.float32)
     for slot, (track, inside) in enumerate(kept):
         coordinates[track.frame[inside] - first, slot] = track.joints[inside]
     _note_gaps(~np.isnan(coordinates[:, :, 0, 0]), notes)

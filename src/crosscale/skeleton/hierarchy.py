@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NoReturn
 
-import yaml
-
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.joint_names import LEFT, RIGHT
 from crosscale.skeleton.layout import Layout
+from crosscale.skeleton.starter import UNKNOWN, starter_text
 
 # names without side and underscores; earlier ones are surer
 ELBOW = ("elbow", "forearm", "lowerarm", "lowarm", "radius", "ulna")
@@ -24,7 +23,6 @@ HIP = ("hip", "thigh", "upleg", "upperleg", "femur", "leg")
 WRIST = ("wrist", "hand")
 ANKLE = ("ankle", "foot")
 HEAD = ("head", "skull", "face", "neck")
-UNKNOWN = "?"
 
 
 @dataclass(frozen=True)
@@ -185,12 +183,7 @@ class _Body:
         }
 
     def fail(self, what: str) -> NoReturn:
-        ten = Layout.load("part10").to_dict()["scales"]["part10"]
-        parts = {"part10": {**ten, "parts": {part: [UNKNOWN] for part in ten["parts"]}}}
-        source = self.starter(range(len(self.joints))) | {"scales": parts}
-        text = yaml.safe_dump(
-            source, sort_keys=False, width=96, default_flow_style=None, allow_unicode=True
-        )
+        text = starter_text(self.starter(range(len(self.joints))))
         raise CrosscaleError(
             f"{what}: put this into a file, fill in what has a question mark (or leave out the "
             f"scales), and give the file with --layout\n\n{text}"

@@ -207,6 +207,16 @@ class _LayoutParser:
             self.fail(f"names {', '.join(twice)} twice under {what}")
         return names
 
+    def weights(self, given: Any, what: str) -> dict[str, float]:
+        """Joints that count alike, or each by a number of its own."""
+        if not isinstance(given, Mapping):
+            return dict.fromkeys(self.names(given, what), 1.0)
+        for joint, weight in given.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
+                self.fail(f"gives {joint} the weight {weight} under {what}, not a number above 0")
+        names = self.names(list(given), what)
+        return {name: float(weight) for name, weight in zip(names, given.values(), strict=True)}
+
     def find(self, name: Any, names: Sequence[str], what: str) -> int:
         if name not in names:
             self.fail(f"names '{name}' under {what}, which is not one of {', '.join(names)}")
@@ -253,11 +263,11 @@ class _LayoutParser:
         if not isinstance(given, Mapping) or set(given) != {"parts", "centre", "edges"}:
             self.fail(f"needs parts, centre and edges under scale {name}")
         parts = self.names(list(given["parts"]), f"scale {name}")
-        members = [self.names(given["parts"][p], f"part {p}") for p in parts]
         pooling = np.zeros((len(parts), len(joints)))
-        for row, part in enumerate(members):
-            for joint in part:
-                pooling[row, self.find(joint, joints, f"part {parts[row]}")] = 1 / len(part)
+        for row, part in enumerate(parts):
+            for joint, weight in self.weights(given["parts"][part], f"part {part}").items():
+                pooling[row, self.find(joint, joints, f"part {part}")] = weight
+        pooling /= pooling.sum(axis=1, keepdims=True)
         centre = self.find(given["centre"], parts, f"scale {name}")
         parents = _towards(centre, parts, [(str(a), str(b)) for a, b in given["edges"]])
         return Graph(parts, self.tree(parts, centre, parents), centre, pooling)

@@ -1,10 +1,10 @@
 """Bodies of sensors and markers, some of whose joints are missing now and then."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from crosscale.data.gaps import SHORT_GAP, fill_gaps
+from crosscale.data.gaps import SHORT_GAP, Filled, fill_gaps
 from crosscale.data.tracks import Bodies, Sightings, people
 from crosscale.errors import BadClip
 
@@ -30,27 +30,41 @@ def mended(
     """
     if len(coordinates) == 0:
         raise BadClip(f"{where}: has no frames")
-    kept: list[str] = []
-    filled: list[np.ndarray] = []
+    bodies = zip(ids, coordinates.swapaxes(0, 1), strict=True)
+    whole, notes = _whole(bodies, names, where, longest)
+    return Bodies(np.stack([one.joints for one in whole.values()], axis=1), tuple(whole), notes)
+
+
+def _whole(
+    bodies: Iterable[tuple[str, np.ndarray]], names: tuple[str, ...], where: str, longest: int
+) -> tuple[dict[str, Filled], tuple[str, ...]]:
+    """Bodies by id, each (T, V, C) with a length of its own, that can be mended, and notes."""
+    whole: dict[str, Filled] = {}
     notes: list[str] = []
+    lost = 0
     fault = BadClip(f"{where}: shows no body in any frame")
-    for body, name in enumerate(ids):
+    for name, joints in bodies:
         try:
-            one = fill_gaps(coordinates[:, body], names, f"{where}, body {name}", longest)
+            whole[name] = fill_gaps(joints, names, f"{where}, body {name}", longest)
         except BadClip as error:
-            fault = error
-            continue
-        kept.append(name)
-        filled.append(one.joints)
-        notes += one.notes
-    if not kept:
+            fault, lost = error, lost + 1
+        else:
+            notes += whole[name].notes
+    if not whole:
         raise fault
-    if len(kept) < len(ids):
-        notes.append(f"bodies hardly seen left out: {len(ids) - len(kept)}")
-    return Bodies(np.stack(filled, axis=1), tuple(kept), tuple(notes))
+    if lost:
+        notes.append(f"bodies hardly seen left out: {lost}")
+    return whole, tuple(notes)
 
 
-def tracked(seen: Sightings, names: tuple[str, ...], where: str, *, max_bodies: int = 2) -> Bodies:
+def tracked(
+    seen: Sightings,
+    names: tuple[str, ...],
+    where: str,
+    *,
+    max_bodies: int = 2,
+    upright: bool = True,
+) -> Bodies:
     """The people of a recording, joints that are missing for a moment filled in.
 
     Args:
@@ -58,25 +72,36 @@ def tracked(seen: Sightings, names: tuple[str, ...], where: str, *, max_bodies: 
         names: of the V joints, for messages.
         where: the file, for messages.
         max_bodies: how many people to keep at most.
+        upright: see `people`.
 
     Raises:
         BadClip: when a body is twice in a frame, or none is seen whole.
     """
-    ids = list(dict.fromkeys(seen.ids))
-    slot = np.array([ids.index(name) for name in seen.ids], np.int64)
     _refuse_twins(seen, where)
-    dense = np.full((seen.frames, len(ids), *seen.joints.shape[1:]), np.nan)
-    dense[seen.frame, slot] = seen.joints
-    whole = mended(dense, ids, names, where)
-    frames, bodies = np.nonzero(~np.isnan(whole.coordinates[..., 0, 0]))
-    there = Sightings(
-        frames=seen.frames,
-        frame=frames,
-        ids=[whole.ids[body] for body in bodies.tolist()],
-        joints=whole.coordinates[frames, bodies],
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(seen.ids):
+        rows.setdefault(name, []).append(row)
+    first = {name: int(seen.frame[of[0]]) for name, of in rows.items()}
+    # each over the frames between its first and last only: a crowd may pass through a recording
+    spans = (
+        (name, _span(seen.frame[of] - first[name], seen.joints[of])) for name, of in rows.items()
     )
-    found = people(there, max_bodies=max_bodies, max_frames=seen.frames)
-    return Bodies(found.coordinates, found.ids, (*whole.notes, *found.notes))
+    whole, notes = _whole(spans, names, where, SHORT_GAP)
+    shown = {name: np.flatnonzero(~np.isnan(one.joints[:, 0, 0])) for name, one in whole.items()}
+    frame = np.concatenate([there + first[name] for name, there in shown.items()])
+    joints = np.concatenate([whole[name].joints[there] for name, there in shown.items()])
+    ids = [name for name, there in shown.items() for _ in there]
+    order = np.argsort(frame, kind="stable")
+    complete = Sightings(seen.frames, frame[order], [ids[row] for row in order], joints[order])
+    found = people(complete, max_bodies=max_bodies, max_frames=seen.frames, upright=upright)
+    return Bodies(found.coordinates, found.ids, (*notes, *found.notes))
+
+
+def _span(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """(T, V, C) of joints (L, V, C) in L ascending frames from 0, NaN between."""
+    span = np.full((int(frame[-1]) + 1, *joints.shape[1:]), np.nan)
+    span[frame] = joints
+    return span
 
 
 def _refuse_twins(seen: Sightings, where: str) -> None:

@@ -11,11 +11,11 @@ from crosscale.data.clip import Clip
 from crosscale.data.gaps import SHORT_GAP
 from crosscale.data.readers import Item
 from crosscale.data.readers.bodies import mended
+from crosscale.data.readers.by_name import joint_places
 from crosscale.data.readers.files import files_below
 from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.data.readers.space import TURNS, UNITS, Units, Up, likely_unit, likely_up
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout
 
 LOOKED_AT = 8  # files of a source, and frames of each, that tell units and axes
@@ -175,18 +175,7 @@ class Markers(Capture):
 
 def _selected(take: Take, layout: Layout, where: str) -> np.ndarray:
     """(T, M, V, 3) of the layout's joints."""
-    places = find_joints(layout.joints, take.names)
-    if lacking := [j for j, at in zip(layout.joints, places, strict=True) if at is None]:
-        raise BadClip(
-            f"{where} lacks {_listed(lacking, 10)} of layout {layout.name}; it has "
-            f"{_listed(take.names, 60)}. Write a layout of such names and give it with --layout"
-        )
-    return take.joints[:, :, [at for at in places if at is not None]]
-
-
-def _listed(names: Sequence[str], most: int) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    return take.joints[:, :, joint_places(layout, take.names, where)]
 
 
 def _some_frames(take: Take) -> np.ndarray:

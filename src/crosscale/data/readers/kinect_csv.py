@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
 from crosscale.data.readers.bodies import tracked
-from crosscale.data.readers.files import faults_named, files_below, some_files
+from crosscale.data.readers.csv_table import CsvTable
+from crosscale.data.readers.files import files_below, some_files
 from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip, CrosscaleError
@@ -112,17 +112,11 @@ class _Recording:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with faults_named(path), path.open(encoding="utf-8-sig", errors="replace") as file:
-            first, second = file.readline(), file.readline()
-        if not second.strip():
-            raise BadClip(f"{path.name}: has no rows below a first line of names")
-        self.delimiter = max(",;\t", key=first.count)
-        self.decimal = "," if self.delimiter != "," and "," in second else "."
-        self.header = [name.strip().strip('"') for name in first.split(self.delimiter)]
-        self.columns = {re.sub(r"[^a-z]", "", name.lower()): name for name in self.header}
+        self.table = CsvTable(path)
+        self.columns = {re.sub(r"[^a-z]", "", name.lower()): name for name in self.table.header}
         self.places: dict[str, dict[str, str]] = {}  # of a joint, or of "" where rows are joints
         self.states: dict[str, str] = {}
-        for name in self.header:
+        for name in self.table.header:
             if place := _AXIS.fullmatch(name):
                 axes = self.places.setdefault(_joint(place["joint"]), {})
                 axes.setdefault(place["axis"].lower(), name)
@@ -141,7 +135,7 @@ class _Recording:
             BadClip: when the joints are of neither.
         """
         if self.by_joint:
-            there = set(self._joint_names(self._read([self.column(JOINT) or ""])))
+            there = set(self._joint_names(self.table.read([self.column(JOINT) or ""])))
         else:
             there = {joint for joint, axes in self.places.items() if len(axes) == 3}
         for sensor in SENSORS:
@@ -178,7 +172,7 @@ class _Recording:
             )
         numbers = [self.places[joint][axis] for joint in layout.joints for axis in "xyz"]
         states = [self.states[joint] for joint in layout.joints if joint in self.states]
-        table = self._read([*self._labels(), *states], numbers)
+        table = self.table.read([*self._labels(), *states], numbers)
         values = [table.column(name).to_numpy() for name in numbers]
         joints = np.stack(values, axis=1).reshape(table.num_rows, -1, 3)
         for v, joint in enumerate(layout.joints):
@@ -189,7 +183,7 @@ class _Recording:
     def _rows_of_joints(self, layout: Layout) -> tuple[dict[str, np.ndarray], np.ndarray]:
         numbers = [self.places[""][axis] for axis in "xyz"]
         states = [self.states[""]] if "" in self.states else []
-        table = self._read([self.column(JOINT) or "", *self._labels(), *states], numbers)
+        table = self.table.read([self.column(JOINT) or "", *self._labels(), *states], numbers)
         if self.column((*FRAME, *TIME)) is None:
             raise BadClip(f"{self.path.name}: rows of joints need a column frame or time")
         places = np.stack([table.column(name).to_numpy() for name in numbers], axis=1)
@@ -240,24 +234,6 @@ class _Recording:
             moments = _ordered(words)
         nobody = np.full(table.num_rows, "0", object)
         return {"frame": moments, "body": nobody if ids is None else ids}
-
-    def _read(self, words: Sequence[str], numbers: Sequence[str] = ()) -> pa.Table:
-        types = dict.fromkeys(words, pa.string()) | dict.fromkeys(numbers, pa.float64())
-        try:
-            table = pacsv.read_csv(
-                self.path,
-                read_options=pacsv.ReadOptions(
-                    column_names=self.header, skip_rows=1, use_threads=False
-                ),
-                parse_options=pacsv.ParseOptions(delimiter=self.delimiter),
-                convert_options=pacsv.ConvertOptions(
-                    include_columns=list(types), column_types=types, decimal_point=self.decimal
-                ),
-            )
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise BadClip(f"{self.path.name}: {reason:.150}") from None
-        return table
 
 
 def _joint(text: str) -> str:

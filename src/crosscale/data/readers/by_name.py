@@ -1,0 +1,76 @@
+"""Joints of a file matched by name with those of a layout."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.skeleton.joint_names import find_joints
+from crosscale.skeleton.layout import Layout, builtin_layouts
+from crosscale.skeleton.starter import starter_of, starter_text
+
+
+def joint_places(layout: Layout, names: Sequence[str], where: str) -> list[int]:
+    """Places in `names` of the layout's joints.
+
+    Args:
+        layout: whose joints are wanted.
+        names: as the file has them.
+        where: the file, for the message.
+
+    Raises:
+        BadClip: when some are not there; names them, those there, and the layout that would fit.
+    """
+    places = find_joints(layout.joints, names)
+    if lacking := [j for j, at in zip(layout.joints, places, strict=True) if at is None]:
+        other = builtin_with(names)
+        remedy = "Write a layout of such names and give it with --layout"
+        if other is not None:
+            remedy = f"They are those of {other.name}: prepare it apart, with --layout {other.name}"
+        raise BadClip(
+            f"{where} lacks {_listed(lacking, 10)} of layout {layout.name}; it has "
+            f"{_listed(names, 60)}. {remedy}"
+        )
+    return [at for at in places if at is not None]
+
+
+def fitting_layout(
+    names: Sequence[str], where: str, edges: Sequence[tuple[str, str]] = ()
+) -> Layout:
+    """The built-in layout with most of the joints of these names.
+
+    Args:
+        names: as the file has them.
+        where: the file, for the message.
+        edges: names of joints that hang together, for the layout that is shown.
+
+    Raises:
+        CrosscaleError: when none has its joints among them; shows a layout to be filled in.
+    """
+    layout = builtin_with(names)
+    if layout is None:
+        raise CrosscaleError(
+            f"{where} has joints of no built-in layout: {_listed(names, 60)}. Put this into a "
+            "file, fill in what has a question mark, leave out what you do not want, and give the "
+            f"file with --layout\n\n{starter_text(starter_of(names, edges))}"
+        )
+    return layout
+
+
+def builtin_with(names: Sequence[str]) -> Layout | None:
+    """The built-in layout of most joints that are all among the names, if there is one."""
+    fitting = [
+        name for name in builtin_layouts() if None not in find_joints(joints_of(name), names)
+    ]
+    largest = max(fitting, key=lambda name: len(joints_of(name)), default=None)
+    return None if largest is None else Layout.load(largest)
+
+
+@cache
+def joints_of(layout: str) -> tuple[str, ...]:
+    """Joints of a built-in layout."""
+    return Layout.load(layout).joints
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
