@@ -33,7 +33,11 @@ def prepared(source, **naming):
 
 def test_folders_name_labels(source):
     found, _ = prepared(source, folder=True)
-    assert found == {"s1_a": ("walk", -1), "s2_b": ("walk", -1), "s1_c": ("wave", -1)}
+    assert found == {
+        "walk/s1_a": ("walk", -1),
+        "walk/s2_b": ("walk", -1),
+        "wave/s1_c": ("wave", -1),
+    }
 
 
 def test_a_recording_in_no_folder_is_named(source):
@@ -43,33 +47,36 @@ def test_a_recording_in_no_folder_is_named(source):
 
 def test_a_pattern_names_what_its_groups_say(source):
     found, _ = prepared(source, pattern=r"s(?P<subject>\d)_(?P<label>.)")
-    assert found == {"s1_a": ("a", 1), "s2_b": ("b", 2), "s1_c": ("c", 1)}
+    assert found == {"walk/s1_a": ("a", 1), "walk/s2_b": ("b", 2), "wave/s1_c": ("c", 1)}
 
 
 def test_a_name_that_does_not_fit_is_set_aside(source):
     found, aside = prepared(source, pattern=r"s1_(?P<label>.)")
-    assert set(found) == {"s1_a", "s1_c"}
+    assert set(found) == {"walk/s1_a", "wave/s1_c"}
     assert [one.reason for one in aside] == [
-        "s2_b: the name does not fit the pattern s1_(?P<label>.)"
+        "walk/s2_b: the name does not fit the pattern s1_(?P<label>.)"
     ]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_table_names_some_clips_and_wins(source, ending):
     path = source.parent / f"table.{ending}"
-    columns = {"name": ["s1_c", "s1_a"], "label": ["x, y", None], "subject": ["7", "8"]}
+    columns = {"name": ["wave/s1_c", "walk/s1_a"], "label": ["x, y", None], "subject": ["7", "8"]}
     if ending == "csv":
-        path.write_text('name,label,subject\ns1_c,"x, y",7\ns1_a,,8\n')
+        path.write_text('name,label,subject\nwave/s1_c,"x, y",7\nwalk/s1_a,,8\n')
     else:
         pq.write_table(pa.table(columns), path)
     found, _ = prepared(source, folder=True, table=path)
-    assert found == {"s1_a": ("walk", 8), "s2_b": ("walk", -1), "s1_c": ("x, y", 7)}
+    assert found == {"walk/s1_a": ("walk", 8), "walk/s2_b": ("walk", -1), "wave/s1_c": ("x, y", 7)}
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("name,label\ns1_d,x\n", "names 1 clips that are not there, first 's1_d': did you mean"),
+        (
+            "name,label\nwalk/s1_d,x\n",
+            "names 1 clips that are not there, first 'walk/s1_d': did you",
+        ),
         ("label\nx\n", "needs a column name; it has label"),
         ("name,lable\ns1_a,x\n", "no field 'lable': did you mean 'label'"),
         ("name,label\ns1_a,x\ns1_a,y\n", "row 3 names s1_a a second time"),

@@ -1,6 +1,6 @@
 """A plain `npz` that anybody can write with `np.savez`, of one clip or of many.
 
-    one clip    coordinates (T, V, 3) or (T, M, V, 3); the file's name is the clip's
+    one clip    coordinates (T, V, 3) or (T, M, V, 3); the file's place is the clip's name
     many clips  names (N,), and
                 coordinates (N, T, V, 3) or (N, T, M, V, 3) with lengths (N,), or, one clip after
                 the other, coordinates (rows, V, 3) or (rows, M, V, 3) with frames (N,)
@@ -18,6 +18,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.files import files_below
 from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.data.readers.numbered import class_names
 from crosscale.data.readers.plain_file import PlainFile, open_plain
@@ -43,22 +44,19 @@ class Plain(OwnRecordings):
         Raises:
             CrosscaleError: when there are none, or labels are wrong.
         """
-        if not source.exists():
-            raise CrosscaleError(f"{source} does not exist")
-        paths = [source] if source.is_file() else sorted(source.rglob("*.npz"))
-        if not paths:
-            raise CrosscaleError(f"{source} has no npz files")
         items, opened = [], []
-        for path in paths:
+        for found in files_below(source, (".npz",), "npz files"):
             try:
-                file = open_plain(path)
+                file = open_plain(found.path)
             except CrosscaleError:
-                if path == source:
+                if found.path == source:
                     raise
-                items.append(Item(path.stem, path))
-            else:
-                items += [Item(name, path, index) for index, name in enumerate(file.names)]
-                opened.append(file)
+                items.append(found)
+                continue
+            # a clip alone in its file is called by the file's place, which tells folders apart
+            names = [found.name] if file.names == [found.path.stem] else file.names
+            items += [Item(name, found.path, index) for index, name in enumerate(names)]
+            opened.append(file)
         _check_labels(source, opened)
         return sorted(items)
 
