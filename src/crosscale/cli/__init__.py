@@ -108,6 +108,36 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "check_layout",
         "Check a layout, tell what it says, and draw it on request.",
     ),
+    "export onnx": (
+        "crosscale.cli.export",
+        "onnx",
+        "Write all streams as one ONNX file, for any number of clips of any length, and check it.",
+    ),
+    "export torch": (
+        "crosscale.cli.export",
+        "torch_program",
+        "Write all streams as one `torch.export` program, load it again, and check it.",
+    ),
+    "export published": (
+        "crosscale.cli.export",
+        "published",
+        "Write the encoders as a .pt file under the names of the published code.",
+    ),
+    "export folder": (
+        "crosscale.cli.export",
+        "folder",
+        "Write the folder that `crosscale push` uploads: weights, configuration, model card.",
+    ),
+    "import published": (
+        "crosscale.cli.export",
+        "import_published",
+        "Make a run folder of a checkpoint of SkeletonCLR, CrosSCLR or AimCLR.",
+    ),
+    "push": (
+        "crosscale.cli.export",
+        "push",
+        "Share the encoders on the Hugging Face hub, with a model card made from the run.",
+    ),
     "compare": (
         "crosscale.cli.compare",
         "compare",
@@ -183,6 +213,8 @@ GROUPS = {
     "data": "Look at a prepared data set.",
     "layout": "Look at the layout of a skeleton.",
     "evaluate": "Judge the encoders of one or more runs.",
+    "export": "Write a run's encoders for other programs, or for others to load.",
+    "import": "Make a run folder of what other programs wrote.",
 }
 
 

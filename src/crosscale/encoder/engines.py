@@ -173,7 +173,7 @@ def _openvino_int8(frozen: Frozen, example: Tensor, threads: int) -> Engine:
 
     spread = torch.linspace(0, len(example) - 1, min(len(example), CALIBRATION_BODIES)).long()
     parts = [part.numpy() for part in example[spread].split(BODIES_A_THREAD)]
-    with _quiet("nncf"):
+    with quiet("nncf"):
         quantised = nncf.quantize(
             _openvino_model(frozen, example),
             nncf.Dataset(parts),
@@ -191,7 +191,7 @@ def _openvino_int8(frozen: Frozen, example: Tensor, threads: int) -> Engine:
 def _openvino_model(network: Frozen, example: Tensor) -> Any:
     import openvino
 
-    with _quiet("openvino"):
+    with quiet("openvino"):
         model = openvino.convert_model(network, example_input=example[:BODIES_A_THREAD])
     model.reshape({0: [-1, *example.shape[1:]]})
     return model
@@ -221,7 +221,7 @@ def _onnxruntime(frozen: Frozen, example: Tensor, threads: int) -> Engine:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    with TemporaryDirectory() as folder, _quiet("torch.onnx"):
+    with TemporaryDirectory() as folder, quiet("torch.onnx"):
         path = Path(folder) / "encoder.onnx"
         torch.onnx.export(
             network,
@@ -248,7 +248,7 @@ def _at_least_two(example: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
-def _quiet(logger: str) -> Iterator[None]:
+def quiet(logger: str) -> Iterator[None]:
     """Without the progress bars and advice of a library."""
     log = logging.getLogger(logger)
     level = log.level

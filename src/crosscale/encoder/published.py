@@ -5,6 +5,7 @@ The published encoder stores temporal kernels as (C, C, 9, 1), the three subsets
 """
 
 import re
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,16 +13,41 @@ from torch import Tensor, nn
 from crosscale.encoder.stgcn import SUBSETS
 from crosscale.errors import BadCheckpoint
 
-_RULES = [
-    (r"^A$", "adjacency"),
-    (r"^data_bn\.", "input_norm."),
-    (r"^edge_importance\.(\d+)$", r"blocks.\1.edge_weight"),
-    (r"^st_gcn_networks\.(\d+)\.gcn\.conv\.", r"blocks.\1.spatial."),
-    (r"^st_gcn_networks\.(\d+)\.tcn\.0\.", r"blocks.\1.spatial_norm."),
-    (r"^st_gcn_networks\.(\d+)\.tcn\.2\.", r"blocks.\1.temporal."),
-    (r"^st_gcn_networks\.(\d+)\.tcn\.3\.", r"blocks.\1.temporal_norm."),
-    (r"^st_gcn_networks\.(\d+)\.residual\.", r"blocks.\1.around."),
+AXES = 3
+# Published name and this package's; # stands for a block's number, * for the rest of the name.
+_NAMES = [
+    ("A", "adjacency"),
+    ("data_bn.*", "input_norm.*"),
+    ("edge_importance.#", "blocks.#.edge_weight"),
+    ("st_gcn_networks.#.gcn.conv.*", "blocks.#.spatial.*"),
+    ("st_gcn_networks.#.tcn.0.*", "blocks.#.spatial_norm.*"),
+    ("st_gcn_networks.#.tcn.2.*", "blocks.#.temporal.*"),
+    ("st_gcn_networks.#.tcn.3.*", "blocks.#.temporal_norm.*"),
+    ("st_gcn_networks.#.residual.*", "blocks.#.around.*"),
 ]
+
+
+def _renaming(names: list[tuple[str, str]]) -> Callable[[str], str | None]:
+    """From the first of each pair to the second; None for a name that fits none."""
+    rules = [
+        (
+            re.compile(
+                re.escape(old).replace(r"\#", r"(?P<block>\d+)").replace(r"\*", "(?P<rest>.+)")
+            ),
+            new.replace("#", r"\g<block>").replace("*", r"\g<rest>"),
+        )
+        for old, new in names
+    ]
+
+    def rename(name: str) -> str | None:
+        found = ((pattern.fullmatch(name), new) for pattern, new in rules)
+        return next((match.expand(new) for match, new in found if match), None)
+
+    return rename
+
+
+_to_ours = _renaming(_NAMES)
+_to_theirs = _renaming([(ours, theirs) for theirs, ours in _NAMES])
 
 
 def from_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -35,16 +61,32 @@ def from_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, value in weights.items():
         if name.startswith("fc."):
             continue
-        for pattern, replacement in _RULES:
-            renamed, hits = re.subn(pattern, replacement, name)
-            if hits:
-                ours[renamed] = _reshape_in(renamed, value)
-                break
-        else:
+        renamed = _to_ours(name)
+        if renamed is None:
             unknown.append(name)
+        else:
+            ours[renamed] = _reshape_in(renamed, value)
     if unknown:
         raise BadCheckpoint(f"not weights of the published encoder: {', '.join(sorted(unknown))}")
     return ours
+
+
+def to_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An encoder's weights under the published names: the inverse of `from_published`.
+
+    Where each axis is normalised over all joints, which the published encoder does not know, its
+    weights are repeated for every joint; the encoder computes the same.
+    """
+    nodes = weights["adjacency"].shape[-1]
+    theirs = {}
+    for name, value in weights.items():
+        if name.startswith("input_norm.") and value.numel() == AXES:
+            value = value.repeat(nodes)
+        renamed = _to_theirs(name)
+        if renamed is None:
+            raise BadCheckpoint(f"the published encoder has no weight like {name}")
+        theirs[renamed] = _reshape_out(name, value)
+    return theirs
 
 
 def head_from_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -61,7 +103,16 @@ def load_whole(module: nn.Module, weights: dict[str, Tensor], origin: str) -> No
     Raises:
         BadCheckpoint: naming every missing, unexpected and misshapen key.
     """
-    expected = module.state_dict()
+    check_whole(module.state_dict(), weights, origin)
+    module.load_state_dict(weights)
+
+
+def check_whole(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], origin: str) -> None:
+    """Compare names and shapes of weights with those expected.
+
+    Raises:
+        BadCheckpoint: naming every missing, unexpected and misshapen key.
+    """
     missing = sorted(set(expected) - set(weights))
     unexpected = sorted(set(weights) - set(expected))
     misshapen = sorted(
@@ -80,7 +131,6 @@ def load_whole(module: nn.Module, weights: dict[str, Tensor], origin: str) -> No
     ]
     if problems:
         raise BadCheckpoint(f"{origin} does not fit; {'; '.join(problems)}")
-    module.load_state_dict(weights)
 
 
 def _reshape_in(name: str, value: Tensor) -> Tensor:
@@ -91,3 +141,14 @@ def _reshape_in(name: str, value: Tensor) -> Tensor:
     if name.endswith("spatial.bias"):
         return value.reshape(SUBSETS, -1)
     return value if torch.is_tensor(value) else torch.as_tensor(value)
+
+
+def _reshape_out(name: str, value: Tensor) -> Tensor:
+    """The inverse of `_reshape_in`."""
+    if name.endswith("temporal.weight"):
+        return value.transpose(2, 3).contiguous()
+    if name.endswith("spatial.weight"):
+        return value.reshape(-1, value.shape[2], 1, 1)
+    if name.endswith("spatial.bias"):
+        return value.flatten()
+    return value

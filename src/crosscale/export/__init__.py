@@ -1,0 +1,1 @@
+"""Trained encoders for other programs: ONNX, torch.export, published names, the hub."""
