@@ -93,6 +93,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "live",
         "Name what people do while frames come in: JSON lines in, JSON lines out.",
     ),
+    "serve": (
+        "crosscale.cli.serve",
+        "serve",
+        "Open a local web app: drop a recording or turn the webcam on, and see what happens when.",
+    ),
+    "webcam": (
+        "crosscale.cli.serve",
+        "webcam",
+        "Fetch the pose estimator that the page of `crosscale serve` runs in the browser, once.",
+    ),
     "view": (
         "crosscale.cli.look",
         "view",

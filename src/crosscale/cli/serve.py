@@ -1,0 +1,133 @@
+"""`crosscale serve` and `crosscale webcam`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from crosscale.errors import CrosscaleError
+from crosscale.predict.head import HEADS, Head, make_head
+from crosscale.predict.head_file import load_head
+from crosscale.predict.index import Index
+from crosscale.predict.model import Model, load
+from crosscale.serve import webcam as assets
+
+if TYPE_CHECKING:
+    from crosscale.serve.service import Service
+
+LOOPBACK = "127.0.0.1"
+
+
+def serve(
+    run: Path,
+    *,
+    index: Path | None = None,
+    head: str | None = None,
+    store: Path | None = None,
+    host: str = LOOPBACK,
+    port: int = 8000,
+    device: str = "cpu",
+) -> None:
+    """Open a local web app: drop a recording, or turn the webcam on, and see what happens when.
+
+        crosscale serve runs/nwucla --index mine.index --head mine.head
+
+    The page plays the recording, the most similar clips of the index beside it, and shows which
+    action it is when. The same is at hand as a JSON API, described at /api/openapi.json. For the
+    webcam, run `crosscale webcam` once; nothing that the camera sees leaves the browser but the
+    places of joints, which come to this program.
+
+    Args:
+        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        index: a folder made by `crosscale index` with the same encoder; without it, nothing is
+            searched.
+        head: a head saved by `crosscale classify --save`; or linear or knn, which is fitted on the
+            labels of the index; without it, no action is named.
+        store: where the clips of the index are, to be played; by default where they were.
+        host: address to listen at; anyone who reaches another one than this machine's own can use
+            the server.
+        port: to listen at; 0 takes a free one.
+        device: cpu or cuda.
+    """
+    try:
+        from crosscale.serve.app import make_app
+        from crosscale.serve.guard import is_loopback
+        from crosscale.serve.server import listen
+        from crosscale.serve.service import Service, store_of
+    except ImportError as error:
+        raise CrosscaleError(
+            f"the web app needs {error.name}: pip install 'crosscale[serve]'"
+        ) from error
+    if not 0 <= port < 2**16:
+        raise CrosscaleError(f"port {port} is not from 0 to 65535")
+    model = load(run, device=device)
+    opened = None if index is None else Index.open(index)
+    if store is not None and opened is None:
+        raise CrosscaleError("--store has the clips of an index: name it with --index")
+    service = Service(
+        model,
+        run=run.name,
+        head=None if head is None else _head(head, model, opened),
+        index=opened,
+        store=None if opened is None else store_of(opened, store),
+    )
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    local = is_loopback(host)
+    if not local:
+        console.print(
+            f"warning: whoever reaches {host} can use this server; there is no password and no "
+            "encryption",
+            style="yellow",
+        )
+    _tell(console, service)
+    app = make_app(service, host=None if local else host)
+    listen(app, host, port, service.limits, lambda url: console.print(f"{url}  stop with Ctrl-C"))
+
+
+def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
+    """Fetch the pose estimator that the page of `crosscale serve` runs in the browser, once.
+
+        crosscale webcam
+        crosscale webcam --archive mediapipe-pose-0.5.1675469404.tgz
+
+    It is the npm package @mediapipe/pose of Google (Apache License 2.0), 40 MB, its models within.
+    npm fetches it; its checksum is compared with the published one.
+
+    Args:
+        archive: the package, fetched before with `npm pack @mediapipe/pose@0.5.1675469404`.
+        out: the folder to put it into; by default one in the user's cache, where
+            `crosscale serve` looks.
+
+    Returns:
+        The folder.
+    """
+    folder = out or assets.usual_folder()
+    assets.install(archive, folder)
+    Console(markup=False, highlight=False, soft_wrap=True).print(f"{assets.PACKAGE}: {folder}")
+    return folder
+
+
+def _head(name: str, model: Model, index: Index | None) -> Head:
+    if name not in HEADS:
+        fitted = load_head(Path(name))
+        fitted.check(model.fingerprint, name)
+        return fitted.head
+    if index is None:
+        raise CrosscaleError(f"--head {name} is fitted on the labels of an index: name one")
+    index.check(model)
+    rows = [row for row, label in enumerate(index.labels) if label is not None]
+    labels = [index.labels[row] for row in rows]
+    if len(set(labels)) < 2:
+        raise CrosscaleError(f"{index.path} labels fewer than two classes: name a saved head")
+    return make_head(name, 0.05).fit(index.vectors[rows], labels)
+
+
+def _tell(console: Console, service: "Service") -> None:
+    index, head = service.index, service.head
+    console.print(
+        f"encoder of layout {service.model.layout.name}; "
+        + (f"{len(index.names):,} clips to search; " if index else "no --index, so no search; ")
+        + (f"{len(head.classes_)} classes" if head else "no --head, so no actions are named")
+    )
+    if index and service.store is None:
+        console.print("the clips of the index are not where they were: say --store to play them")

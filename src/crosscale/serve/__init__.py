@@ -1,0 +1,1 @@
+"""A local web app and its JSON API: recordings in, nearest clips and actions out."""

@@ -1,0 +1,184 @@
+"""What every request must pass before anything looks at it, and what every answer carries."""
+
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crosscale.serve.limits import Limits
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# Everything from this server, nothing from elsewhere. The pose estimator is WebAssembly.
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "media-src 'self' blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+FORBIDDEN = 1008  # WebSocket's code for a policy that is broken
+
+
+class Refused(Exception):
+    """A request that goes no further."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+@dataclass
+class Guard:
+    """Refuses requests of other sites, and those that are too large or too many.
+
+    A page of another site cannot read answers, since there is no CORS; but it could send, and a
+    name of its own that it lets point here (DNS rebinding) would make it the same site. So the
+    host must be this machine by its loopback names, or, where the server listens to others, an
+    address in numbers or the name it was told to listen at; and the origin, if there is one, must
+    be that host.
+
+    Attributes:
+        app: what is guarded.
+        limits: of requests.
+        host: listened at; None for loopback only.
+        busy: requests with a body under way.
+    """
+
+    app: ASGIApp
+    limits: Limits
+    host: str | None = None
+    busy: int = field(default=0, init=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Guard one request."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except Refused as refused:
+            await _refuse(scope, receive, send, refused)
+            return
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+        else:
+            await self._answer(scope, receive, _with_headers(send))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        takes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        if takes and self.busy >= self.limits.requests:
+            await _refuse(scope, receive, send, Refused(503, "too much to do: try again soon"))
+            return
+        self.busy += takes
+        try:
+            await self.app(scope, _counted(receive, self.limits.upload), send)
+        finally:
+            self.busy -= takes
+
+    def _check(self, scope: Scope) -> None:
+        headers = scope["headers"]
+        if len(headers) > self.limits.headers:
+            raise Refused(431, f"more than {self.limits.headers} headers")
+        host = _only(headers, b"host")
+        if not host or not self._ours(host):
+            raise Refused(421, f"this server is not '{(host or '')[:60]}'")
+        origin = _only(headers, b"origin")
+        if origin is not None and origin.partition("://")[2] != host:
+            raise Refused(403, "pages of other sites may not use this server")
+        length = _only(headers, b"content-length")
+        if length is not None and not (length.isascii() and length.isdecimal()):
+            raise Refused(400, "content-length is no number")
+        if length is not None and (len(length) > 15 or int(length) > self.limits.upload):
+            raise Refused(413, _too_large(self.limits.upload))
+
+    def _ours(self, host: str) -> bool:
+        name = host.lower()
+        if not name.endswith("]"):
+            head, colon, port = name.rpartition(":")
+            name = head if colon and port.isdecimal() else name
+        if name in LOOPBACK:
+            return True
+        return self.host is not None and (name == self.host.lower() or _is_address(name))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen at is this machine only."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _only(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    found = [value.decode("latin-1") for key, value in headers if key == name]
+    if len(found) > 1:
+        raise Refused(400, f"more than one header {name.decode()}")
+    return found[0] if found else None
+
+
+def _too_large(most: int) -> str:
+    return f"the upload is too large: send at most {most / 2**20:g} MB"
+
+
+def _counted(receive: Receive, most: int) -> Callable[[], Awaitable[Message]]:
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise HTTPException(413, _too_large(most))
+        return message
+
+    return counted
+
+
+def _with_headers(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+        await send(message)
+
+    return sent
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) -> None:
+    if scope["type"] == "websocket":
+        await receive()  # the connection's beginning, which must be taken before it is refused
+        await send({"type": "websocket.close", "code": FORBIDDEN, "reason": refused.reason[:100]})
+        return
+    body = json.dumps({"error": refused.reason}).encode()
+    kind: list[Any] = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    start = {"type": "http.response.start", "status": refused.status, "headers": kind}
+    await _with_headers(send)(start)
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,149 @@
+"""What the API answers; the OpenAPI document is made from this."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class Fault(BaseModel):
+    """Any answer with a status from 400 on."""
+
+    error: str = Field(description="what is wrong, in one line")
+
+
+class SetAside(BaseModel):
+    """A recording that could not be used."""
+
+    name: str
+    reason: str
+
+
+class Read(BaseModel):
+    """How an upload was read; a part of every answer to one."""
+
+    format: str = Field(description="of the files")
+    how: str = Field(description="how one saw that")
+    layout: str = Field(description="name of the skeleton")
+    set_aside: list[SetAside] = Field(description="recordings that could not be used")
+    mended: dict[str, int] = Field(description="kinds of faults mended, in how many clips")
+
+
+class Embedded(BaseModel):
+    """A clip's embedding."""
+
+    name: str
+    embedding: list[float] = Field(description="of length 1")
+
+
+class EmbedReply(Read):
+    """Embeddings of all clips."""
+
+    width: int
+    clips: list[Embedded]
+
+
+class Near(BaseModel):
+    """A clip of the index."""
+
+    name: str
+    label: str | None
+    similarity: float = Field(description="cosine, mean of the streams")
+    playable: bool = Field(description="whether /api/clip/NAME has it")
+
+
+class Searched(BaseModel):
+    """The clips nearest to one."""
+
+    name: str
+    nearest: list[Near] = Field(description="the most similar first")
+
+
+class SearchReply(Read):
+    """The nearest clips of the index to each clip."""
+
+    clips: list[Searched]
+
+
+class Classified(BaseModel):
+    """What one clip shows."""
+
+    name: str
+    label: str = Field(description="a class, or `none of these`")
+    probability: float | None = Field(description="null for `none of these`")
+    second: str
+    second_probability: float
+
+
+class ClassifyReply(Read):
+    """What each clip shows."""
+
+    clips: list[Classified]
+
+
+class Segment(BaseModel):
+    """A stretch of one action."""
+
+    start: float = Field(description="seconds")
+    end: float = Field(description="seconds")
+    label: str
+    probability: float = Field(description="mean over the stretch")
+
+
+class Segmented(BaseModel):
+    """What happens when in one clip; between the segments nothing known does."""
+
+    name: str
+    seconds: float = Field(description="that the clip lasts")
+    frame_rate: float
+    assumed: bool = Field(description="true where the file does not say the frame rate")
+    segments: list[Segment]
+
+
+class SegmentReply(Read):
+    """What happens when in each clip."""
+
+    clips: list[Segmented]
+
+
+class Analysed(BaseModel):
+    """All that can be said of one clip; null where the server lacks what it takes."""
+
+    name: str
+    player: dict[str, Any] = Field(description="the clip as /static/player.js takes it")
+    nearest: list[Near] | None
+    answer: Classified | None
+    timeline: Segmented | None
+
+
+class AnalyseReply(Read):
+    """All that can be said of each clip."""
+
+    clips: list[Analysed]
+    notes: list[str] = Field(description="why something cannot be said")
+
+
+class LiveStatus(BaseModel):
+    """What the webcam needs."""
+
+    ready: bool = Field(description="whether webcam frames can be named")
+    problem: str | None = Field(description="what is missing, and what to do")
+    layout: str
+    window: float = Field(description="seconds that an answer looks back")
+    step: float = Field(description="seconds from one answer to the next")
+    assets: bool = Field(description="whether the pose estimator for the browser is here")
+
+
+class Status(BaseModel):
+    """What this server has."""
+
+    version: str
+    run: str
+    layout: str
+    streams: list[str]
+    width: int = Field(description="numbers in an embedding")
+    classes: list[str] | None = Field(description="of the head; null without one")
+    index: int | None = Field(description="clips in the index; null without one")
+    playable: bool = Field(description="whether the clips of the index can be played")
+    formats: list[str]
+    limits: dict[str, float]
+    live: LiveStatus

@@ -1,0 +1,185 @@
+import base64
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+from uploads_made import npz, sent
+
+from conftest import ODD
+from crosscale.serve.app import make_app
+from crosscale.serve.service import Service
+
+LOCAL = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(scope="module")
+def service(model, index, head, store):
+    return Service(model, run="run", head=head, index=index, store=store)
+
+
+@pytest.fixture(scope="module")
+def client(service, tmp_path_factory):
+    app = make_app(service, assets=tmp_path_factory.mktemp("no assets"))
+    return TestClient(app, base_url=LOCAL, raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def bare(model):
+    return TestClient(make_app(Service(model, run="run")), base_url=LOCAL)
+
+
+@pytest.fixture(scope="module")
+def take(act):
+    return npz(act("wave", seed=77), layout="blazepose33", frame_rate=25.0)
+
+
+def test_an_upload_is_embedded_as_the_library_embeds_it(client, model, act, take):
+    reply = client.post("/api/embed", files=sent(take, "my wave.npz"))
+    assert reply.status_code == 200
+    told = reply.json()
+    assert (told["format"], told["layout"], told["width"]) == ("npz", "blazepose33", model.width)
+    assert [clip["name"] for clip in told["clips"]] == ["my wave"]
+    expected = model.embed([act("wave", seed=77)], "blazepose33")
+    np.testing.assert_allclose([told["clips"][0]["embedding"]], expected, atol=1e-6)
+
+
+def test_the_nearest_clips_are_those_of_the_index_and_a_clip_finds_itself(client, store, act):
+    itself = npz(store.coordinates(4), layout="blazepose33")
+    told = client.post("/api/search", files=sent(itself), data={"k": 3}).json()
+    nearest = told["clips"][0]["nearest"]
+    assert nearest[0]["name"] == store.names[4]
+    assert nearest[0]["similarity"] == pytest.approx(1, abs=1e-4)
+    similarities = [near["similarity"] for near in nearest]
+    assert len(nearest) == 3
+    assert similarities == sorted(similarities, reverse=True)
+
+
+def test_several_files_are_named_each(client, act):
+    files = [
+        ("files", (f"{action}.npz", npz(act(action, seed=8), layout="blazepose33")))
+        for action in ("hop", "bow", "wave")
+    ]
+    clips = client.post("/api/classify", files=files).json()["clips"]
+    assert {clip["name"]: clip["label"] for clip in clips} == {a: a for a in ("bow", "hop", "wave")}
+    assert all(clip["probability"] > clip["second_probability"] for clip in clips)
+
+
+def test_what_happens_when_is_told_in_seconds(client, act):
+    x = np.concatenate([act("hop", frames=125, seed=5), act("wave", frames=125, seed=6)])
+    upload = sent(npz(x, layout="blazepose33", frame_rate=25.0))
+    clip = client.post("/api/segment", files=upload).json()["clips"][0]
+    assert clip["seconds"] == pytest.approx(10)
+    assert not clip["assumed"]
+    first, last = clip["segments"][0], clip["segments"][-1]
+    assert (first["label"], last["label"]) == ("hop", "wave")
+    assert first["start"] == 0
+    assert last["end"] == pytest.approx(10)
+    assert first["end"] == pytest.approx(5, abs=1.5)
+
+
+def test_a_frame_rate_that_the_file_does_not_say_is_assumed_and_told(client, act):
+    upload = sent(npz(act("hop", frames=60), layout="blazepose33"))
+    for given, seconds in (({}, 2.0), ({"frame_rate": 20}, 3.0)):
+        clip = client.post("/api/segment", files=upload, data=given).json()["clips"][0]
+        assert clip["assumed"]
+        assert clip["seconds"] == pytest.approx(seconds)
+
+
+def test_all_of_it_comes_from_one_reading(client, take, act):
+    told = client.post("/api/analyse", files=sent(take), data={"k": 2}).json()
+    clip = told["clips"][0]
+    assert told["notes"] == []
+    assert clip["answer"]["label"] == "wave"
+    assert len(clip["nearest"]) == 2
+    assert clip["timeline"]["segments"]
+    player = clip["player"]
+    values = np.frombuffer(base64.b64decode(player["coordinates"]), "<f2").astype(float)
+    x = np.array(player["origin"]) + player["unit"] * values.reshape(50, 1, 33, 3)
+    np.testing.assert_allclose(x, act("wave", seed=77), atol=2e-3)
+
+
+def test_what_the_encoder_cannot_take_can_still_be_looked_at(joint_model):
+    client = TestClient(make_app(Service(joint_model, run="run")), base_url=LOCAL)
+    x = np.random.default_rng(0).normal(size=(20, 1, 20, 3)).astype(np.float32)
+    told = client.post("/api/analyse", files=sent(npz(x))).json()
+    assert told["layout"] == "kinect20"
+    assert told["clips"][0]["player"]["frames"] == 20
+    assert "kinect20" in told["notes"][0]
+    assert "blazepose33" in told["notes"][0]
+
+
+def test_clips_of_the_index_play_by_name_whatever_the_name(client, store):
+    for name in (ODD, "hop_1"):
+        reply = client.get("/api/clip/" + name.replace("?", "%3F").replace("<", "%3C"))
+        assert reply.json()["name"] == name
+        assert reply.json()["label"] == name.split("/")[0].split("_")[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["absent", "../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "%00"]
+)
+def test_a_name_that_is_no_clip_is_not_found(client, name):
+    reply = client.get(f"/api/clip/{name}")
+    assert reply.status_code == 404
+    assert "error" in reply.json()
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/webcam/../../etc/passwd", "/nothing"])
+def test_only_what_is_in_the_tables_is_served(client, path):
+    assert client.get(path).status_code == 404
+
+
+def test_without_head_or_index_one_is_told_to_give_it(bare, take):
+    for path, option in (("search", "--index"), ("classify", "--head"), ("segment", "--head")):
+        reply = bare.post(f"/api/{path}", files=sent(take))
+        assert reply.status_code == 422
+        assert option in reply.json()["error"]
+    told = bare.post("/api/analyse", files=sent(take)).json()["clips"][0]
+    assert (told["nearest"], told["answer"], told["timeline"]) == (None, None, None)
+    assert bare.get("/api/status").json()["live"]["problem"].endswith("--head")
+
+
+def test_the_status_says_what_to_run_for_the_webcam(client):
+    told = client.get("/api/status").json()
+    assert told["classes"] == ["bow", "hop", "wave"]
+    assert told["index"] == 30
+    assert told["live"]["ready"]
+    assert not told["live"]["assets"]
+    assert "crosscale webcam" in told["live"]["problem"]
+
+
+def test_the_api_describes_itself(client):
+    told = client.get("/api/openapi.json").json()
+    posts = {path for path, verbs in told["paths"].items() if "post" in verbs}
+    assert posts == {f"/api/{n}" for n in ("embed", "search", "classify", "segment", "analyse")}
+    fields = told["components"]["schemas"]["Segment"]["properties"]
+    assert fields["start"]["description"] == "seconds"
+
+
+def test_nothing_of_an_upload_is_left(client, take):
+    def left():
+        return set(Path(tempfile.gettempdir()).glob("crosscale-*"))
+
+    before = left()
+    client.post("/api/embed", files=sent(take))
+    client.post("/api/embed", files=sent(b"nonsense"))
+    assert left() <= before
+
+
+def test_live_frames_are_answered_with_labels_and_the_delay(client, act):
+    x = act("hop", frames=60, seed=3)[:, 0]
+    answers = []
+    with client.websocket_connect("ws://127.0.0.1:8000/api/live?layout=blazepose33") as socket:
+        for i in range(60):
+            people = [{"id": "you", "joints": x[i].tolist()}]
+            socket.send_text(json.dumps({"time": i / 25, "people": people}))
+        socket.send_text("the end")
+        while "error" not in (reply := socket.receive_json()):
+            answers.append(reply)
+    assert reply["line"] == 61
+    assert [round(one["time"], 2) for one in answers] == [1.0, 1.52, 2.04]
+    assert {one["label"] for one in answers} == {"hop"}
+    assert all(0 <= one["delay"] < 30 for one in answers)
