@@ -17,6 +17,7 @@ from crosscale.data.prepare import COUNTED, REPORT, PrepareReport
 from crosscale.data.prepare import prepare as prepare_store
 from crosscale.data.protocol import protocols, split
 from crosscale.data.readers import make_reader
+from crosscale.data.readers.auto import recognise
 from crosscale.data.readers.space import Units, Up
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
@@ -36,6 +37,7 @@ def prepare(
     labels: Path | None = None,
     units: Units | None = None,
     up: Up | None = None,
+    confidence: float | None = None,
     label_from_folder: bool = False,
     pattern: str | None = None,
     table: Path | None = None,
@@ -46,11 +48,11 @@ def prepare(
     """Read recordings into a store: one folder that all other commands take.
 
     A recording that cannot be used is set aside, with the reason in the report:
-    `crosscale prepare bvh takes --out stores/takes --label_from_folder`
+    `crosscale prepare auto takes --out stores/takes --label_from_folder`
 
     Args:
-        source_format: the form of the recordings, such as ntu60, nwucla, bvh or kinect; a wrong
-            one is answered with all there are.
+        source_format: the form of the recordings, such as ntu60, openpose or bvh; auto looks at
+            some files and says how it knew; a wrong one is answered with all there are.
         source: the folder or file with the recordings.
         out: the store to make.
         layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.
@@ -59,6 +61,7 @@ def prepare(
         labels: the file of names and labels, for formats that keep them apart.
         units: of motion-capture files that do not say theirs; by default what fits a body's height.
         up: the axis of motion-capture files that points up; by default that of most torsos.
+        confidence: joints of pose estimators below it are missing; by default 0.3 in pictures.
         label_from_folder: the folder that a recording lies in is its label.
         pattern: what a recording's name tells, as a regular expression with groups out of label,
             subject, camera, setup, repetition and part:
@@ -70,8 +73,12 @@ def prepare(
         workers: processes at most; by default one for each core.
     """
     console = _console()
-    options = {"layout": layout, "bodies": bodies, "missing": missing, "labels": labels}
-    options |= {"units": units, "up": up}
+    if source_format == "auto":
+        found = recognise(source)
+        source_format = found.source_format
+        console.print(f"auto: {source_format}, since {found.reason}")
+    options: dict[str, Any] = {"layout": layout, "bodies": bodies, "missing": missing, "labels": labels}
+    options |= {"units": units, "up": up, "confidence": confidence}
     reader = make_reader(source_format, **options)
     if label_from_folder or pattern or table:
         reader = Named(reader, Naming(label_from_folder, pattern, table))

@@ -43,6 +43,15 @@ def open_arrays(path: Path | str) -> dict[str, np.ndarray]:
         }
 
 
+def names_in(path: Path) -> list[str]:
+    """Names of the arrays of an `.npz` file; none when it is no such file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except zipfile.BadZipFile:
+        return []
+
+
 def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if member.compress_type != zipfile.ZIP_STORED or member.file_size < _WORTH_MAPPING:
         with archive.open(member) as file:

@@ -84,8 +84,13 @@ def _open(path: Path, changed: int) -> ArraySource:
     return source
 
 
+def is_joint_array(file: str) -> bool:
+    """Whether a file is named as ST-GCN and its kin name arrays of joints."""
+    return _ARRAY.fullmatch(file) is not None
+
+
 def _holds_clips(path: Path) -> bool:
-    return path.suffix == ".npz" or _ARRAY.fullmatch(path.name) is not None
+    return path.suffix == ".npz" or is_joint_array(path.name)
 
 
 def _open_npy(path: Path) -> ArraySource:

@@ -8,6 +8,7 @@
 All fill absent bodies and the ends of clips with zeros; here these become absent again.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,14 +16,23 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.arrayfiles import names_in
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
-from crosscale.data.readers.array_sources import ArraySource, open_source, sources_below
+from crosscale.data.readers.array_sources import (
+    ArraySource,
+    is_joint_array,
+    open_source,
+    sources_below,
+)
+from crosscale.data.readers.files import some_files
 from crosscale.data.readers.kinds import NtuActions, OwnRecordings
 from crosscale.data.readers.ntu import ntu_numbers
 from crosscale.data.readers.numbered import class_names
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
+
+_DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,31 @@ class Ntu120Arrays(NtuActions, Arrays):
     """Arrays of NTU RGB+D 120."""
 
     actions = 120
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source holds arrays of this field's code bases, or None."""
+    for path in some_files(source, (".npy", ".npz", ".pkl")):
+        if is_joint_array(path.name):
+            return f"{path.name} is named as in ST-GCN and its kin"
+        if "x_train" in names_in(path):
+            return f"{path.name} has an array x_train, as CTR-GCN writes"
+        if path.suffix == ".pkl" and b"frame_dir" in _start(path):
+            return f"{path.name} is a pickle of annotations, as PYSKL writes"
+    return None
+
+
+def variant(source: Path) -> str:
+    """The data set of a source, by the name of a file or of its folder; see `auto.recognise`."""
+    for path in some_files(source, (".npy", ".npz", ".pkl")):
+        if found := _DATA_SET.search(f"{path.resolve().parent.name}/{path.name}"):
+            return f"ntu{found[1]}-arrays"
+    return "arrays"
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1 << 16)
 
 
 @lru_cache(maxsize=8)

@@ -14,7 +14,16 @@ from crosscale.data.readers.bodies import mended
 from crosscale.data.readers.by_name import joint_places
 from crosscale.data.readers.files import files_below
 from crosscale.data.readers.kinds import OwnRecordings
-from crosscale.data.readers.space import TURNS, UNITS, Units, Up, likely_unit, likely_up
+from crosscale.data.readers.space import (
+    TURNS,
+    UNITS,
+    Units,
+    Up,
+    height_of,
+    likely_unit,
+    likely_up,
+    torsos_of,
+)
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
@@ -152,10 +161,10 @@ class Capture(OwnRecordings):
         units, up = self.units, self.up
         frames = [_some_frames(take) for take in takes]
         if units is None and any(take.metres is None for take in takes):
-            units = likely_unit([_height(x) for x in frames])
+            units = likely_unit([height_of(x) for x in frames])
             notes.append(f"units are not said and taken to be {units}")
         if up is None:
-            torsos = np.concatenate([_torsos(x, layout) for x in frames])
+            torsos = np.concatenate([torsos_of(x, layout) for x in frames])
             up = likely_up(torsos)
             if up != "y":
                 notes.append(f"axes turned so that y is up instead of {up}")
@@ -183,18 +192,3 @@ def _some_frames(take: Take) -> np.ndarray:
     joints = take.joints
     chosen = np.unique(np.linspace(0, len(joints) - 1, FRAMES_LOOKED_AT).astype(int))
     return joints[chosen].reshape(-1, *joints.shape[2:])
-
-
-def _height(joints: np.ndarray) -> float:
-    """The longest side of the box around a body, in most frames."""
-    seen = joints[np.isfinite(joints).all((1, 2))]
-    height = float(np.median(np.ptp(seen, axis=1).max(-1))) if len(seen) else 0.0
-    return height if height > 0 else 1.0
-
-
-def _torsos(joints: np.ndarray, layout: Layout) -> np.ndarray:
-    """(N, 3) from between the hips to between the shoulders."""
-    upper, lower = (joints[:, list(pair)].mean(1) for pair in (layout.shoulders, layout.hips))
-    torsos = upper - lower
-    seen = np.isfinite(torsos).all(-1)
-    return torsos[seen] if seen.any() else np.array([[0.0, 1.0, 0.0]])

@@ -57,7 +57,7 @@ def numbers(rows: Sequence[Any], size: int, places: Sequence[str]) -> np.ndarray
     for row, place in zip(rows, places, strict=True):
         try:
             values = np.array(row, np.float64).ravel()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise BadClip(f"{place}: keypoints are not a list of numbers") from None
         if not len(values) or len(values) % size:
             raise BadClip(f"{place}: has {len(values)} numbers, not {size} for each keypoint")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.files import some_files
 from crosscale.data.readers.kinds import NtuActions, OwnRecordings
 from crosscale.data.readers.skeleton_text import parse
 from crosscale.data.tracks import BodyRule, people
@@ -20,6 +21,8 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
 SUFFIX = ".skeleton"
+SETUPS_60 = 17  # NTU RGB+D 60 has set-ups 1 to 17, NTU RGB+D 120 those and more
+MOST_FILES = 200_000  # whose names are looked at to tell the data set
 FRAME_RATE = 30.0
 ON_THE_LIST = "on the list of samples with missing skeletons"
 _NAME = re.compile(
@@ -185,6 +188,23 @@ class OwnSkeletons(OwnRecordings, _Skeletons):
         if not label:
             raise BadClip(f"{item.path.name}: has no class in {self.labels}")
         return self._read(item, label, {})
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source has `.skeleton` files, or None."""
+    for path in some_files(source, (SUFFIX,)):
+        named = "named as in NTU RGB+D" if ntu_numbers(path.stem) else "with names of its own"
+        return f"it has files of {SUFFIX}, such as {path.name}, {named}"
+    return None
+
+
+def variant(source: Path) -> str:
+    """The data set of a source; see `auto.recognise`."""
+    named = [ntu_numbers(path.stem) for path in some_files(source, (SUFFIX,), most=MOST_FILES)]
+    if not named or None in named:
+        return "skeleton"
+    beyond = (n for n in named if n and (n["setup"] > SETUPS_60 or n["action"] > Ntu60.actions))
+    return "ntu120" if any(beyond) else "ntu60"
 
 
 def read_missing(path: Path) -> frozenset[str]:

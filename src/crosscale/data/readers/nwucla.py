@@ -14,7 +14,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
-from crosscale.data.readers.json_file import load_json
+from crosscale.data.readers.json_file import heads, load_json
 from crosscale.data.readers.kinds import Published
 from crosscale.errors import BadClip, CrosscaleError
 
@@ -93,6 +93,14 @@ class NwUcla(Published):
             repetition=repetition,
             notes=notes,
         )
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is NW-UCLA, or None."""
+    for path, text in heads(source):
+        if _NAME.fullmatch(path.stem) and '"skeletons":' in text:
+            return f"{path.name} is named as in NW-UCLA and has skeletons"
+    return None
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.arrayfiles import names_in
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
-from crosscale.data.readers.files import files_below
+from crosscale.data.readers.files import files_below, some_files
 from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.data.readers.numbered import class_names
 from crosscale.data.readers.plain_file import PlainFile, open_plain
@@ -86,6 +87,14 @@ class Plain(OwnRecordings):
             bodies=tuple(str(body) for body in range(coordinates.shape[1])),
             **{key: values[item.index] for key, values in file.columns.items()},
         )
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is `npz` of one's own, or None."""
+    for path in some_files(source, (".npz",)):
+        if "coordinates" in names_in(path):
+            return f"{path.name} has an array coordinates"
+    return None
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from crosscale.errors import BadClip
+from crosscale.skeleton.layout import Layout
 
 Units = Literal["metres", "centimetres", "millimetres", "inches", "cmu"]
 Up = Literal["x", "y", "z", "-x", "-y", "-z"]
@@ -72,3 +73,18 @@ def metres_of(unit: str) -> float | None:
     if short and found is None:
         raise BadClip(f"the unit '{short:.16}' is not known")
     return UNITS[found] if found else None
+
+
+def height_of(joints: np.ndarray) -> float:
+    """The longest side of the box around a body (N, V, 3), in most frames; 1 for none."""
+    seen = joints[np.isfinite(joints).all((1, 2))]
+    height = float(np.median(np.ptp(seen, axis=1).max(-1))) if len(seen) else 0.0
+    return height if height > 0 else 1.0
+
+
+def torsos_of(joints: np.ndarray, layout: Layout) -> np.ndarray:
+    """(N, 3) from between the hips to between the shoulders."""
+    upper, lower = (joints[:, list(pair)].mean(1) for pair in (layout.shoulders, layout.hips))
+    torsos = upper - lower
+    seen = np.isfinite(torsos).all(-1)
+    return torsos[seen] if seen.any() else np.array([[0.0, 1.0, 0.0]])

@@ -14,6 +14,7 @@ from scipy.io import loadmat
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.files import some_files
 from crosscale.data.readers.kinds import Published
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -105,6 +106,14 @@ class UtdMhad(Published):
             repetition=repetition,
             frame_rate=FRAME_RATE,
         )
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is UTD-MHAD, or None."""
+    for path in some_files(source, (".mat",)):
+        if _NAME.fullmatch(path.stem):
+            return f"{path.name} is named as in UTD-MHAD"
+    return None
 
 
 def _variable(path: Path) -> np.ndarray:
