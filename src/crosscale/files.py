@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from crosscale.errors import CrosscaleError
 
+LOCK = ".writing"
 # These come without a file name, and only writing causes them.
 _WRITING_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
@@ -72,6 +75,30 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
             _sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing in a folder while the block runs; makes the folder.
+
+    The lock is the system's and ends with the process, however that ends.
+
+    Raises:
+        CrosscaleError: when another process has it, or the folder cannot be written.
+    """
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise CrosscaleError(
+                f"{folder} is being written by another process; wait for it, or take another folder"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def sha256(path: Path | str) -> str:

@@ -13,17 +13,19 @@ from safetensors.torch import load_file
 from crosscale.contrast.method import ContrastSettings
 from crosscale.encoder.stgcn import EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
+from crosscale.files import only_writer
 from crosscale.recipe import Optimisation, Recipe
-from crosscale.run import ENCODER_FILE, load_encoders
+from crosscale.run import ENCODER_FILE, load_encoders, read_safetensors
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import ClipTensors, Preprocess
 from crosscale.train.checkpoint import LAST
-from crosscale.train.loop import TrainingData, learning_rate, pretrain, steps_per_epoch
+from crosscale.train.loop import BAD_BATCH, TrainingData, learning_rate, pretrain, steps_per_epoch
 from crosscale.train.monitor import METRICS, read_metrics
 from crosscale.views.compose import ViewSettings
 from crosscale.views.graph import Cut
 
 LAYOUT = Layout.load("kinect20")
+NAMES = [f"clip {i}" for i in range(99)]
 TINY = Recipe(
     knn_every=0,
     save_every=1,
@@ -44,7 +46,7 @@ def _data(count=19):
         torch.ones(count, 1, dtype=torch.bool),
     )
     store = SimpleNamespace(layout=LAYOUT, classes=("a", "b"), name="made", path=Path("made"))
-    return TrainingData(store, clips, torch.arange(count) % 2, None)
+    return TrainingData(store, clips, torch.arange(count) % 2, NAMES[:count], None)
 
 
 def _train(folder, recipe=TINY, **options):
@@ -226,6 +228,15 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     data.clips.coordinates[3] = torch.inf
     with pytest.raises(CrosscaleError, match="the loss is not finite in epoch 1, step"):
         pretrain(TINY, data, tmp_path / "nan", Fabric(accelerator="cpu", devices=1))
+    views, facts = read_safetensors(tmp_path / "nan" / BAD_BATCH, "crosscale batch 1")
+    broken = [i for i, clip in enumerate(views["query"]) if not clip.isfinite().all()]
+    assert [facts["clips"][i] for i in broken] == ["clip 3"]
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    with only_writer(tmp_path / "run"), pytest.raises(CrosscaleError, match="another process"):
+        _train(tmp_path / "run")
+    _train(tmp_path / "run")
 
 
 def test_the_rate_falls_by_ten_at_each_milestone():

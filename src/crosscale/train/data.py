@@ -22,8 +22,9 @@ def load_training(store: ClipStore, recipe: Recipe, device: torch.device) -> Tra
     clips = load(store, parts.train.tolist(), recipe.preprocess)
     clips = ClipTensors(clips.coordinates.to(device), clips.present.to(device))
     labels = store.labels[parts.train]
+    names = [store.names[row] for row in parts.train]
     probe = _probe(store, recipe, parts.train, clips, labels) if recipe.knn_every else None
-    return TrainingData(store, clips, torch.from_numpy(labels).to(device), probe)
+    return TrainingData(store, clips, torch.from_numpy(labels).to(device), names, probe)
 
 
 def _probe(

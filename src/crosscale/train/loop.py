@@ -8,8 +8,8 @@ import dataclasses
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,9 +23,9 @@ from torch import Tensor
 from crosscale.contrast.method import MomentumContrast
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.files import atomic_path
+from crosscale.files import atomic_path, only_writer
 from crosscale.recipe import Recipe
-from crosscale.run import save_encoders
+from crosscale.run import save_encoders, write_safetensors
 from crosscale.settings import flat, plain
 from crosscale.streams.preprocess import ClipTensors
 from crosscale.train import checkpoint
@@ -34,6 +34,7 @@ from crosscale.train.schedule import learning_rate
 from crosscale.views.compose import Views, derived_seed
 
 RECIPE_FILE = "recipe.yaml"
+BAD_BATCH = "not-finite.safetensors"
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,14 @@ class TrainingData:
         store: where it comes from.
         clips: tensors of the training part.
         labels: (N,) for diagnosis only.
+        names: (N,) of the clips.
         probe: nearest neighbours among the training clips, where they have labels.
     """
 
     store: ClipStore
     clips: ClipTensors
     labels: Tensor
+    names: Sequence[str]
     probe: NeighbourProbe | None
 
 
@@ -94,6 +97,8 @@ def pretrain(
     """
     values = dataclasses.asdict(recipe)
     _check(recipe, len(data.labels))
+    if resume and not (folder / RECIPE_FILE).is_file():
+        raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
     torch.manual_seed(recipe.seed)
     method = MomentumContrast(data.store.layout, recipe.contrast, recipe.encoder)
     optimiser = torch.optim.SGD(
@@ -104,12 +109,15 @@ def pretrain(
         foreach=True,
     )
     method.to(fabric.device)
-    progress = _begin(folder, resume, values, method, optimiser, say)
-    trained, stepper = fabric.setup(method, optimiser)
     scales = [stream.scale for stream in method.streams]
     extreme = recipe.extreme if recipe.contrast.extreme else None
     views = Views(recipe.views, data.store.layout, scales, recipe.seed, extreme)
-    with MetricsLog(folder, progress.epoch) as log, _stop_requests() as stopped:
+    with ExitStack() as stack:
+        stack.enter_context(only_writer(folder))
+        progress = _begin(folder, resume, values, method, optimiser, say)
+        trained, stepper = fabric.setup(method, optimiser)
+        log = stack.enter_context(MetricsLog(folder, progress.epoch))
+        stopped = stack.enter_context(_stop_requests())
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
             sums = Sums(progress.sums, fabric.device)
@@ -131,10 +139,10 @@ def pretrain(
                 sums.add(measurements(outcome, data.labels, clips), progress.step)
                 progress.step += 1
                 if stopped():
-                    _take(progress, sums, folder)
+                    _take(recipe, data, views, progress, sums, folder)
                     checkpoint.save(folder, method, optimiser, progress, values)
                     raise KeyboardInterrupt
-            _take(progress, sums, folder)
+            _take(recipe, data, views, progress, sums, folder)
             seconds = time.perf_counter() - started
             rate_of_clips = (progress.step - first) * recipe.optimisation.batch / seconds
             row = _end_epoch(recipe, data, method, progress, optimiser)
@@ -143,19 +151,19 @@ def pretrain(
             if last or progress.epoch % recipe.save_every == 0:
                 checkpoint.save(folder, method, optimiser, progress, values)
             report(EpochDone(progress.epoch, recipe.optimisation.epochs, row, rate_of_clips))
-    return save_encoders(
-        folder,
-        method.encoders(),
-        recipe.encoder,
-        data.store.layout,
-        recipe.preprocess,
-        classes=list(data.store.classes),
-        protocol=recipe.protocol,
-        store=data.store.name,
-        store_path=str(data.store.path.resolve()),
-        epoch=progress.epoch,
-        seed=recipe.seed,
-    )
+        return save_encoders(
+            folder,
+            method.encoders(),
+            recipe.encoder,
+            data.store.layout,
+            recipe.preprocess,
+            classes=list(data.store.classes),
+            protocol=recipe.protocol,
+            store=data.store.name,
+            store_path=str(data.store.path.resolve()),
+            epoch=progress.epoch,
+            seed=recipe.seed,
+        )
 
 
 def steps_per_epoch(recipe: Recipe, clips: int) -> int:
@@ -190,8 +198,6 @@ def _begin(
             raise CrosscaleError(f"{folder} holds a run already: say --resume, or another folder")
         _write_recipe(folder, recipe)
         return checkpoint.Progress()
-    if not (folder / RECIPE_FILE).is_file():
-        raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
     begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
     different = _differences(begun, plain(recipe))
     longer = different.pop("optimisation.epochs", None)
@@ -245,13 +251,45 @@ def _crossed(recipe: Recipe, epoch: int) -> bool:
     return share is not None and epoch >= share * recipe.optimisation.epochs
 
 
-def _take(progress: checkpoint.Progress, sums: Sums, folder: Path) -> None:
+def _take(
+    recipe: Recipe,
+    data: TrainingData,
+    views: Views,
+    progress: checkpoint.Progress,
+    sums: Sums,
+    folder: Path,
+) -> None:
     progress.sums, bad = sums.read()
-    if bad is not None:
-        raise CrosscaleError(
-            f"the loss is not finite in epoch {progress.epoch + 1}, step {bad + 1} of {folder}; "
-            "lower --optimisation.learning_rate in a new run, or --resume from the last checkpoint"
-        )
+    if bad is None:
+        return
+    kept = _keep_batch(recipe, data, views, progress.epoch, bad, folder)
+    raise CrosscaleError(
+        f"the loss is not finite in epoch {progress.epoch + 1}, step {bad + 1} of {folder}; "
+        "lower --optimisation.learning_rate in a new run, or --resume from the last checkpoint; "
+        f"the step's clips and views are in {kept}"
+    )
+
+
+def _keep_batch(
+    recipe: Recipe, data: TrainingData, views: Views, epoch: int, step: int, folder: Path
+) -> Path:
+    """Write a step's views for inspection; they are drawn again, as everything follows the seed."""
+    clips, seed = next(
+        _batches(recipe, len(data.labels), checkpoint.Progress(epoch, step), data.labels.device)
+    )
+    drawn = views(data.clips.coordinates[clips], seed)
+    names = zip(("query", "key", "extreme"), drawn, strict=False)
+    tensors = {name: view.coordinates.cpu().contiguous() for name, view in names}
+    facts = {
+        "format": "crosscale batch 1",
+        "epoch": epoch + 1,
+        "step": step + 1,
+        "seed": seed,
+        "clips": [data.names[clip] for clip in clips.tolist()],
+    }
+    path = folder / BAD_BATCH
+    write_safetensors(path, tensors, facts)
+    return path
 
 
 def _end_epoch(
