@@ -40,7 +40,8 @@ def embed(
     A vector has length 1; the product of two is the mean of the streams' cosine similarities.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         store: a store made by `crosscale prepare`.
         out: the file, ending in .parquet or .npz; encoder and store are named in its metadata.
         device: cpu or cuda.
@@ -75,7 +76,8 @@ def classify(
     1 they are not calibrated and nothing is rejected.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         store: a store made by `crosscale prepare`.
         out: the predictions, ending in .csv, .parquet or .json: name, label, probability, second
             and second_probability.
@@ -136,7 +138,8 @@ def index(
         crosscale index runs/nwucla stores/mine --out mine.index
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         store: a store made by `crosscale prepare`.
         out: the folder to make.
         overwrite: replace the index if it is there.
@@ -222,7 +225,8 @@ def segment(
     than half a window are missed.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         store: a store of the long recordings.
         out: the segments, ending in .csv, .parquet or .json: clip, start, end, label, probability
             and unit (s or frames).
@@ -291,7 +295,8 @@ def live(
     for as long as a window are forgotten.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         head: a head saved by `crosscale classify --save`.
         layout: the skeleton of the frames, a built-in name or a YAML file.
         window: seconds that an answer looks back, about as long as the labelled clips.

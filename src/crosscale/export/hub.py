@@ -1,4 +1,4 @@
-"""Trained encoders by name: a local path, or `user/model` on the Hugging Face hub."""
+"""Trained encoders by name: a local path, one that comes with the package, or `user/model`."""
 
 import re
 from collections.abc import Iterator
@@ -12,11 +12,12 @@ from crosscale.errors import CrosscaleError, nearest
 from crosscale.export.model_folder import FILES, write_model_folder
 from crosscale.run import ENCODER_FILE
 
+BUILT_IN = Path(crosscale.__file__).parent / "pretrained"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def resolve(name: str | Path) -> Path:
-    """Where a trained encoder lies: on this machine, or else fetched from the hub.
+    """Where a trained encoder lies: here, inside the package, or else fetched from the hub.
 
     A path that exists is taken, and so is a folder's missing neighbour refused: only a name whose
     first part is no folder here goes to the hub. From there come the encoder, its configuration
@@ -24,7 +25,7 @@ def resolve(name: str | Path) -> Path:
     are found again without a network.
 
     Args:
-        name: a run folder, an encoder file, or `user/model`.
+        name: a run folder, an encoder file, one of `built_in()`, or `user/model`.
 
     Returns:
         The folder or file, for `crosscale.run.load_encoders`.
@@ -35,8 +36,12 @@ def resolve(name: str | Path) -> Path:
     path = Path(name)
     if path.exists():
         return path
+    if str(name) in built_in():
+        return BUILT_IN / name
     if not _names_repository(name):
-        raise CrosscaleError(f"no run at {path}{_neighbour(path)}")
+        raise CrosscaleError(
+            f"no run at {path}{_neighbour(path)}; crosscale itself brings {', '.join(built_in())}"
+        )
     from_hub = f"no run at {path} here, and from the hub"
     _need_library(from_hub)
     from huggingface_hub import snapshot_download
@@ -55,6 +60,11 @@ def resolve(name: str | Path) -> Path:
             f"{name} on the hub has no {ENCODER_FILE}; it is another kind of model"
         )
     return folder
+
+
+def built_in() -> list[str]:
+    """Names of the encoders that come with the package."""
+    return sorted(folder.parent.name for folder in BUILT_IN.glob(f"*/{ENCODER_FILE}"))
 
 
 def push(run: Path, repository: str, licence: str, *, private: bool = False) -> str:

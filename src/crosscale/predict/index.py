@@ -174,7 +174,7 @@ def build_index(
         pq.write_table(table, folder / CLIPS, compression="zstd")
         facts = {
             "format": FORMAT,
-            "run": str(run.resolve()),
+            "run": str(run.resolve() if run.exists() else run),
             **facts_of(model, store),
             "bytes": {file: (folder / file).stat().st_size for file in (EMBEDDINGS, CLIPS)},
             "sha256": {file: sha256(folder / file) for file in (EMBEDDINGS, CLIPS)},

@@ -14,6 +14,7 @@ from torch.nn import functional
 from crosscale.data.conversion import in_layout
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.evaluate.named import listed
+from crosscale.export.hub import resolve
 from crosscale.predict.sources import Clips, NamedSource, open_source
 from crosscale.run import Embedder, TrainedEncoders, load_encoders
 from crosscale.skeleton.layout import Layout
@@ -158,7 +159,8 @@ def load(run: Path | str, *, device: str = "cpu", engine: ExactEngine = "torch")
         vectors = crosscale.load("runs/nwucla").embed(clips)
 
     Args:
-        run: a run folder, or its encoder file.
+        run: a run folder, its encoder file, `parts` (which comes with the package and takes
+            recordings of any layout with ten parts), or `user/model` on the Hugging Face hub.
         device: cpu or cuda.
         engine: what computes; the others take seconds to build, are faster on thousands of clips
             and agree to about 1e-5.
@@ -173,7 +175,7 @@ def load(run: Path | str, *, device: str = "cpu", engine: ExactEngine = "torch")
         raise CrosscaleError(f"no device '{device}': say cpu or cuda") from error
     if where.type == "cuda" and not torch.cuda.is_available():
         raise CrosscaleError("no GPU that PyTorch can use: say --device cpu")
-    return Model(load_encoders(run, where), engine)
+    return Model(load_encoders(resolve(run), where), engine)
 
 
 def _joined(features: dict[str, Tensor]) -> Tensor:
