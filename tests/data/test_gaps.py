@@ -58,3 +58,31 @@ def test_a_joint_that_is_hardly_seen_is_named():
     broken[2:, 2] = np.nan
     with pytest.raises(BadClip, match="walk, body 0: foot is seen in 5% of the frames only"):
         fill_gaps(broken, NAMES, "walk, body 0")
+
+
+def test_a_hidden_ear_lies_amid_the_face_and_a_hidden_foot_does_not():
+    names = ("nose", "left_ear", "right_ear", "foot")
+    joints = np.concatenate([line(), line()[:, :1] - 9], axis=1)
+    broken = joints.copy()
+    broken[:, 1] = np.nan
+    done = fill_gaps(broken, names, "walk")
+    np.testing.assert_allclose(done.joints[:, 1], (joints[:, 0] + joints[:, 2]) / 2, rtol=1e-5)
+    np.testing.assert_array_equal(done.joints[:, [0, 2, 3]], joints[:, [0, 2, 3]])
+    assert done.notes == ("joints of the face out of sight, put amid the others: 40",)
+    broken[:, 3] = np.nan
+    with pytest.raises(BadClip, match="foot is seen in 0%"):
+        fill_gaps(broken, names, "walk")
+
+
+def test_an_ear_hidden_for_a_moment_is_filled_by_its_own_line():
+    broken = line()
+    broken[5:9, 1] = np.nan
+    done = fill_gaps(broken, ("nose", "left_ear", "foot"), "walk")
+    np.testing.assert_allclose(done.joints, line(), rtol=1e-5)
+
+
+def test_a_face_out_of_sight_as_a_whole_is_missing():
+    broken = line()
+    broken[10:30, :2] = np.nan
+    done = fill_gaps(broken, ("nose", "left_ear", "foot"), "walk")
+    assert np.isnan(done.joints[10:30]).all()

@@ -98,6 +98,18 @@ def test_a_wide_body_alone_is_kept():
     assert people(recording(*[[("7", chair(1))]] * 20)).ids == ("7",)
 
 
+def test_in_pictures_and_among_animals_a_wide_body_is_as_good_as_another():
+    wide, high = [("1", chair(0))], [("2", person(3))]
+    found = people(recording(*[wide + high] * 20), upright=False)
+    assert (found.ids, found.notes) == (("1", "2"), ())
+
+
+def test_bodies_of_the_plane_keep_two_coordinates():
+    seen = recording(*[[("1", person(0))]] * 3)
+    flat = Sightings(seen.frames, seen.frame, seen.ids, seen.joints[..., :2])
+    assert people(flat).coordinates.shape == (3, 1, JOINTS, 2)
+
+
 def test_a_person_who_lies_down_at_the_end_is_kept():
     down = person(0)[:, [1, 0, 2]]
     found = people(

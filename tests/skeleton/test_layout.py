@@ -98,6 +98,48 @@ def test_a_missing_joint_is_named():
         layout.order_from(["skull" if j == "head" else j for j in layout.joints])
 
 
+def _with_weights(weights):
+    source = copy.deepcopy(Layout.load("kinect20").to_dict())
+    source["scales"]["part10"]["parts"]["torso"] = weights
+    return source
+
+
+def test_joints_of_a_part_may_have_weights():
+    layout = Layout.from_dict(_with_weights({"spine": 3, "head": 1.0}))
+    torso = layout.scale("part10").pooling[0]
+    expected = {layout.index("spine"): 0.75, layout.index("head"): 0.25}
+    assert {j: float(w) for j, w in enumerate(torso) if w} == expected
+    assert Layout.from_dict(layout.to_dict()).scale("part10").pooling[0].tolist() == torso.tolist()
+
+
+@pytest.mark.parametrize("weight", [0, -1, "x", True, None])
+def test_a_weight_that_is_no_number_above_0_is_told(weight):
+    told = f"gives spine the weight {weight} under part torso, not a number above 0"
+    with pytest.raises(CrosscaleError, match=told):
+        Layout.from_dict(_with_weights({"spine": weight}))
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_parts_are_the_same_in_every_layout(name):
+    layout, like = Layout.load(name), Layout.load("ntu25")
+    for scale in ("part10", "body5"):
+        one, other = layout.scale(scale), like.scale(scale)
+        assert (one.names, one.parents, one.centre) == (other.names, other.parents, other.centre)
+
+
+@pytest.mark.parametrize("name", ["coco17", "coco18", "openpose25", "blazepose33"])
+def test_torso_and_head_of_a_picture_lie_where_those_of_a_sensor_do(name):
+    """Along the line from hips to shoulders; NW-UCLA's medians are 0.27 and 1.46."""
+    layout = Layout.load(name)
+    heights = np.zeros(len(layout.joints))
+    for joint, height in (("shoulder", 1.0), ("ear", 1.41)):  # an adult's, by the body's height
+        for side in ("left", "right"):
+            heights[layout.index(f"{side}_{joint}")] = height
+    torso, head = layout.scale("part10").pooling[:2] @ heights
+    assert torso == pytest.approx(0.27, abs=0.05)
+    assert head == pytest.approx(1.46, abs=0.06)
+
+
 def _broken(**changes):
     source = copy.deepcopy(Layout.load("kinect20").to_dict())
     source.update(changes)

@@ -77,7 +77,12 @@ def prepare(
         found = recognise(source)
         source_format = found.source_format
         console.print(f"auto: {source_format}, since {found.reason}")
-    options: dict[str, Any] = {"layout": layout, "bodies": bodies, "missing": missing, "labels": labels}
+    options: dict[str, Any] = {
+        "layout": layout,
+        "bodies": bodies,
+        "missing": missing,
+        "labels": labels,
+    }
     options |= {"units": units, "up": up, "confidence": confidence}
     reader = make_reader(source_format, **options)
     if label_from_folder or pattern or table:

@@ -153,7 +153,8 @@ def linked(frame: np.ndarray, joints: np.ndarray) -> list[str]:
     last = np.empty((0, *joints.shape[1:]))  # joints of everybody, where they were seen last
     seen = np.empty(0, np.int64)
     starts = np.flatnonzero(np.diff(frame, prepend=frame[:1] - 1))
-    for rows in np.split(np.arange(len(frame)), starts[1:]):
+    ends = [*starts[1:], len(frame)]
+    for rows in map(np.arange, starts, ends):
         now = frame[rows[0]]
         lately = np.flatnonzero(now - seen <= LOST_FRAMES)
         distance = _distances(last[lately], joints[rows])

@@ -183,19 +183,22 @@ def _without_ghosts(tracks: list[Track], notes: list[str]) -> list[Track]:
 
 def _bridged(tracks: list[Track], notes: list[str]) -> list[Track]:
     """Join tracks where one ends and another begins near by, the nearest first."""
+    begin, end = (np.array([t.frame[at] for t in tracks]) for at in (0, -1))
+    pause = begin[None] - end[:, None]
+    pairs = np.argwhere((pause > 0) & (pause <= BRIDGE_FRAMES)).tolist()
     steps = [
-        (float(np.linalg.norm(early.joints[-1].mean(0) - late.joints[0].mean(0))), i, j)
-        for i, early in enumerate(tracks)
-        for j, late in enumerate(tracks)
-        if 0 < late.frame[0] - early.frame[-1] <= BRIDGE_FRAMES
+        (float(np.linalg.norm(tracks[i].joints[-1].mean(0) - tracks[j].joints[0].mean(0))), i, j)
+        for i, j in pairs
     ]
     following: dict[int, int] = {}
+    followed: set[int] = set()
     for distance, i, j in sorted(steps):
-        if distance <= BRIDGE_METRES and i not in following and j not in following.values():
+        if distance <= BRIDGE_METRES and i not in following and j not in followed:
             following[i] = j
+            followed.add(j)
     _note(notes, "changes of a body's id bridged", len(following))
     joined = []
-    for start in sorted(set(range(len(tracks))) - set(following.values())):
+    for start in sorted(set(range(len(tracks))) - followed):
         track, at = tracks[start], start
         while at in following:
             at = following[at]
