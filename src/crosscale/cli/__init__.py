@@ -93,6 +93,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "live",
         "Name what people do while frames come in: JSON lines in, JSON lines out.",
     ),
+    "camera": (
+        "crosscale.cli.camera",
+        "camera",
+        "Write what a camera sees of people as JSON lines, for `crosscale live`.",
+    ),
     "serve": (
         "crosscale.cli.serve",
         "serve",
