@@ -52,6 +52,14 @@ def test_the_unit_of_the_recording_does_not_matter(scale):
     )
 
 
+def test_a_body_that_is_absent_in_the_plane_is_absent_in_space():
+    flat = recordings(size=2)
+    flat.rows[3] = np.nan
+    for found in (in_space(flat, NTU), to_layout(flat, NTU, PARTS)):
+        assert np.isnan(found.rows[3]).all()
+        assert np.isfinite(np.delete(found.rows, 3, axis=0)).all()
+
+
 def test_clips_in_the_plane_come_into_space_with_torsos_of_half_a_metre():
     found = in_space(recordings(size=2, scale=300), NTU)
     assert (found.rows[..., 2] == 0).all()

@@ -119,14 +119,6 @@ def test_a_weight_that_is_no_number_above_0_is_told(weight):
         Layout.from_dict(_with_weights({"spine": weight}))
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_parts_are_the_same_in_every_layout(name):
-    layout, like = Layout.load(name), Layout.load("ntu25")
-    for scale in ("part10", "body5"):
-        one, other = layout.scale(scale), like.scale(scale)
-        assert (one.names, one.parents, one.centre) == (other.names, other.parents, other.centre)
-
-
 @pytest.mark.parametrize("name", ["coco17", "coco18", "openpose25", "blazepose33"])
 def test_torso_and_head_of_a_picture_lie_where_those_of_a_sensor_do(name):
     """Along the line from hips to shoulders; NW-UCLA's medians are 0.27 and 1.46."""

@@ -104,7 +104,8 @@ def in_space(recordings: Recordings, layout: Layout) -> Recordings:
 
 def _lifted(recordings: Recordings) -> Recordings:
     rows = recordings.rows
-    return replace(recordings, rows=np.pad(rows, ((0, 0), (0, 0), (0, 3 - rows.shape[-1]))))
+    level = rows[..., :1] * 0  # an absent body stays NaN
+    return replace(recordings, rows=np.concatenate([rows, level], -1)[..., :3])
 
 
 def _to_size(recordings: Recordings, layout: Layout) -> Recordings:
