@@ -120,6 +120,7 @@ def import_published(
         raise CrosscaleError("name the data it was trained on (--data STORE) or --layout, not both")
     if protocol is not None and data is None:
         raise CrosscaleError("a protocol is one of a data set's: name that with --data STORE")
+    _check_free(out)
     checkpoint = read_published(file, stream)
     known = ClipStore.open(data) if data is not None else Layout.load(str(layout))
     settings = EncoderSettings(hops="capped", start="published", bodies=bodies)
@@ -145,6 +146,7 @@ def folder(run: Path, *, out: Path, license: str = "other") -> Path:
         out: the folder to make.
         license: under which others may use it, as the hub writes licences, e.g. mit.
     """
+    _check_free(out)
     write_model_folder(run, out, license, out.name)
     _console().print(f"model folder: {out}")
     return out
@@ -181,6 +183,11 @@ def _file_in(out: Path, ending: str) -> Path:
 def _check_ending(out: Path, ending: str) -> None:
     if out.suffix != ending or out.is_dir():
         raise CrosscaleError(f"cannot write {out}: name a file that ends in {ending}")
+
+
+def _check_free(out: Path) -> None:
+    if out.exists():
+        raise CrosscaleError(f"{out} exists already; choose another folder")
 
 
 def _told(exported: Exported) -> Exported:

@@ -7,6 +7,7 @@ of its encoder as `fc`. Streams at a coarser scale, which those repositories lac
 """
 
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -193,7 +194,9 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CrosscaleError(f"no checkpoint at {path}: name a .pt file")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch remarks on pickles of other versions
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in many ways
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise BadCheckpoint(
