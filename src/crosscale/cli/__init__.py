@@ -118,6 +118,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "map_clips",
         "Write an interactive map of embeddings, where pointing at a dot plays its clip.",
     ),
+    "layout start": (
+        "crosscale.cli.layout",
+        "start",
+        "Write the beginning of a layout for recordings whose joints have names of their own.",
+    ),
     "layout check": (
         "crosscale.cli.look",
         "check_layout",

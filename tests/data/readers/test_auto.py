@@ -90,8 +90,8 @@ def test_an_unknown_format_is_told_with_what_is_there(tmp_path):
     with pytest.raises(CrosscaleError, match="has no format that is known; it has no files"):
         recognise(tmp_path)
     for i in range(3):
-        (tmp_path / f"{i}.mp4").write_bytes(b"")
-    with pytest.raises(CrosscaleError, match=r"it has 3 files of \.mp4\. Name the format in place"):
+        (tmp_path / f"{i}.pdf").write_bytes(b"")
+    with pytest.raises(CrosscaleError, match=r"it has 3 files of \.pdf\. Name the format in place"):
         recognise(tmp_path)
     with pytest.raises(CrosscaleError, match="nowhere does not exist"):
         recognise(tmp_path / "nowhere")

@@ -1,12 +1,39 @@
 """Joints of a file matched by name with those of a layout."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout, builtin_layouts
-from crosscale.skeleton.starter import starter_of, starter_text
+
+
+@dataclass(frozen=True)
+class NamedJoints:
+    """Joints as a file calls them.
+
+    Attributes:
+        names: of all of them.
+        edges: names of those that hang together, (parent, child), where the file tells.
+    """
+
+    names: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...] = ()
+
+
+@runtime_checkable
+class TellsJoints(Protocol):
+    """A reader of files that name their joints."""
+
+    def joints_in(self, source: Path) -> NamedJoints:
+        """Those of the first recording of a source that can be read.
+
+        Raises:
+            CrosscaleError: when there is none.
+        """
 
 
 def joint_places(layout: Layout, names: Sequence[str], where: str) -> list[int]:
@@ -33,25 +60,21 @@ def joint_places(layout: Layout, names: Sequence[str], where: str) -> list[int]:
     return [at for at in places if at is not None]
 
 
-def fitting_layout(
-    names: Sequence[str], where: str, edges: Sequence[tuple[str, str]] = ()
-) -> Layout:
+def fitting_layout(names: Sequence[str], source: Path) -> Layout:
     """The built-in layout with most of the joints of these names.
 
     Args:
-        names: as the file has them.
-        where: the file, for the message.
-        edges: names of joints that hang together, for the layout that is shown.
+        names: as the files of the source have them.
+        source: for the message.
 
     Raises:
-        CrosscaleError: when none has its joints among them; shows a layout to be filled in.
+        CrosscaleError: when none has its joints among them; tells how to make one.
     """
     layout = builtin_with(names)
     if layout is None:
         raise CrosscaleError(
-            f"{where} has joints of no built-in layout: {_listed(names, 60)}. Put this into a "
-            "file, fill in what has a question mark, leave out what you do not want, and give the "
-            f"file with --layout\n\n{starter_text(starter_of(names, edges))}"
+            f"{source} has joints of no built-in layout: {_listed(names, 60)}. Complete a layout "
+            f"begun with `crosscale layout start {source} --out my.yaml` and give it with --layout"
         )
     return layout
 

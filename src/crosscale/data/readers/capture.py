@@ -11,7 +11,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.gaps import SHORT_GAP
 from crosscale.data.readers import Item
 from crosscale.data.readers.bodies import mended
-from crosscale.data.readers.by_name import joint_places
+from crosscale.data.readers.by_name import NamedJoints, joint_places
 from crosscale.data.readers.files import files_below
 from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.data.readers.space import (
@@ -87,6 +87,16 @@ class Capture(OwnRecordings):
             CrosscaleError: when there is none.
         """
         return Layout.of(self.layout)
+
+    def joints_in(self, source: Path) -> NamedJoints:
+        """Joints or markers of the first file of a source that can be read.
+
+        Raises:
+            CrosscaleError: when there is none.
+        """
+        take = self._looked_at(self.find(source))[0]
+        edges = [(take.names[up], name) for up, name in zip(take.parents, take.names, strict=False)]
+        return NamedJoints(take.names, tuple(edge for edge in edges if edge[0] != edge[1]))
 
     def find(self, source: Path) -> list[Item]:
         """The files below `source`, or the one that it is.

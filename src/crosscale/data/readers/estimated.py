@@ -8,7 +8,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.detections import Detections, sighted
 from crosscale.data.readers import Item
 from crosscale.data.readers.bodies import tracked
-from crosscale.data.readers.by_name import fitting_layout, joint_places
+from crosscale.data.readers.by_name import NamedJoints, fitting_layout, joint_places
 from crosscale.data.readers.files import files_below
 from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.errors import BadClip, CrosscaleError
@@ -58,10 +58,18 @@ class Estimated(OwnRecordings):
 
         Raises:
             CrosscaleError: when no recording can be read, or no built-in layout has its joints;
-                shows how to write one.
+                tells how to make one.
         """
         if self.layout:
             return replace(self, layout=Layout.of(self.layout))
+        return replace(self, layout=fitting_layout(self.joints_in(source).names, source))
+
+    def joints_in(self, source: Path) -> NamedJoints:
+        """Joints of the first recording of a source that can be read.
+
+        Raises:
+            CrosscaleError: when there is none.
+        """
         items, fault = self.find(source), None
         for item in items:
             try:
@@ -69,9 +77,7 @@ class Estimated(OwnRecordings):
             except BadClip as error:
                 fault = fault or error
             else:
-                return replace(
-                    self, layout=fitting_layout(found.names, item.path.name, found.edges)
-                )
+                return NamedJoints(found.names, found.edges)
         raise CrosscaleError(f"none of the {len(items)} recordings can be used; {fault}")
 
     def read(self, item: Item) -> Clip:

@@ -32,6 +32,7 @@ from crosscale.data.readers.files import some_files
 from crosscale.data.readers.json_file import heads, load_json, numbers
 from crosscale.data.readers.mediapipe_csv import landmarks_of_csv, names_landmarks
 from crosscale.errors import BadClip, CrosscaleError
+from crosscale.skeleton.layout import Layout
 
 LAYOUT = "blazepose33"
 COUNT = 33
@@ -47,6 +48,8 @@ SQUARE = "size of the picture not said, which is taken to be square"
 @dataclass(frozen=True)
 class MediaPipe(Estimated):
     """Files of landmarks, one a video."""
+
+    layout: str | Layout = LAYOUT
 
     endings = (".json", ".csv", ".npy")
     what = "files of MediaPipe's landmarks"

@@ -1,0 +1,46 @@
+"""`crosscale layout start`."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from crosscale.data.readers import make_reader
+from crosscale.data.readers.auto import recognise
+from crosscale.data.readers.by_name import TellsJoints
+from crosscale.errors import CrosscaleError
+from crosscale.files import atomic_path
+from crosscale.skeleton.starter import UNKNOWN, starter_of, starter_text
+
+
+def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
+    """Write the beginning of a layout for recordings whose joints have names of their own.
+
+    For example: crosscale layout start mice --out mouse.yaml
+
+    Fill in what has a question mark, leave out joints as you like, look at it with
+    `crosscale layout check`, and give it to `crosscale prepare` with --layout.
+
+    Args:
+        source: the folder or file with the recordings.
+        out: the YAML file to write.
+        source_format: the form of the recordings, as for `crosscale prepare`.
+
+    Returns:
+        The file written.
+    """
+    if out.exists():
+        raise CrosscaleError(f"{out} exists already; choose another file")
+    if source_format == "auto":
+        source_format = recognise(source).source_format
+    reader = make_reader(source_format)
+    if not isinstance(reader, TellsJoints):
+        raise CrosscaleError(f"recordings of {source_format} have a built-in layout")
+    joints = reader.joints_in(source)
+    text = starter_text(starter_of(joints.names, joints.edges))
+    with atomic_path(out) as path:
+        path.write_text(text, encoding="utf-8")
+    Console(markup=False, highlight=False, soft_wrap=True).print(
+        f"{len(joints.names)} joints of {source_format} written to {out}; "
+        f"{text.count(UNKNOWN)} places are to be filled in"
+    )
+    return out
