@@ -10,8 +10,9 @@ from pathlib import Path
 from crosscale.data.readers import READERS
 from crosscale.errors import CrosscaleError
 
-# A table in long form may have the joints of a sensor whose own reader knows more of it.
-GENERAL = ("long",)
+# A table in long form may have the joints of a sensor whose own reader knows more of it, and videos
+# often lie beside the joints that were found in them.
+GENERAL = ("long", "video")
 LOOKED_AT = 10_000  # files whose endings are told when no format fits
 
 
