@@ -67,14 +67,14 @@ class Sly:
         ("a.npz", zipped(coordinates=array_of((10**12, 10, 3))), "says that it has"),
         ("a.npz", zipped(coordinates=array_of((2**20, 3), b"\0" * 2**22)), "unpacks to"),
         ("a.npz", zipped(coordinates=array_of((-5, 10, 3), b"\0" * 99)), "."),
-        ("a.json", b"[" * 500_000, "not recognised"),
-        ("a.json", b'{"a":' * 90_000 + b"1" + b"}" * 90_000, "not recognised"),
+        ("a.json", b"[" * 500_000, "no format that is known"),
+        ("a.json", b'{"a":' * 90_000 + b"1" + b"}" * 90_000, "no format that is known"),
         ("a.json", b'{"file_name": "a", "label": 1, "skeletons": [[NaN]]}', "."),
         ("a01_s01_e01_v01.json", b'{"file_name": [], "label": {}, "skeletons": 1e999}', "says in"),
-        ("a.pkl", pickle.dumps(Sly()), "not recognised"),
+        ("a.pkl", pickle.dumps(Sly()), "no format that is known"),
         ("a.bvh", b"HIERARCHY\n" + b"ROOT a {" * 9999, "."),
         ("a.skeleton", b"99999999999\n1\n", "."),
-        ("a", b"\0" * 1000, "not recognised"),
+        ("a", b"\0" * 1000, "no format that is known"),
         ("a.c3d", b"\x02P" + b"\xff" * 2000, "."),
     ],
 )
@@ -116,6 +116,22 @@ def test_no_name_of_a_file_reaches_the_disk(name):
             [f"{FILES}/upload_0000"],
         )
         assert all(len(shown) <= 80 and shown.isprintable() for shown in upload.names.values())
+
+
+@pytest.mark.parametrize("rate", [1e-320, 1e-9, 1e9, 1e300])
+def test_a_frame_rate_that_no_sensor_has_is_refused_and_the_clip_still_plays(client, rate):
+    upload = sent(npz(frames(5), frame_rate=rate))
+    assert "frame rate" in refused(client.post("/api/segment", files=upload))
+    told = client.post("/api/analyse", files=upload).json()
+    assert told["clips"][0]["player"]["frames"] == 5
+    assert "frame rate" in told["notes"][0]
+
+
+def test_names_inside_a_file_are_cut_short_and_made_visible(client):
+    names = ["\x1b[31m\n" + "x" * 5000, "\u202eabc"]
+    upload = npz(frames(4)[:, None].reshape(2, 2, 10, 3), names=names, lengths=[2, 2])
+    clips = client.post("/api/embed", files=sent(upload)).json()["clips"]
+    assert sorted(clip["name"] for clip in clips) == sorted(["[31m" + "x" * 76, "abc"])
 
 
 def test_names_that_tell_something_are_made_anew_from_their_numbers():
@@ -180,6 +196,8 @@ def test_forms_that_are_none(client, headers, body):
         ("embed", {"layout": "/etc/passwd"}, "no layout"),
         ("embed", {"layout": "../layouts/ntu25"}, "no layout"),
         ("embed", {"layout": "x" * 9999}, "no layout"),
+        ("embed", {"layout": "\ufffe\u202e"}, "no layout"),
+        ("embed", {"format": "npz", "layout": "kinect20"}, "10 joints"),
     ],
 )
 def test_settings_that_cannot_be(client, path, fields, said):

@@ -38,7 +38,8 @@ def serve(
     places of joints, which come to this program.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         index: a folder made by `crosscale index` with the same encoder; without it, nothing is
             searched.
         head: a head saved by `crosscale classify --save`; or linear or knn, which is fitted on the

@@ -18,6 +18,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.serve import replies, webcam
 from crosscale.serve.guard import Guard
 from crosscale.serve.live import Live
+from crosscale.serve.reading import AUTO
 from crosscale.serve.service import ASSUMED_RATE, STEP, WEBCAM_LAYOUT, WINDOW, Service
 
 # path: (package, file in it, kind); read once, so that no request opens a file of the package
@@ -46,7 +47,7 @@ _FAULTS: dict[int | str, dict[str, Any]] = {
 }
 
 Files = Annotated[list[UploadFile], File(description="one recording, or several of one format")]
-Format = Annotated[str | None, Form(description="of the files; by default what they look like")]
+Format = Annotated[str, Form(description="of the files; auto looks at them")]
 LayoutName = Annotated[
     str | None, Form(description="a built-in layout, for formats that do not fix it")
 ]
@@ -65,7 +66,7 @@ class _Api:
     service: Service
 
     def embed(
-        self, files: Files, format: Format = None, layout: LayoutName = None
+        self, files: Files, format: Format = AUTO, layout: LayoutName = None
     ) -> dict[str, Any]:
         """One vector a clip."""
         with self.service.reading(files, format, layout) as recording:
@@ -77,7 +78,7 @@ class _Api:
             return {**recording.told(), "width": vectors.shape[1], "clips": clips}
 
     def search(
-        self, files: Files, format: Format = None, layout: LayoutName = None, k: Count = 10
+        self, files: Files, format: Format = AUTO, layout: LayoutName = None, k: Count = 10
     ) -> dict[str, Any]:
         """The clips of the index that are most similar to each clip."""
         with self.service.reading(files, format, layout) as recording:
@@ -89,7 +90,7 @@ class _Api:
             return {**recording.told(), "clips": clips}
 
     def classify(
-        self, files: Files, format: Format = None, layout: LayoutName = None
+        self, files: Files, format: Format = AUTO, layout: LayoutName = None
     ) -> dict[str, Any]:
         """What each clip shows, or `none of these`."""
         with self.service.reading(files, format, layout) as recording:
@@ -99,7 +100,7 @@ class _Api:
     def segment(
         self,
         files: Files,
-        format: Format = None,
+        format: Format = AUTO,
         layout: LayoutName = None,
         window: Seconds = WINDOW,
         step: Seconds = STEP,
@@ -113,7 +114,7 @@ class _Api:
             return {**recording.told(), "clips": clips}
 
     def analyse(
-        self, files: Files, format: Format = None, layout: LayoutName = None, k: Count = 6
+        self, files: Files, format: Format = AUTO, layout: LayoutName = None, k: Count = 6
     ) -> dict[str, Any]:
         """All that the page shows of each clip, for one reading of the upload."""
         with self.service.reading(files, format, layout) as recording:
@@ -215,7 +216,7 @@ def _add_faults(app: FastAPI) -> None:
 
 
 def _fault(status: int, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    line = " ".join(reason.split())
+    line = " ".join(reason.split()).encode(errors="replace").decode()
     return JSONResponse({"error": line}, status, dict(headers or {}))
 
 

@@ -14,6 +14,7 @@ class Limits:
         clips: of an upload.
         frames: of all clips of an upload together.
         people: of a clip.
+        joints: of a person.
         seconds: that reading an upload may take.
         memory: bytes that reading an upload may take.
         headers: of a request.
@@ -29,6 +30,7 @@ class Limits:
     clips: int = 100
     frames: int = 20_000
     people: int = 8
+    joints: int = 200
     seconds: float = 30.0
     memory: int = 2**30
     headers: int = 64

@@ -1,16 +1,16 @@
 """From uploaded files to a store; runs in a process of its own, see `isolated.py`."""
 
-import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from crosscale.data.prepare import REPORT, prepare
-from crosscale.data.readers import READERS, make_reader
+from crosscale.data.readers import make_reader
+from crosscale.data.readers.auto import recognise
 from crosscale.data.readers.plain_file import open_plain
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, nearest
@@ -22,8 +22,10 @@ STORE = "store"  # a folder below the request's own
 
 # What may be uploaded. None of these formats can hold pickled objects.
 FORMATS = (
-    "npz", "skeleton", "nwucla", "bvh", "c3d", "trc", "kinect", "azure",
-)  # fmt: skip
+    *("npz", "skeleton", "nwucla", "bvh", "c3d", "trc", "kinect", "azure", "openpose"),
+    *("alphapose", "mmpose", "ultralytics", "mediapipe", "deeplabcut", "sleap", "long"),
+)
+AUTO = "auto"  # stands for the format that the files have
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,13 @@ class Reading:
 
 
 def read_upload(
-    folder: Path, source_format: str | None, layout: str | None, usual: str, limits: Limits
+    folder: Path, source_format: str, layout: str | None, usual: str, limits: Limits
 ) -> Reading:
     """Read the files in `folder/FILES` into a store, `folder/STORE`.
 
     Args:
         folder: of the request.
-        source_format: one of `FORMATS`; None looks at the files.
+        source_format: one of `FORMATS`, or `AUTO`.
         layout: of formats that do not fix it, a built-in name; None takes what the file says.
         usual: the layout to take where the file does not say it.
         limits: of clips, frames and people.
@@ -60,13 +62,9 @@ def read_upload(
     """
     files = folder / FILES
     _check_archives(files, limits)
-    if source_format is None:
-        source_format, how = recognised(files)
-    else:
-        source_format, how = checked_format(source_format), "you said so"
-    fits = source_format in ("npz", "c3d", "trc")
-    if layout is not None and not fits:
-        raise CrosscaleError(f"format {source_format} has its own layout: leave layout out")
+    how = "you said so"
+    if source_format == AUTO:
+        source_format, how = _recognised(files)
     chosen = _layout(source_format, files, layout, usual)
     # `.skeleton` files need a folder that would name their class.
     source = folder if source_format == "skeleton" else files
@@ -106,35 +104,12 @@ def checked_layout(name: str) -> str:
     return name
 
 
-def recognised(files: Path) -> tuple[str, str]:
-    """The format of files, and how one sees it.
-
-    Raises:
-        CrosscaleError: when they are of none, or not of one only.
-    """
-    endings = sorted({path.suffix for path in files.iterdir()})
-    if len(endings) > 1:
-        raise CrosscaleError(f"files end in {', '.join(endings)}: send files of one format")
-    ending = endings[0]
-    if ending in (".npz", ".skeleton"):
-        return ending[1:], f"files end in {ending}"
-    for name in FORMATS:
-        look = getattr(import_module(READERS[name][0]), "recognises", None)
-        if look is not None and (how := look(files)) is not None:
-            return name, how
-    if ending == ".json" and _is_nwucla(next(files.iterdir())):
-        return "nwucla", "JSON with file_name, label and skeletons"
-    raise CrosscaleError(
-        f"files that end in '{ending}' were not recognised: send one of {', '.join(FORMATS)}"
-    )
-
-
-def _is_nwucla(path: Path) -> bool:
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and {"file_name", "label", "skeletons"} <= content.keys()
+def _recognised(files: Path) -> tuple[str, str]:
+    """The format of files, and how one sees it; damaged archives are known by their ending."""
+    if all(path.suffix == ".npz" for path in files.iterdir()):
+        return "npz", "files end in .npz"
+    found = recognise(files)
+    return checked_format(found.source_format), found.reason
 
 
 def _layout(source_format: str, files: Path, layout: str | None, usual: str) -> str | None:
@@ -143,10 +118,13 @@ def _layout(source_format: str, files: Path, layout: str | None, usual: str) -> 
         return checked_layout(layout)
     if source_format != "npz":
         return None
-    told = [open_plain(path) for path in sorted(files.iterdir())]
+    told = []
+    for path in sorted(files.iterdir()):
+        with suppress(CrosscaleError):  # the reader says what is wrong with it
+            told.append(open_plain(path))
     named = next((file.layout for file in told if file.layout), None)
-    if named:
-        return checked_layout(named)
+    if named or not told:
+        return named and checked_layout(named)
     joints = told[0].clip(0).shape[2]
     known = {name: len(Layout.load(name).joints) for name in builtin_layouts()}
     if known.get(usual) == joints:
@@ -212,6 +190,7 @@ def _check_size(store: ClipStore, limits: Limits) -> None:
         (len(store), limits.clips, "clips"),
         (frames, limits.frames, "frames"),
         (people, limits.people, "people in a clip"),
+        (len(store.layout.joints), limits.joints, "joints"),
     ):
         if count > most:
             raise CrosscaleError(f"{count:,} {what} are too many: send at most {most:,}")

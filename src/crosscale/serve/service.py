@@ -26,6 +26,7 @@ from crosscale.predict.sources import InMemory
 from crosscale.serve.isolated import Isolated
 from crosscale.serve.limits import Limits
 from crosscale.serve.reading import (
+    AUTO,
     FORMATS,
     STORE,
     Reading,
@@ -33,11 +34,12 @@ from crosscale.serve.reading import (
     checked_layout,
     read_upload,
 )
-from crosscale.serve.uploads import Sent, Upload, stored
+from crosscale.serve.uploads import FILES, Sent, Upload, shown, stored
 from crosscale.skeleton.layout import Layout
 
 WEBCAM_LAYOUT = "blazepose33"  # of `@mediapipe/pose`
 ASSUMED_RATE = 30.0  # frames a second, where a file does not say; the player assumes the same
+RATES = (0.1, 10_000.0)  # frames a second, the lowest and the highest that are believed
 MOST_PLAYED = 3000  # frames of a clip that are sent to the player
 WINDOW, STEP = 2.0, 0.5  # seconds
 
@@ -113,19 +115,19 @@ class Service:
 
     @contextmanager
     def reading(
-        self, files: Sequence[Sent], source_format: str | None, layout: str | None
+        self, files: Sequence[Sent], source_format: str, layout: str | None
     ) -> Iterator[Recording]:
         """Read an upload; it is gone when the block ends.
 
         Args:
             files: of the request.
-            source_format: one of `FORMATS`; None looks at the files.
+            source_format: one of `FORMATS`, or `AUTO`.
             layout: a built-in one, for formats that do not fix it.
 
         Raises:
             CrosscaleError: when it cannot be read.
         """
-        if source_format is not None:
+        if source_format != AUTO:
             checked_format(source_format)
         if layout is not None:
             checked_layout(layout)
@@ -195,11 +197,17 @@ class Service:
             rate: frames a second, where the files do not say.
 
         Raises:
-            CrosscaleError: when there is no head.
+            CrosscaleError: when there is no head, or a frame rate is none that a sensor has.
         """
         head, store = self._head(), recording.store
         known = store.column("frame_rate")
         rates = np.where(np.isnan(known), rate, known)
+        slowest, fastest = RATES
+        if ((rates < slowest) | (rates > fastest)).any():
+            raise CrosscaleError(
+                f"a frame rate is not from {slowest:g} to {fastest:g} frames a second: mend it in "
+                "the file"
+            )
         timing = Timing(
             np.maximum(np.rint(window * rates).astype(np.int64), 2),
             np.maximum(np.rint(step * rates).astype(np.int64), 1),
@@ -357,12 +365,14 @@ def store_of(index: Index, given: Path | None) -> ClipStore | None:
 
 def _named(name: str, upload: Upload) -> str:
     """As the sender calls a clip; one out of a file of many clips has its name from there."""
-    return upload.names.get(name.rpartition("/")[2], name)
+    return upload.names.get(name.rpartition("/")[2], shown(name))
 
 
 def _renamed(message: str, upload: Upload) -> str:
     """A message without the server's folders, in the sender's names."""
-    message = message.replace(f"{upload.folder}/files/", "").replace(str(upload.folder), "upload")
+    files = str(upload.folder / FILES)
+    message = message.replace(f"{files}/", "").replace(files, "the upload")
+    message = message.replace(str(upload.folder), "the upload")
     for made, given in upload.names.items():
         message = message.replace(made, given)
     return " ".join(message.split())

@@ -150,7 +150,7 @@ function verdict(answer) {
   const bars = element("div", "bars");
   const rows = known ? [[answer.label, answer.probability]] : [];
   for (const [label, share] of [...rows, [answer.second, answer.second_probability]]) {
-    bars.append(element("b", "", label));
+    bars.append(element("b", "", known ? label : `if any: ${label}`));
     const bar = bars.appendChild(document.createElement("div"));
     const filled = bar.appendChild(document.createElement("i"));
     filled.style.width = `${100 * share}%`;

@@ -65,14 +65,24 @@ class Webcam {
       this.socket = new WebSocket(`ws://${location.host}/api/live?layout=${layout}`);
       this.socket.onopen = resolve;
       this.socket.onerror = () => reject(new Error("the server does not answer"));
+      this.socket.onclose = () => {
+        if (this.running) this.tell("The server no longer answers: turn the webcam off and on", true);
+      };
       this.socket.onmessage = (event) => this._hear(JSON.parse(event.data));
     });
   }
 
   async _run() {
-    while (this.running) {
+    const { stream } = this;
+    while (this.stream === stream) { // until it is turned off
       this._taken = performance.now() / 1000;
-      await this.pose.send({ image: this.video });
+      try {
+        await this.pose.send({ image: this.video });
+      } catch (error) {
+        if (this.stream !== stream) return;
+        this.stop();
+        this.tell(`The pose estimator stopped: ${error.message || error}`, true);
+      }
       await new Promise(requestAnimationFrame);
     }
   }

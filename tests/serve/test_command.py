@@ -1,0 +1,61 @@
+import socket
+
+import pytest
+
+from crosscale.cli import main
+from crosscale.predict.head_file import FittedHead, save_head
+from crosscale.serve import server
+from crosscale.serve.guard import Guard
+
+
+@pytest.fixture
+def listened(monkeypatch):
+    """What the command would listen with."""
+    calls = []
+    monkeypatch.setattr(server, "listen", lambda *arguments: calls.append(arguments))
+    return calls
+
+
+def test_all_parts_are_put_together(listened, run, index, head, model, tmp_path, capsys):
+    path = tmp_path / "mine.head"
+    save_head(FittedHead(head, model.fingerprint), path)
+    arguments = ["serve", str(run), "--index", str(index.path), "--port", "8123"]
+    assert main([*arguments, "--head", str(path)]) == 0
+    assert main([*arguments, "--head", "knn"]) == 0
+    for app, host, port, *_ in listened:
+        assert isinstance(app, Guard)
+        assert (app.host, host, port) == (None, "127.0.0.1", 8123)
+    assert "30 clips to search; 3 classes" in capsys.readouterr().err
+
+
+def test_listening_to_others_is_warned_of(listened, run, capsys):
+    assert main(["serve", str(run), "--host", "0.0.0.0"]) == 0
+    assert "no password" in capsys.readouterr().err
+    assert listened[0][0].host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--head", "linear"], "labels of an index"),
+        (["--store", "anything"], "--index"),
+        (["--port", "70000"], "from 0 to 65535"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(listened, run, capsys, options, said):
+    assert main(["serve", str(run), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert listened == []
+
+
+def test_an_index_of_another_encoder_is_refused(listened, joint_model, run, index, capsys):
+    other = run.parent / "joint run"
+    assert main(["serve", str(other), "--index", str(index.path)]) == 2
+    assert "another encoder" in capsys.readouterr().err
+
+
+def test_an_address_that_is_taken_says_so(run, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", str(run), "--port", str(port)]) == 2
+    assert f"cannot listen at 127.0.0.1:{port}" in capsys.readouterr().err
