@@ -134,6 +134,13 @@ def test_nobody_and_frames_out_of_all_reason_are_told():
         sighted(far, "a")
 
 
+def test_a_place_out_of_all_reason_is_told_with_its_frame_and_joint():
+    joints = np.stack([BODY] * 3)
+    joints[1, 4, 1] = 1e300
+    with pytest.raises(BadClip, match=r"^a: frame 1: j4 lies at 1e\+300$"):
+        sighted(found(joints), "a")
+
+
 def test_ids_of_the_format_are_kept():
     joints = np.stack([BODY, moved(50.0), BODY])
     people = sighted(found(joints, ids=["x", "y", "x"], frame=np.array([0, 0, 1])), "a")

@@ -74,7 +74,7 @@ class LongTable(Estimated):
         items = []
         for item in files_below(source, ENDINGS, self.what):
             try:
-                clips = _table(item.path).clips
+                clips = _table(item.path).clips if "clip" in _columns(item.path) else ("",)
             except BadClip:
                 clips = ("",)
             for index, clip in enumerate(clips):

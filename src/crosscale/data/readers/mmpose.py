@@ -63,8 +63,8 @@ class MmPose(Estimated):
 def recognises(source: Path) -> str | None:
     """How one sees that a source is of MMPose, or None."""
     for path, text in heads(source):
-        if '"keypoint_scores":' in text or '"instance_info":[' in text:
-            return f"{path.name} has instances with keypoint_scores"
+        if '"keypoint_scores":' in text or text.startswith('{"meta_info":{'):
+            return f"{path.name} has instances with keypoint_scores, or meta_info above them"
     return None
 
 
