@@ -54,7 +54,7 @@ def test_a_person_in_a_moving_picture(tmp_path):
     assert ((shoulders > 0.2) & (shoulders < 0.6)).all(), "metres"
     walked = nose[0, 0] - nose[-1, 0]
     in_shoulders = STEP * (FRAMES - 1) / 210  # as wide as the shoulders are in the photograph
-    assert 0.5 < walked / shoulders.mean() / in_shoulders < 2
+    assert 0.6 < walked / shoulders.mean() / in_shoulders < 1.2
     again = make_reader("video", confidence=0.0).read(item)
     assert (again.coordinates == clip.coordinates).all()
 

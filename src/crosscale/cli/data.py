@@ -61,7 +61,8 @@ def prepare(
         labels: the file of names and labels, for formats that keep them apart.
         units: of motion-capture files that do not say theirs; by default what fits a body's height.
         up: the axis of motion-capture files that points up; by default that of most torsos.
-        confidence: joints of pose estimators below it are missing; by default 0.3 in pictures.
+        confidence: joints of pose estimators below it are missing; by default 0.3 in pictures, 0.1
+            in videos.
         label_from_folder: the folder that a recording lies in is its label.
         pattern: what a recording's name tells, as a regular expression with groups out of label,
             subject, camera, setup, repetition and part:
