@@ -309,7 +309,7 @@ class Service:
         except CrosscaleError:
             return (
                 f"the encoder knows {self.model.layout.name} only: the webcam needs one of ten "
-                "parts, trained on a store of `crosscale data merge`"
+                "parts, such as `parts`, which comes with crosscale"
             )
         return None if self.head else "there is no head to name actions: start with --head"
 
