@@ -5,13 +5,15 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crosscale.errors import CrosscaleError
-from crosscale.files import atomic_folder, atomic_path, sha256
+from crosscale.files import atomic_folder, atomic_path, only_writer, sha256
 
 # Opening it for writing works, every write to it fails as on a full disk.
 FULL_DISK = Path("/dev/full")
@@ -278,3 +280,30 @@ def test_the_checksum_is_that_of_the_bytes(tmp_path, size):
     data = np.random.default_rng(size).bytes(size)
     (tmp_path / "file").write_bytes(data)
     assert sha256(tmp_path / "file") == hashlib.sha256(data).hexdigest()
+
+
+def test_only_one_process_writes_in_a_folder_and_the_lock_ends_with_it(tmp_path):
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from crosscale.files import only_writer\n"
+        "with only_writer(Path(sys.argv[1])):\n"
+        "    print('in', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "run")]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "in\n"
+        with pytest.raises(CrosscaleError, match="is being written by another process"):
+            _write_in(tmp_path / "run")
+    finally:
+        other.kill()
+        other.wait()
+    _write_in(tmp_path / "run")
+
+
+def _write_in(folder):
+    with only_writer(folder):
+        pass

@@ -13,6 +13,7 @@ from crosscale.compare.plan import Cell, Plan, read_plan
 from crosscale.compare.results import Result, read_results
 from crosscale.compare.table import compare as summarise
 from crosscale.errors import CrosscaleError
+from crosscale.files import only_writer
 from crosscale.train.loop import EpochDone
 
 
@@ -49,7 +50,7 @@ def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
     fabric = Fabric(accelerator=device, devices=1)
     fabric.launch()
     written: list[Path] = []
-    with epoch_bar(console, "left in this cell") as bar:
+    with only_writer(out), epoch_bar(console, "left in this cell") as bar:
         task = bar.add_task("", visible=False, told="")
 
         def say(text: str) -> None:
