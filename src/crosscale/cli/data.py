@@ -33,6 +33,7 @@ def prepare(
     out: Path,
     layout: str | None = None,
     bodies: Literal["id", "position"] | None = None,
+    max_bodies: int | None = None,
     missing: Path | None = None,
     labels: Path | None = None,
     units: Units | None = None,
@@ -57,6 +58,8 @@ def prepare(
         out: the store to make.
         layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.
         bodies: id follows people by their id, position takes the published order (NTU).
+        max_bodies: people to keep of those seen, the longest there and liveliest first; by default
+            2 (NTU, pose estimators, videos).
         missing: the official list of samples with missing skeletons, to be left out (NTU).
         labels: the file of names and labels, for formats that keep them apart.
         units: of motion-capture files that do not say theirs; by default what fits a body's height.
@@ -81,6 +84,7 @@ def prepare(
     options: dict[str, Any] = {
         "layout": layout,
         "bodies": bodies,
+        "max_bodies": max_bodies,
         "missing": missing,
         "labels": labels,
     }

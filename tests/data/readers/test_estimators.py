@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosscale.cli import main
 from crosscale.data.prepare import prepare
 from crosscale.data.readers import fitted, make_reader
 from crosscale.data.store import ClipStore
@@ -334,3 +335,14 @@ def test_frame_numbers_far_apart_do_not_take_memory(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(BadClip, match=r"a.json: has 3 frames numbered 0 to 999999999999999"):
         read("alphapose", tmp_path / "a.json")
+
+
+def test_as_many_people_are_kept_as_asked_for(tmp_path, capsys):
+    crowd = [[files.person("openpose25", x) for x in (100, 400, 700)] for _ in range(20)]
+    files.write_openpose(tmp_path / "crowd" / "clip", crowd)
+    for most in (1, 3):
+        command = ["prepare", "auto", str(tmp_path / "crowd"), "--out", str(tmp_path / f"{most}")]
+        assert main([*command, "--max_bodies", str(most)]) == 0
+        assert ClipStore.open(tmp_path / f"{most}").coordinates(0).shape[1] == most
+    assert main([*command, "--max_bodies", "0", "--overwrite"]) == 2
+    assert "max_bodies must be 1 or more, not 0" in capsys.readouterr().err

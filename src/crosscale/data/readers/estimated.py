@@ -36,6 +36,8 @@ class Estimated(OwnRecordings):
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0 <= self.confidence <= 1:
             raise CrosscaleError(f"confidence goes from 0 to 1; {self.confidence:g} does not")
+        if self.max_bodies < 1:
+            raise CrosscaleError(f"max_bodies must be 1 or more, not {self.max_bodies}")
 
     def detections(self, item: Item) -> Detections:
         """What was found in one recording.
