@@ -1,0 +1,139 @@
+"""Four commands take a folder of recordings and ten labels to a collection that can be searched."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crosscale.cli import main
+from crosscale.skeleton.layout import Layout
+
+FRAMES, TAKES = 48, 10
+ACTIONS = {"wave": "right_forearm", "kick": "right_shank"}
+STANDING = {
+    "torso": (0.0, 1.05),
+    "head": (0.0, 1.6),
+    "upper_arm": (0.2, 1.35),
+    "forearm": (0.3, 1.0),
+    "thigh": (0.1, 0.75),
+    "shank": (0.1, 0.25),
+}
+
+
+def performed(layout: str, action: str, take: int) -> np.ndarray:
+    """(T, V, 3) metres, y up: somebody who moves one part to and fro."""
+    graph = Layout.load(layout).scale("part10")
+    draws = np.random.default_rng(take)
+    time = np.arange(FRAMES) / 30
+    parts = np.zeros((FRAMES, len(graph.names), 3))
+    for i, name in enumerate(graph.names):
+        side = -1 if name.startswith("right") else 1
+        x, y = STANDING[name.split("_", 1)[-1]]
+        parts[:, i] = (side * x, y, 2.5)
+        if name == ACTIONS[action]:
+            swing = 0.3 * np.sin(2 * np.pi * draws.uniform(1, 1.5) * time + draws.uniform(0, 6))
+            parts[:, i, :2] += swing[:, None] * [0.6, 0.8] + [0, 0.3 if action == "wave" else 0.1]
+    member = graph.pooling > 0
+    joints = parts[:, member.argmax(0)]
+    return joints + draws.normal(scale=0.03, size=joints[:1].shape)
+
+
+def write_npz(folder: Path, name: str, joints: np.ndarray) -> None:
+    np.savez(folder / f"{name}.npz", coordinates=joints.astype(np.float32), frame_rate=30.0)
+
+
+def write_azure(folder: Path, name: str, joints: np.ndarray) -> None:
+    joints = joints * [-1000, -1000, 1000]
+    frames = [
+        {
+            "frame_id": t,
+            "timestamp_usec": 33333 * t,
+            "num_bodies": 1,
+            "bodies": [{"body_id": 1, "joint_positions": places.tolist()}],
+        }
+        for t, places in enumerate(joints)
+    ]
+    (folder / f"{name}.json").write_text(json.dumps({"frames": frames}))
+
+
+def write_mediapipe(folder: Path, name: str, joints: np.ndarray) -> None:
+    hips = joints[:, [23, 24]].mean(axis=1, keepdims=True)
+    joints = (joints - hips) * [1, -1, -1]
+    frames = [
+        {
+            "pose_world_landmarks": [
+                dict(zip("xyz", place, strict=True)) | {"visibility": 0.9} for place in places
+            ]
+        }
+        for places in joints.tolist()
+    ]
+    (folder / f"{name}.json").write_text(json.dumps({"fps": 30, "frames": frames}))
+
+
+def write_openpose(folder: Path, name: str, joints: np.ndarray) -> None:
+    pixels = joints[..., :2] * [-300, -300] + [320, 600]
+    sure = np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 0.9)], axis=-1)
+    (folder / name).mkdir()
+    for t, places in enumerate(sure):
+        people = [{"person_id": [-1], "pose_keypoints_2d": places.ravel().tolist()}]
+        path = folder / name / f"{name}_{t:012d}_keypoints.json"
+        path.write_text(json.dumps({"version": 1.3, "people": people}))
+
+
+def write_kinect(folder: Path, name: str, joints: np.ndarray) -> None:
+    sdk = [_sdk_name(joint) for joint in Layout.load("ntu25").joints]
+    with (folder / f"{name}.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["frame", *(f"{joint}_{axis}" for joint in sdk for axis in "XYZ")])
+        rows.writerows([t, *places.ravel()] for t, places in enumerate(joints))
+
+
+def _sdk_name(joint: str) -> str:
+    """left_hand_tip to HandTipLeft."""
+    words = joint.split("_")
+    side = words.pop(0) if words[0] in ("left", "right") else ""
+    return "".join(word.capitalize() for word in [*words, side])
+
+
+FORMATS: dict[str, tuple[str, Callable[[Path, str, np.ndarray], None]]] = {
+    "npz": ("ntu25", write_npz),
+    "azure": ("azure32", write_azure),
+    "mediapipe": ("blazepose33", write_mediapipe),
+    "openpose": ("openpose25", write_openpose),
+    "kinect": ("ntu25", write_kinect),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source_format", FORMATS)
+def test_four_commands_make_a_collection(source_format, tmp_path, monkeypatch, capsys):
+    layout, write = FORMATS[source_format]
+    monkeypatch.chdir(tmp_path)
+    lines = ["name,label"]
+    for action in ACTIONS:
+        folder = tmp_path / "recordings" / action
+        folder.mkdir(parents=True)
+        for take in range(TAKES):
+            write(folder, f"{action}{take}", performed(layout, action, take))
+        lines += [f"{action}/{action}{take},{action}" for take in range(0, TAKES, 2)]
+    Path("labels.csv").write_text("\n".join(lines) + "\n")
+
+    for command in (
+        "prepare auto recordings --out store",
+        "index parts store --out collection",
+        "search collection wave/wave7 --k 3 --out found.json",
+        "classify parts store --labels labels.csv --out named.csv",
+    ):
+        assert main(command.split()) == 0, capsys.readouterr().err
+
+    with Path("named.csv").open() as file:
+        named = {row["name"]: row["label"] for row in csv.DictReader(file)}
+    assert len(named) == len(ACTIONS) * TAKES // 2
+    known = {name: label for name, label in named.items() if label in ACTIONS}
+    right = [label == name.partition("/")[0] for name, label in known.items()]
+    assert len(right) > 0.5 * len(named)
+    assert np.mean(right) >= 0.8
+    assert "wave/" in Path("found.json").read_text()
