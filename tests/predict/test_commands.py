@@ -183,7 +183,7 @@ def places(run, store, table, tmp_path, other_run):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("embed {at}/nowhere {store} --out {at}/o.npz", "no trained encoder at"),
+        ("embed {at}/nowhere {store} --out {at}/o.npz", "no run at"),
         ("embed {run} {at}/nowhere --out {at}/o.npz", "nowhere does not exist"),
         ("embed {run} {at}/empty --out {at}/o.npz", "is not a clip store"),
         ("embed {run} {store} --out {at}/o.txt", "end the name with .parquet or .npz"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from odd_name import ODD
 
 from crosscale.cli import main
 from crosscale.data.clip import Clip
@@ -19,7 +20,6 @@ from crosscale.skeleton.layout import Layout
 LAYOUT = Layout.load("blazepose33")
 RATE = 25.0
 ACTIONS = ("bow", "hop", "wave")
-ODD = "wave/of <b>Ann</b>?"  # a clip's name that a path or a page may stumble over
 TINY = [
     "--optimisation.epochs=1",
     "--optimisation.batch=16",

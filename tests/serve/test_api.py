@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from odd_name import ODD
 from starlette.testclient import TestClient
 from uploads_made import npz, sent
 
-from conftest import ODD
 from crosscale.serve.app import make_app
 from crosscale.serve.service import Service
 

@@ -28,7 +28,7 @@ def serve(
     port: int = 8000,
     device: str = "cpu",
 ) -> None:
-    """Open a local web app: drop a recording, or turn the webcam on, and see what happens when.
+    """Open a local web app: drop a recording or turn the webcam on, and see what happens when.
 
         crosscale serve runs/nwucla --index mine.index --head mine.head
 
