@@ -5,8 +5,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from rich.console import Console
-
+from crosscale.cli.console import plain_console
 from crosscale.data.blazepose import BlazePose
 from crosscale.data.pictures import open_camera, open_video
 from crosscale.data.pose_estimator import CONFIDENCE, PeopleFollower
@@ -37,7 +36,7 @@ def camera(*, source: str = "0", confidence: float = CONFIDENCE) -> None:
     """
     if not 0 <= confidence <= 1:
         raise CrosscaleError(f"confidence goes from 0 to 1; {confidence:g} does not")
-    errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    errors = plain_console(stderr=True)
     opened = open_camera(int(source)) if source.isdecimal() else open_video(Path(source))
     with (
         opened as pictures,

@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from crosscale.cli.console import plain_console
 from crosscale.data import check as checking
 from crosscale.data import merge as merging
 from crosscale.data.naming import Named, Naming
@@ -76,7 +77,7 @@ def prepare(
         overwrite: replace the store if it is there.
         workers: processes at most; by default one for each core.
     """
-    console = _console()
+    console = plain_console()
     if source_format == "auto":
         found = recognise(source)
         source_format = found.source_format
@@ -112,7 +113,7 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
         store: a store made by `crosscale prepare`.
         protocol: the one to look at; by default all that come with the store.
     """
-    console = _console()
+    console = plain_console()
     opened = ClipStore.open(store)
     report = checking.check(opened, protocol)
     console.print(f"{store}: {report.clips:,} clips, checksums agree")
@@ -145,7 +146,7 @@ def merge(
     merged = merging.merge(
         [ClipStore.open(store) for store in stores], out, layout=layout, overwrite=overwrite
     )
-    _console().print(f"{len(merged):,} clips of {len(stores)} stores written to {out}")
+    plain_console().print(f"{len(merged):,} clips of {len(stores)} stores written to {out}")
     return merged
 
 
@@ -156,7 +157,7 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
         store: a store made by `crosscale prepare`.
         clips: how many clips to list.
     """
-    console = _console()
+    console = plain_console()
     opened = ClipStore.open(store)
     frames = int(opened.column("frames").sum())
     console.print(
@@ -275,8 +276,3 @@ def _some(console: Console, lines: Sequence[str]) -> None:
         console.print(f"  {line}")
     if len(lines) > _SHOWN:
         console.print(f"  and {len(lines) - _SHOWN:,} more")
-
-
-def _console() -> Console:
-    """Names and messages are printed as they are, brackets and all, in whole lines."""
-    return Console(markup=False, highlight=False, soft_wrap=True)

@@ -4,8 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-
+from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.encoder.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
@@ -81,7 +80,7 @@ def published(run: Path, *, out: Path) -> None:
     settings += [f"--bodies {e.bodies}" for e in trained.encoders.values() if e.bodies != "all"][:1]
     only = list(trained.encoders)
     settings += [f"--stream {only[0]}"] if len(only) == 1 and only != ["joint"] else []
-    _console().print(
+    plain_console().print(
         f"published names: {out}\nThe file does not hold how clips are prepared. To import it:\n"
         f"crosscale import published {out} --out RUN --layout {trained.layout.name} "
         f"{' '.join(settings)}".rstrip()
@@ -126,7 +125,7 @@ def import_published(
     settings = EncoderSettings(hops="capped", start="published", bodies=bodies)
     import_checkpoint(checkpoint, file, out, known, protocol, preprocess, settings)
     parts = sorted({_part(name) for name in checkpoint.left_out})
-    _console().print(
+    plain_console().print(
         f"streams {', '.join(checkpoint.encoders)}: {out}\nleft out "
         + (f"{len(checkpoint.left_out)} weights: {', '.join(parts)}" if parts else "nothing")
     )
@@ -148,7 +147,7 @@ def folder(run: Path, *, out: Path, license: str = "other") -> Path:
     """
     _check_free(out)
     write_model_folder(run, out, license, out.name)
-    _console().print(f"model folder: {out}")
+    plain_console().print(f"model folder: {out}")
     return out
 
 
@@ -168,7 +167,7 @@ def push(run: Path, repository: str, *, license: str = "other", private: bool = 
         private: make a new repository visible to its owner only.
     """
     address = push_to_hub(run, repository, license, private=private)
-    _console().print(f"pushed: {address}")
+    plain_console().print(f"pushed: {address}")
     return address
 
 
@@ -191,7 +190,7 @@ def _check_free(out: Path) -> None:
 
 
 def _told(exported: Exported) -> Exported:
-    console = _console()
+    console = plain_console()
     for stream, difference in exported.differences.items():
         console.print(
             f"{stream}: largest difference to the encoder {difference:.1e} of its largest feature, "
@@ -205,7 +204,3 @@ def _part(name: str) -> str:
     """To which part of a published file a weight belongs: queue, encoder_k, encoder_q.fc."""
     head, _, rest = name.removeprefix("module.").partition(".")
     return f"{head}.fc" if rest.startswith("fc.") and head.startswith("encoder_q") else head
-
-
-def _console() -> Console:
-    return Console(soft_wrap=True, highlight=False, markup=False)

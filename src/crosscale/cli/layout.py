@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from crosscale.cli.console import plain_console
 from crosscale.data.readers import make_reader
 from crosscale.data.readers.auto import recognise
 from crosscale.data.readers.by_name import TellsJoints
@@ -39,7 +38,7 @@ def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
     text = starter_text(starter_of(joints.names, joints.edges))
     with atomic_path(out) as path:
         path.write_text(text, encoding="utf-8")
-    Console(markup=False, highlight=False, soft_wrap=True).print(
+    plain_console().print(
         f"{len(joints.names)} joints of {source_format} written to {out}; "
         f"{text.count(UNKNOWN)} places are to be filled in"
     )

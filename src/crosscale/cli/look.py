@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from crosscale.cli.console import plain_console
 from crosscale.data.protocol import Split, split
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import EngineChoice
@@ -50,7 +51,7 @@ def view(
     Returns:
         The page.
     """
-    console = _console()
+    console = plain_console()
     opened = ClipStore.open(store)
     rows = rows_of(opened, clips)
     if views is None:
@@ -96,7 +97,7 @@ def map_clips(
     Returns:
         The page.
     """
-    console = _console()
+    console = plain_console()
     encoders = load_encoders(run, device)
     store = ClipStore.open(data or encoders.details["store_path"])
     parts = _parts(store, protocol, encoders.protocol, console)
@@ -127,7 +128,7 @@ def check_layout(layout: str, *, out: Path | None = None, store: Path | None = N
     Returns:
         The layout.
     """
-    console = _console()
+    console = plain_console()
     checked = Layout.load(layout)
     console.print(f"layout {checked.name} is well-formed", style="green")
     for name, text in layout_facts(checked).items():
@@ -150,8 +151,3 @@ def _parts(store: ClipStore, protocol: str | None, trained: str, console: Consol
             raise
         console.print(f"clips are not marked as train and test: {error}", style="yellow")
         return None
-
-
-def _console() -> Console:
-    """Names and messages are printed as they are, brackets and all, in whole lines."""
-    return Console(markup=False, highlight=False, soft_wrap=True)

@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.predict import embeddings
 from crosscale.predict import segment as segments
 from crosscale.predict.answers import NONE, Answers
 from crosscale.predict.head import HEADS, make_head
-from crosscale.predict.head_file import FittedHead, load_head, save_head
+from crosscale.predict.head_file import FittedHead, load_head_for, save_head
 from crosscale.predict.index import Index, build_index, refuse_to_replace
 from crosscale.predict.labels import label_names, labels_of
 from crosscale.predict.live import LiveClassifier
@@ -51,7 +52,7 @@ def embed(
     check_ending(out, embeddings.ENDINGS)
     model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
     embeddings.write_embeddings(out, model, opened, _chunks(model, opened))
-    _console().print(f"{len(opened):,} vectors of {model.width} numbers: {out}")
+    plain_console().print(f"{len(opened):,} vectors of {model.width} numbers: {out}")
 
 
 def classify(
@@ -94,7 +95,7 @@ def classify(
     check_ending(out)
     model, opened = load(run, device=device), ClipStore.open(store)
     other = None if unlabelled is None else ClipStore.open(unlabelled)
-    console = _console()
+    console = plain_console()
     if head in HEADS:
         given = labels_of(opened, labels)
         asked = other or opened
@@ -109,10 +110,7 @@ def classify(
         fitted = _fit(head, vectors, given, model, false_rejection, console)
         vectors = _vectors(model, other) if other else vectors[rows]
     else:
-        if labels is not None:
-            raise CrosscaleError(f"{head} is a saved head and takes no --labels")
-        fitted = load_head(Path(head))
-        fitted.check(model.fingerprint, head)
+        fitted = _saved_head(head, labels, model)
         asked = other or opened
         rows, vectors = np.arange(len(asked)), _vectors(model, asked)
     answers = Answers.of(fitted.head, vectors)
@@ -150,7 +148,7 @@ def index(
     refuse_to_replace(out, overwrite)
     model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
     build_index(out, model, opened, _chunks(model, opened), run=run, overwrite=overwrite)
-    _console().print(f"{len(opened):,} clips: {out}")
+    plain_console().print(f"{len(opened):,} clips: {out}")
 
 
 def search(
@@ -240,12 +238,9 @@ def segment(
     check_ending(out)
     model, opened = load(run, device=device), ClipStore.open(store)
     timing = segments.Timing.of(opened, window, step)
-    console = _console()
+    console = plain_console()
     if head not in HEADS:
-        if labels is not None:
-            raise CrosscaleError(f"{head} is a saved head and takes no --labels")
-        fitted = load_head(Path(head))
-        fitted.check(model.fingerprint, head)
+        fitted = _saved_head(head, labels, model)
     elif labels is None:
         raise CrosscaleError("name a saved head with --head, or a labelled store with --labels")
     else:
@@ -305,15 +300,15 @@ def live(
             127.0.0.1:7000; answers go back to the one who sends frames.
         device: cpu or cuda.
     """
-    model, fitted = load(run, device=device), load_head(head)
-    fitted.check(model.fingerprint, str(head))
+    model = load(run, device=device)
+    fitted = load_head_for(model.fingerprint, head)
     skeleton = Layout.load(layout)
 
     def make() -> LiveClassifier:
         return LiveClassifier(model, fitted.head, skeleton, window, step)
 
     if socket is not None:
-        errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+        errors = plain_console(stderr=True)
         listen(socket, make, errors.print)
         return
     # Read without Python's buffer: its lock would be held by the reading thread at the end.
@@ -350,6 +345,12 @@ def _fit(
             style="yellow",
         )
     return FittedHead(head, model.fingerprint)
+
+
+def _saved_head(head: str, labels: Path | None, model: Model) -> FittedHead:
+    if labels is not None:
+        raise CrosscaleError(f"{head} is a saved head and takes no --labels")
+    return load_head_for(model.fingerprint, Path(head))
 
 
 def _vectors(model: Model, store: ClipStore) -> NDArray[np.float32]:
@@ -419,7 +420,7 @@ def _tell_found(found: pa.Table, queries: int) -> None:
     for row in shown:
         cells = [f"{row['similarity']:.3f}", row["name"], row["label"] or ""]
         table.add_row(*([row["query"]] if queries > 1 else []), *cells)
-    console = _console()
+    console = plain_console()
     console.print(table)
     if len(shown) < len(rows):
         console.print(f"{len(rows):,} found for {queries:,} queries; --out keeps all of them")
@@ -434,11 +435,6 @@ def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -
         table.add_row(row["clip"], *times, row["label"], f"{row['probability']:.2f}")
     console.print(table)
     console.print(f"{found.num_rows:,} segments, in {timing.unit}")
-
-
-def _console() -> Console:
-    """Names are printed as they are, brackets and all, in whole lines."""
-    return Console(markup=False, highlight=False, soft_wrap=True)
 
 
 _SHOWN = 20  # rows of a table that may be long

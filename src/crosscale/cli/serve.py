@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from crosscale.cli.console import plain_console
 from crosscale.errors import CrosscaleError
 from crosscale.predict.head import HEADS, Head, make_head
-from crosscale.predict.head_file import load_head
+from crosscale.predict.head_file import load_head_for
 from crosscale.predict.index import Index
 from crosscale.predict.model import Model, load
 from crosscale.serve import webcam as assets
@@ -72,7 +73,7 @@ def serve(
         index=opened,
         store=None if opened is None else store_of(opened, store),
     )
-    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    console = plain_console(stderr=True)
     local = is_loopback(host)
     if not local:
         console.print(
@@ -104,15 +105,13 @@ def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
     """
     folder = out or assets.usual_folder()
     assets.install(archive, folder)
-    Console(markup=False, highlight=False, soft_wrap=True).print(f"{assets.PACKAGE}: {folder}")
+    plain_console().print(f"{assets.PACKAGE}: {folder}")
     return folder
 
 
 def _head(name: str, model: Model, index: Index | None) -> Head:
     if name not in HEADS:
-        fitted = load_head(Path(name))
-        fitted.check(model.fingerprint, name)
-        return fitted.head
+        return load_head_for(model.fingerprint, Path(name)).head
     if index is None:
         raise CrosscaleError(f"--head {name} is fitted on the labels of an index: name one")
     index.check(model)

@@ -66,6 +66,21 @@ def save_head(fitted: FittedHead, path: Path) -> None:
     write_safetensors(path, tensors, facts)
 
 
+def load_head_for(encoder: str, path: Path) -> FittedHead:
+    """Read a head that must go with an encoder.
+
+    Args:
+        encoder: the fingerprint of the encoder.
+        path: what `save_head` wrote.
+
+    Raises:
+        CrosscaleError, BadCheckpoint: as `load_head` and `FittedHead.check`.
+    """
+    fitted = load_head(path)
+    fitted.check(encoder, str(path))
+    return fitted
+
+
 def load_head(path: Path) -> FittedHead:
     """Read what `save_head` wrote; nothing in the file is executed.
 
