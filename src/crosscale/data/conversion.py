@@ -13,8 +13,8 @@ from crosscale.skeleton.layout import Layout
 TORSO = 0.5  # metres from hips to shoulders, about that of an adult
 
 
-class Source(Protocol):
-    """What `Converted` needs of a store."""
+class CoordinateSource(Protocol):
+    """Clips of one layout: what preprocessing needs of a store."""
 
     @property
     def layout(self) -> Layout:
@@ -32,7 +32,7 @@ class Converted:
         CrosscaleError: when the store's layout has no scale of the other one's nodes.
     """
 
-    source: Source
+    source: CoordinateSource
     layout: Layout
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class Converted:
         return to_layout(self.source.recordings(indices), self.source.layout, self.layout)
 
 
-def in_layout(source: Source, wanted: Layout) -> Source:
+def in_layout(source: CoordinateSource, wanted: Layout) -> CoordinateSource:
     """A source as an encoder of the layout `wanted` sees it.
 
     Raises:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from crosscale.data.conversion import in_layout
+from crosscale.data.conversion import CoordinateSource, in_layout
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.evaluate.named import listed
 from crosscale.export.hub import resolve
 from crosscale.predict.sources import Clips, NamedSource, open_source
 from crosscale.run import Embedder, TrainedEncoders, load_encoders
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import ClipTensors, CoordinateSource
+from crosscale.streams.preprocess import ClipTensors
 from crosscale.streams.preprocess import load as load_clips
 
 CHUNK = 1024  # clips in memory at once

@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from crosscale.data.clip import Clip
+from crosscale.data.conversion import CoordinateSource
 from crosscale.data.recordings import Recordings
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import CoordinateSource
 
 # What `embed` takes: a store, clips, or arrays (T, M, V, C) or (T, V, C).
 Clips = ClipStore | Sequence[Clip] | Sequence[np.ndarray]

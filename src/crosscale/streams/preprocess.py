@@ -5,13 +5,13 @@ Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from crosscale.data.conversion import in_space
+from crosscale.data.conversion import CoordinateSource, in_space
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -70,17 +70,6 @@ class ClipTensors:
 
     coordinates: Tensor
     present: Tensor
-
-
-class CoordinateSource(Protocol):
-    """What `load` needs of a store."""
-
-    @property
-    def layout(self) -> Layout:
-        """The joints of all clips."""
-
-    def recordings(self, indices: Sequence[int]) -> Recordings:
-        """The clips at `indices`, in that order."""
 
 
 def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) -> ClipTensors:
