@@ -9,20 +9,11 @@ from crosscale.data.clip import Clip
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.predict.model import Model, load
 from crosscale.skeleton.layout import Layout
+from tiny_run import TINY
 
 LAYOUT = Layout.load("kinect20")
 RATE = 20.0
 ACTIONS = ("bow", "hop", "wave")
-TINY = [
-    "--optimisation.epochs=1",
-    "--optimisation.batch=16",
-    "--encoder.hidden=4",
-    "--encoder.width=16",
-    "--encoder.dropout=0",
-    "--contrast.queue=32",
-    "--preprocess.frames=16",
-    "--preprocess.bodies=2",
-]
 
 
 def _act(action: str, *, frames: int = 40, seed: int = 0) -> np.ndarray:

@@ -16,20 +16,11 @@ from crosscale.predict.index import Index, build_index
 from crosscale.predict.labels import label_names
 from crosscale.predict.model import Model, load
 from crosscale.skeleton.layout import Layout
+from tiny_run import TINY
 
 LAYOUT = Layout.load("blazepose33")
 RATE = 25.0
 ACTIONS = ("bow", "hop", "wave")
-TINY = [
-    "--optimisation.epochs=1",
-    "--optimisation.batch=16",
-    "--encoder.hidden=4",
-    "--encoder.width=16",
-    "--encoder.dropout=0",
-    "--contrast.queue=32",
-    "--preprocess.frames=16",
-    "--preprocess.bodies=2",
-]
 
 
 def _act(action: str, *, frames: int = 50, seed: int = 0) -> np.ndarray:
