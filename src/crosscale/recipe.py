@@ -20,6 +20,8 @@ from crosscale.settings import built, flat_keys
 from crosscale.streams.preprocess import Preprocess
 from crosscale.views.compose import ViewSettings
 
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+
 
 @dataclass(frozen=True)
 class Optimisation:
@@ -61,6 +63,8 @@ class Recipe:
     Attributes:
         protocol: which part of the store trains.
         seed: of everything random.
+        precision: of the encoders' arithmetic; the contrast is always computed in 32 bits.
+            `bf16-mixed` is 1.5 times as fast on processors with bf16 instructions.
         knn_every: epochs between looks at nearest neighbours among the training clips (0: never).
         save_every: epochs between checkpoints.
         preprocess: from a clip to a tensor.
@@ -73,6 +77,7 @@ class Recipe:
 
     protocol: str = "xsub"
     seed: int = 0
+    precision: Precision = "32-true"
     knn_every: int = 10
     save_every: int = 10
     preprocess: Preprocess = field(default_factory=Preprocess)

@@ -4,7 +4,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from lightning_fabric import Fabric
 
 from crosscale.cli import main
 from crosscale.compare.cells import run_cells, time_left
@@ -23,7 +22,7 @@ class Told:
         run_cells(
             read_plan(plan),
             out,
-            Fabric(accelerator="cpu", devices=1),
+            "cpu",
             begin=self._begin,
             report=self._report,
             finished=lambda results: None,

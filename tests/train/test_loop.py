@@ -1,12 +1,14 @@
 import dataclasses
 import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
 
@@ -19,7 +21,14 @@ from crosscale.run import ENCODER_FILE, load_encoders, read_safetensors
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import ClipTensors, Preprocess
 from crosscale.train.checkpoint import LAST
-from crosscale.train.loop import BAD_BATCH, TrainingData, learning_rate, pretrain, steps_per_epoch
+from crosscale.train.loop import (
+    BAD_BATCH,
+    RECIPE_FILE,
+    TrainingData,
+    learning_rate,
+    pretrain,
+    steps_per_epoch,
+)
 from crosscale.train.monitor import METRICS, read_metrics
 from crosscale.views.compose import ViewSettings
 from crosscale.views.graph import Cut
@@ -189,6 +198,24 @@ def test_mixed_precision_trains_nearly_alike(undisturbed, tmp_path):
         for value in _state(tmp_path / "mixed").values()
         if value.is_floating_point()
     )
+
+
+def test_in_mixed_precision_the_contrast_is_computed_in_32_bits(tmp_path):
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    pretrain(TINY, _data(), tmp_path / "mixed", fabric)
+    keys = _state(tmp_path / "mixed")["model/queue.keys"]
+    # Eight bits would leave lengths wrong by a thousandth.
+    assert torch.allclose(keys.norm(dim=2), torch.ones(keys.shape[:2]), atol=1e-6)
+
+
+def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(undisturbed, tmp_path):
+    folder = Path(shutil.copytree(undisturbed, tmp_path / "run"))
+    begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
+    del begun["precision"]
+    (folder / RECIPE_FILE).write_text(yaml.safe_dump(begun))
+    with pytest.raises(CrosscaleError, match="other settings: precision was 32-true"):
+        _train(folder, dataclasses.replace(TINY, precision="bf16-mixed"), resume=True)
+    _train(folder, resume=True)
 
 
 def test_metrics_tell_a_collapsed_run(undisturbed):

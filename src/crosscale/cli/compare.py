@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from lightning_fabric import Fabric
 from rich.console import Console
 
 from crosscale.cli.progress import epoch_bar, told
@@ -47,8 +46,6 @@ def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto")
 
 
 def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
-    fabric = Fabric(accelerator=device, devices=1)
-    fabric.launch()
     written: list[Path] = []
     with only_writer(out), epoch_bar(console, "left in this cell") as bar:
         task = bar.add_task("", visible=False, told="")
@@ -67,7 +64,7 @@ def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
         def finished(results: Mapping[Cell, Result]) -> None:
             written[:] = _write(plan, out, results, {})
 
-        run_cells(plan, out, fabric, begin=begin, report=report, finished=finished, say=say)
+        run_cells(plan, out, device, begin=begin, report=report, finished=finished, say=say)
     return written
 
 

@@ -27,7 +27,6 @@ def train(
     out: Path,
     resume: bool = False,
     device: str = "auto",
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true",
 ) -> Path:
     """Pre-train encoders without labels.
 
@@ -37,13 +36,12 @@ def train(
         out: the run folder to make, or to go on with.
         resume: go on from the last checkpoint in the run folder, also to more epochs.
         device: auto, cpu, cuda or mps.
-        precision: of the arithmetic.
 
     Returns:
         The file of trained encoders.
     """
     console = Console()
-    fabric = Fabric(accelerator=device, devices=1, precision=precision)
+    fabric = Fabric(accelerator=device, devices=1, precision=recipe.precision)
     fabric.launch()
     training = load_training(ClipStore.open(data), recipe, fabric.device)
     count, batch = len(training.labels), recipe.optimisation.batch

@@ -53,7 +53,7 @@ class _Ground:
 def run_cells(
     plan: Plan,
     out: Path,
-    fabric: Fabric,
+    device: str,
     *,
     begin: Callable[[Cell, int, float | None], None],
     report: Callable[[EpochDone], None],
@@ -65,7 +65,7 @@ def run_cells(
     Args:
         plan: the cells and evaluations.
         out: the comparison's folder.
-        fabric: device and precision.
+        device: auto, cpu, cuda or mps.
         begin: called before a cell with its number (from 1) in the plan and the seconds that all
             unfinished cells may take, None before any has finished.
         report: called after each epoch.
@@ -92,6 +92,7 @@ def run_cells(
             continue
         begin(cell, number, time_left([c for c in plan.cells if c not in results], results))
         folder = out / "runs" / cell.data / cell.method / str(cell.seed)
+        fabric = Fabric(accelerator=device, devices=1, precision=cell.recipe.precision)
         seconds = _train(cell, grounds[cell], folder, fabric, report, say)
         results[cell] = _judge(cell, plan.judges, grounds[cell], folder, fabric, seconds)
         write_result(result_path(out, cell), results[cell])

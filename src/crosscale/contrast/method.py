@@ -87,12 +87,15 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor, present: Tensor, keep: Tensor | None) -> Tensor:
         """Clips (N, C, T, V, M) to embeddings (N, D) of unit length."""
-        return self.head(self.encoder(x, present, keep))
+        features = self.encoder(x, present, keep)
+        with _full_precision(features):
+            return cast(Tensor, self.head(features))
 
     def with_drop(self, x: Tensor, present: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
         """As `forward`, and once more without the features of most energy."""
         whole, dropped = self.encoder.with_drop(x, present, keep)
-        return self.head(whole), self.head(dropped)
+        with _full_precision(whole):
+            return self.head(whole), self.head(dropped)
 
 
 class Outcome(NamedTuple):
@@ -173,7 +176,8 @@ class MomentumContrast(nn.Module):
         with torch.no_grad():
             self._move_keys(cross)
             keys = [self.key[b](*self._seen(b, views[1], present)) for b in branches]
-        outcome = self._compare(queries, extremes, keys, clips, cross)
+        with _full_precision(keys[0]):
+            outcome = self._compare(queries, extremes, keys, clips, cross)
         self.queue.push(torch.stack(keys), clips)
         return outcome
 
@@ -286,6 +290,11 @@ class MomentumContrast(nn.Module):
             watch[f"{name}/spread"] = query.std(dim=0, correction=0).mean()
             watch[f"{name}/found"] = (line.argmax(dim=1) == 0).float().mean()
         return watch
+
+
+def _full_precision(beside: Tensor) -> torch.autocast:
+    """Similarities over a temperature lose what tells two clips apart when 8 bits hold them."""
+    return torch.autocast(beside.device.type, enabled=False)
 
 
 def _check(settings: ContrastSettings) -> None:

@@ -134,7 +134,7 @@ class STGCN(nn.Module):
         return hidden, owner, count
 
     def _pooled(self, hidden: Tensor, owner: Tensor, count: int) -> Tensor:
-        features = hidden.mean(dim=(2, 3))
+        features = hidden.mean(dim=(2, 3), dtype=self.adjacency.dtype)
         total = features.new_zeros(count, self.width).index_add_(0, owner, features)
         number = torch.bincount(owner, minlength=count).clamp(min=1)
         return total / number.unsqueeze(1)

@@ -199,7 +199,9 @@ def _begin(
         _write_recipe(folder, recipe)
         return checkpoint.Progress()
     begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
-    different = _differences(begun, plain(recipe))
+    # A setting that is newer than the run has its default, which is what the run was begun with.
+    begun = {**flat(dataclasses.asdict(Recipe())), **flat(begun)}
+    different = _differences(begun, flat(plain(recipe)))
     longer = different.pop("optimisation.epochs", None)
     if different:
         told = "; ".join(f"{name} {change}" for name, change in different.items())
@@ -221,11 +223,10 @@ def _write_recipe(folder: Path, recipe: dict[str, Any]) -> None:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
-    before, after = flat(old), flat(new)
     return {
-        name: f"was {before.get(name)}, now {after.get(name)}"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
+        name: f"was {old.get(name)}, now {new.get(name)}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
     }
 
 
