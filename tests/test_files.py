@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crosscale import files
 from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_folder, atomic_path, only_writer, sha256
 
@@ -163,10 +164,31 @@ def test_a_folder_that_cannot_be_moved_in_leaves_the_old_one_in_its_place(tmp_pa
         return rename(self, target)
 
     monkeypatch.setattr(Path, "replace", refuse_the_second)
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
     with pytest.raises(CrosscaleError, match=r"cannot write .*store: Input/output error"):
         write_folder(target, "new", overwrite=True)
     assert len(calls) == 3, "old aside, new in (refused), old back"
     assert contents(tmp_path) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this step")
+def test_old_and_new_folder_trade_places_in_one_step(tmp_path, monkeypatch):
+    target = tmp_path / "store"
+    write_folder(target, "old")
+    renamed = []
+    monkeypatch.setattr(Path, "replace", lambda self, other: renamed.append(self))
+    write_folder(target, "new", overwrite=True)
+    assert not renamed, "between two renames there would be no store"
+    assert contents(target) == {"part": "folder", "part/data.txt": "new"}
+
+
+def test_a_folder_is_replaced_where_the_system_has_no_such_step(tmp_path, monkeypatch):
+    target = tmp_path / "store"
+    write_folder(target, "old")
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    write_folder(target, "new", overwrite=True)
+    assert contents(target) == {"part": "folder", "part/data.txt": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 def test_a_folder_that_another_made_meanwhile_is_not_replaced(tmp_path):
@@ -176,6 +198,65 @@ def test_a_folder_that_another_made_meanwhile_is_not_replaced(tmp_path):
         target.mkdir()
         (target / "theirs.txt").write_text("theirs")
     assert contents(tmp_path) == {"store": "folder", "store/theirs.txt": "theirs"}
+
+
+# What a killed process leaves behind
+
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sys
+from crosscale import files
+with getattr(files, sys.argv[1])(sys.argv[2]) as half:
+    print(half.name, flush=True)
+    if sys.argv[3] == "wait":
+        sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def in_the_middle(atomic, target, then):
+    """A process that writes `target`, or was killed while it did, and its temporary's name."""
+    command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE, atomic.__name__, str(target), then]
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("atomic", [atomic_path, atomic_folder])
+def test_what_a_killed_process_left_goes_when_the_target_is_written_next(tmp_path, atomic):
+    target = tmp_path / "target"
+    process, left = in_the_middle(atomic, target, "die")
+    process.wait()
+    (tmp_path / ".target.settings").write_text("mine")
+    (tmp_path / ".target2.x.half").write_text("of another target")
+    assert left in contents(tmp_path)
+    with atomic(target):
+        assert left not in contents(tmp_path)
+    assert contents(tmp_path).keys() == {"target", ".target.settings", ".target2.x.half"}
+
+
+@pytest.mark.parametrize("atomic", [atomic_path, atomic_folder])
+def test_what_a_living_process_is_writing_is_left_alone(tmp_path, atomic):
+    process, half = in_the_middle(atomic, tmp_path / "target", "wait")
+    try:
+        with atomic(tmp_path / "target"):
+            assert half in contents(tmp_path)
+        assert half in contents(tmp_path)
+    finally:
+        process.communicate("")
+
+
+@pytest.mark.parametrize("atomic", [atomic_path, atomic_folder])
+def test_nothing_is_taken_away_where_the_file_system_has_no_locks(tmp_path, monkeypatch, atomic):
+    process, left = in_the_middle(atomic, tmp_path / "target", "die")
+    process.wait()
+
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files.fcntl, "flock", unsupported)
+    with atomic(tmp_path / "target"):
+        pass
+    assert contents(tmp_path).keys() == {"target", left}
 
 
 # Errors name the target when writing is what failed, and only then

@@ -1,12 +1,19 @@
-"""Writing that leaves either the old state or the new one, never half of it."""
+"""Writing that leaves either the old state or the new one, never half of it.
 
+What is being written lies beside its target under a hidden name, claimed by a lock that the system
+ends with the process. What a killed process left behind is taken away when the same target is
+written next.
+"""
+
+import ctypes
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,6 +21,8 @@ from filelock import FileLock, Timeout
 from crosscale.errors import CrosscaleError
 
 LOCK = ".writing"
+HALF = ".half"  # ending of what is not whole yet
+_HERE, _EXCHANGE = -100, 2  # Linux's AT_FDCWD and RENAME_EXCHANGE
 # These come without a file name, and only writing causes them.
 _WRITING_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
@@ -29,10 +38,7 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
     """
     target = Path(target)
     with _explained(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-    temporary = Path(name)
+        temporary, claim = _begin(target, _make_file)
     try:
         with _explained(target, temporary):
             yield temporary
@@ -43,6 +49,7 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
             _sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(claim)
 
 
 @contextmanager
@@ -59,8 +66,7 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
     if target.exists() and not overwrite:
         raise CrosscaleError(f"{target} exists already; choose another folder or say --overwrite")
     with _explained(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        temporary, claim = _begin(target, tempfile.mkdtemp)
     try:
         with _explained(target, temporary):
             yield temporary
@@ -75,6 +81,7 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
             _sync(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        os.close(claim)
 
 
 @contextmanager
@@ -107,8 +114,70 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _begin(target: Path, make: Callable[[str, str, Path], str]) -> tuple[Path, int]:
+    """Something new beside `target`, and the descriptor that claims it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _clear(target)
+    while True:
+        made = Path(make(HALF, f".{target.name}.", target.parent))
+        claim = _claim(made)
+        if claim is not None:
+            return made, claim
+        # Another process that was clearing up took it for a dead one's, and takes it away.
+
+
+def _make_file(suffix: str, prefix: str, folder: Path) -> str:
+    handle, name = tempfile.mkstemp(suffix, prefix, folder)
+    os.close(handle)
+    return name
+
+
+def _clear(target: Path) -> None:
+    """Take away what killed processes left of earlier tries to write `target`."""
+    with os.scandir(target.parent) as entries:
+        names = [entry.name for entry in entries]
+    for name in names:
+        if not (name.startswith(f".{target.name}.") and name.endswith(HALF)):
+            continue
+        left = target.parent / name
+        claim = _claim(left, sure=True)
+        if claim is None:
+            continue
+        with suppress(OSError):  # another user's, perhaps
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        os.close(claim)
+
+
+def _claim(path: Path, *, sure: bool = False) -> int | None:
+    """A descriptor that locks `path` for as long as it is open; None when another process has it.
+
+    On a file system without such locks there is a descriptor all the same, unless one must be sure.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        if sure:
+            return None
+        raise
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_mine = os.path.samestat(os.fstat(descriptor), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        is_mine = False
+    except OSError:
+        is_mine = not sure
+    if not is_mine:
+        os.close(descriptor)
+    return descriptor if is_mine else None
+
+
 def _swap_in(new: Path, target: Path) -> None:
     """Put `new` in the place of `target`, or leave `target` where it was."""
+    if _exchange(new, target):
+        return
+    # Elsewhere a process that is killed between two renames leaves the old one aside.
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
     old = aside / target.name
     try:
@@ -120,6 +189,15 @@ def _swap_in(new: Path, target: Path) -> None:
         aside.rmdir()
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths trade places in one step; false where the system cannot."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    done: int = rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE)
+    return done == 0
 
 
 @contextmanager
