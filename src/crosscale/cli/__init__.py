@@ -1,9 +1,13 @@
 """The command line: one typed function a command, imported when it is called."""
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from inspect import getdoc
+from types import FrameType
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
@@ -188,7 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        _run(arguments)
+        with _sigterm_stops():
+            _run(arguments)
     except CrosscaleError as error:
         errors.print(f"crosscale: {error}", style="red", markup=False)
         return USER_ERROR
@@ -196,6 +201,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors.print("crosscale: stopped; nothing half-written is left", style="yellow")
         return INTERRUPTED
     return 0
+
+
+@contextmanager
+def _sigterm_stops() -> Iterator[None]:
+    """Let SIGTERM, which clusters send before they kill, end a command as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may, and only it is told of signals
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(arguments: list[str]) -> None:

@@ -160,13 +160,14 @@ def _train(
     """Train a cell, or go on with it; returns the seconds that it has taken in all."""
     identity = {"recipe": plain(dataclasses.asdict(cell.recipe)), "store": ground.checksum}
     begun = _begun(folder)
-    if folder.exists() and {key: begun.get(key) for key in identity} != identity:
-        say(f"the run of other settings was set aside as {_set_aside(folder)}")
+    if {key: begun.get(key) for key in identity} != identity:
+        if any((folder / file).exists() for file in (RECIPE_FILE, ENCODER_FILE)):
+            say(f"the run of other settings was set aside as {_set_aside(folder)}")
         begun = {}
     spent: float = begun.get("seconds", 0.0)
+    _note(folder, identity, spent)
     if (folder / ENCODER_FILE).is_file():
         return spent
-    _note(folder, identity, spent)
     training = load_training(ground.store, cell.recipe, fabric.device)
     started = time.perf_counter()
 
