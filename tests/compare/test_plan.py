@@ -30,6 +30,17 @@ def test_a_methods_own_setting_wins_over_that_of_all(write_plan):
     assert [cell.recipe.optimisation.epochs for cell in plan.cells[:2]] == [2, 9]
 
 
+def test_a_data_sets_setting_wins_over_that_of_all_and_a_methods_over_both(write_plan):
+    data = {"synthetic": {"store": "stores/synth", "set": {"optimisation.epochs": 7}}}
+    longer = {"recipe": "skeletonclr", "set": {"optimisation.epochs": 9}}
+    methods = {"usual": "skeletonclr", "long": longer}
+    plan = read_plan(write_plan(data=data, methods=methods, against="usual"))
+    assert [cell.recipe.optimisation.epochs for cell in plan.cells[:2]] == [7, 9]
+    data["synthetic"]["set"] = {"optimisation.epoch": 3}
+    with pytest.raises(CrosscaleError, match="did you mean 'optimisation.epochs'"):
+        read_plan(write_plan(data=data))
+
+
 def test_two_protocols_of_one_data_set_use_the_same_recipes(write_plan):
     data = {
         name: {"store": "stores/ntu60", "protocol": name, "recipes": "ntu60"}

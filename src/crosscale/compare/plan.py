@@ -74,6 +74,7 @@ class _Data:
     store: Path
     protocol: str | None = None
     recipes: str | None = None
+    set: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,12 @@ def read_plan(path: Path) -> Plan:
     The file's keys:
 
     - `data`: name to `store` (a folder), and where they differ from the usual: `protocol` (else
-      the recipe's) and `recipes` (whose recipes are used; else those of the name).
+      the recipe's), `recipes` (whose recipes are used; else those of the name) and `set`
+      (settings of all cells on it).
     - `methods`: name to a method of the package (`sgclr`), a whole recipe (`nwucla/sgclr`), a YAML
       file, or `{recipe: ..., set: {...}}` with settings by dotted name.
     - `seeds`: whole numbers.
-    - `set`: settings of all cells; those of a method win.
+    - `set`: settings of all cells; those of a data set win, and those of a method over both.
     - `evaluations`: of linear, knn, retrieval, semi and finetune; their settings stand under their
       names.
     - `against`: the method that the others are compared with.
@@ -106,7 +108,7 @@ def read_plan(path: Path) -> Plan:
         if not values.get(key):
             raise CrosscaleError(f"{path}: '{key}' is missing")
     data = {
-        _name(name, f"{path}, data"): _typed(_Data, given, f"{path}, data {name}")
+        _name(name, f"{path}, data"): _data(given, f"{path}, data {name}")
         for name, given in _mapping(values["data"], f"{path}, data").items()
     }
     methods = {
@@ -138,7 +140,7 @@ def _resolved(
 ) -> Recipe:
     is_whole = "/" in method.recipe or method.recipe.endswith((".yaml", ".yml"))
     recipe = method.recipe if is_whole else f"{data.recipes or name}/{method.recipe}"
-    changes = {**common, **method.set, "seed": seed}
+    changes = {**common, **data.set, **method.set, "seed": seed}
     if data.protocol:
         changes["protocol"] = data.protocol
     return _typed(Recipe, changes, f"recipe {recipe} as the plan sets it", recipe_values(recipe))
@@ -174,6 +176,12 @@ def _semi(given: Mapping[str, Any], place: str) -> dict[str, Judge]:
     common = {key: value for key, value in given.items() if key != "shares"}
     configs = [_typed(SemiConfig, common | {"share": share}, place) for share in shares]
     return {f"semi {100 * config.share:.4g} %": Judge("semi", config) for config in configs}
+
+
+def _data(given: object, place: str) -> _Data:
+    data = _typed(_Data, given, place)
+    _settings(data.set, place)
+    return data
 
 
 def _method(given: object, place: str) -> _Method:
