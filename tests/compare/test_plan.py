@@ -37,7 +37,7 @@ def test_a_data_sets_setting_wins_over_that_of_all_and_a_methods_over_both(write
     plan = read_plan(write_plan(data=data, methods=methods, against="usual"))
     assert [cell.recipe.optimisation.epochs for cell in plan.cells[:2]] == [7, 9]
     data["synthetic"]["set"] = {"optimisation.epoch": 3}
-    with pytest.raises(CrosscaleError, match="did you mean 'optimisation.epochs'"):
+    with pytest.raises(CrosscaleError, match=r"did you mean 'optimisation\.epochs'"):
         read_plan(write_plan(data=data))
 
 

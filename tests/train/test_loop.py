@@ -44,7 +44,7 @@ TINY = Recipe(
     contrast=ContrastSettings(
         streams=["joint", "joint@part10"], features=4, queue=16, cross_from=0.5
     ),
-    optimisation=Optimisation(epochs=4, batch=8, learning_rate=0.05),
+    optimisation=Optimisation(epochs=4, batch=8, learning_rate=0.05, schedule="cosine"),
 )
 
 
@@ -109,6 +109,25 @@ def test_a_run_stopped_and_resumed_equals_the_undisturbed_one(undisturbed, tmp_p
     assert (folder / METRICS).read_text() == (undisturbed / METRICS).read_text()
 
 
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_so_does_one_stopped_within_an_epoch_or_at_its_last_step(undisturbed, tmp_path, step):
+    folder, data, taken = tmp_path / "stopped", _data(), []
+
+    class Stopping(ClipTensors):
+        def take(self, clips):
+            taken.append(clips)
+            if len(taken) == 3 + step:  # three steps an epoch
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().take(clips)
+
+    data = dataclasses.replace(data, clips=Stopping(data.clips.coordinates, data.clips.present))
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(TINY, data, folder, Fabric(accelerator="cpu", devices=1))
+    _train(folder, resume=True)
+    assert _equal(_state(undisturbed), _state(folder))
+    assert (folder / METRICS).read_text() == (undisturbed / METRICS).read_text()
+
+
 def test_a_run_killed_between_checkpoints_equals_the_undisturbed_one(undisturbed, tmp_path):
     folder = tmp_path / "killed"
 
@@ -132,9 +151,9 @@ def test_resuming_with_other_settings_is_refused_by_name(undisturbed):
 def test_a_finished_run_goes_on_to_more_epochs_as_if_asked_for_them_at_once(tmp_path):
     told = []
     plain = dataclasses.replace(TINY.contrast, cross_from=None)
-    recipe = dataclasses.replace(_changed(epochs=2), contrast=plain)
+    recipe = dataclasses.replace(_changed(epochs=2, schedule="step"), contrast=plain)
     _train(tmp_path / "run", recipe)
-    longer = dataclasses.replace(_changed(epochs=4), contrast=plain)
+    longer = dataclasses.replace(_changed(epochs=4, schedule="step"), contrast=plain)
     _train(tmp_path / "run", longer, resume=True, say=told.append)
     _train(tmp_path / "straight", longer)
     assert _equal(_state(tmp_path / "run"), _state(tmp_path / "straight"))

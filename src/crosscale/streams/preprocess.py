@@ -71,6 +71,10 @@ class ClipTensors:
     coordinates: Tensor
     present: Tensor
 
+    def take(self, clips: Tensor) -> "ClipTensors":
+        """The clips of these numbers (K,), in that order."""
+        return ClipTensors(self.coordinates[clips], self.present[clips])
+
 
 def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) -> ClipTensors:
     """The clips at `indices` of a store, in that order.

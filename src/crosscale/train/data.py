@@ -45,4 +45,4 @@ def _probe(
 
 def _rows(clips: ClipTensors, chosen: np.ndarray) -> ClipTensors:
     index = torch.from_numpy(np.flatnonzero(chosen)).to(clips.coordinates.device)
-    return ClipTensors(clips.coordinates[index], clips.present[index])
+    return clips.take(index)

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,12 @@ class TrainingData:
     labels: Tensor
     names: Sequence[str]
     probe: NeighbourProbe | None
+
+    def loaded(
+        self, batches: Iterable[tuple[Tensor, int]]
+    ) -> Iterator[tuple[Tensor, int, ClipTensors]]:
+        """Clip numbers (N,), seed and clips of each step."""
+        return ((clips, seed, self.clips.take(clips)) for clips, seed in batches)
 
 
 @dataclass(frozen=True)
@@ -121,15 +127,16 @@ def pretrain(
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
             sums = Sums(progress.sums, fabric.device)
-            for clips, seed in _batches(recipe, len(data.labels), progress, fabric.device):
+            steps = _batches(recipe, len(data.labels), progress, fabric.device)
+            for clips, seed, batch in data.loaded(steps):
                 rate = learning_rate(recipe.optimisation, _position(recipe, data, progress))
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 # Dropout draws from the global generators.
                 torch.manual_seed(derived_seed(seed, "dropout"))
                 outcome = trained(
-                    views(data.clips.coordinates[clips], seed),
-                    data.clips.present[clips],
+                    views(batch.coordinates, seed),
+                    batch.present,
                     clips,
                     _crossed(recipe, progress.epoch),
                 )
@@ -145,7 +152,7 @@ def pretrain(
             _take(recipe, data, views, progress, sums, folder)
             seconds = time.perf_counter() - started
             rate_of_clips = (progress.step - first) * recipe.optimisation.batch / seconds
-            row = _end_epoch(recipe, data, method, progress, optimiser)
+            row = _end_epoch(recipe, data, method, progress)
             log.write(row)
             last = progress.epoch == recipe.optimisation.epochs
             if last or progress.epoch % recipe.save_every == 0:
@@ -278,7 +285,7 @@ def _keep_batch(
     clips, seed = next(
         _batches(recipe, len(data.labels), checkpoint.Progress(epoch, step), data.labels.device)
     )
-    drawn = views(data.clips.coordinates[clips], seed)
+    drawn = views(data.clips.take(clips).coordinates, seed)
     names = zip(("query", "key", "extreme"), drawn, strict=False)
     tensors = {name: view.coordinates.cpu().contiguous() for name, view in names}
     facts = {
@@ -298,9 +305,10 @@ def _end_epoch(
     data: TrainingData,
     method: MomentumContrast,
     progress: checkpoint.Progress,
-    optimiser: torch.optim.Optimizer,
 ) -> dict[str, float]:
-    row: dict[str, float] = {"epoch": progress.epoch + 1, "lr": optimiser.param_groups[0]["lr"]}
+    last = checkpoint.Progress(progress.epoch, progress.step - 1)
+    rate = learning_rate(recipe.optimisation, _position(recipe, data, last))
+    row: dict[str, float] = {"epoch": progress.epoch + 1, "lr": rate}
     row |= {name: total / progress.step for name, total in progress.sums.items()}
     row["loss_of_chance"] = math.log(1 + recipe.contrast.queue)
     progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
