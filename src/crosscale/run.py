@@ -5,6 +5,7 @@ preprocessing, streams, classes.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from crosscale.checksum import KEY, canonical
 from crosscale.encoder.engines import Engine, EngineChoice, build, choose
 from crosscale.encoder.frozen import Frozen
 from crosscale.encoder.published import load_whole
@@ -237,15 +239,19 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str
     Raises:
         CrosscaleError: when the file cannot be written (full disk, read-only folder).
     """
+    # In one entry: the library writes several in any order.
+    text = json.dumps({**facts, KEY: _checksum(facts, tensors)})
     with atomic_path(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata={"crosscale": json.dumps(facts)})
+            save_file(tensors, temporary, metadata={"crosscale": text})
         except SafetensorError as error:  # how the library tells a full disk
             raise CrosscaleError(f"cannot write {path}: {error}") from error
 
 
 def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and facts of one of this package's files.
+
+    Files from before there were checksums have none, and are read as they are.
 
     Raises:
         BadCheckpoint: when it is damaged, or another program's.
@@ -260,4 +266,19 @@ def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor
         raise BadCheckpoint(
             f"{path} is not a '{expected_format}' file but '{facts.get('format', 'unknown')}'"
         )
+    checksum = facts.pop(KEY, None)
+    if checksum is not None and checksum != _checksum(facts, tensors):
+        raise BadCheckpoint(
+            f"{path} has changed since it was written (its checksum differs); copy or make it again"
+        )
     return tensors, facts
+
+
+def _checksum(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of facts and of every tensor's name, form and numbers."""
+    digest = hashlib.sha256(canonical(facts))
+    for name in sorted(tensors):
+        tensor = tensors[name].cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

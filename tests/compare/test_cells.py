@@ -180,6 +180,10 @@ def test_a_result_with_an_impossible_figure_is_damaged(write_plan, out):
     values = json.loads(path.read_text())
     values["evaluations"]["knn"]["top1"]["official"]["sum"] = 50
     path.write_text(json.dumps(values))
+    with pytest.raises(CrosscaleError, match="its checksum differs"):
+        read_results(out, read_plan(write_plan()))
+    del values["checksum"]
+    path.write_text(json.dumps(values))
     with pytest.raises(CrosscaleError, match="is damaged"):
         read_results(out, read_plan(write_plan()))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import crosscale
+from crosscale.checksum import checked, with_checksum
 from crosscale.compare.plan import Cell, Plan
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.evaluation import Evaluation
@@ -85,7 +86,7 @@ def result_path(out: Path, cell: Cell) -> Path:
 
 def write_result(path: Path, result: Result) -> None:
     """Write a result, whole or not at all."""
-    values = {"format": FORMAT, **dataclasses.asdict(result)}
+    values = with_checksum({"format": FORMAT, **dataclasses.asdict(result)})
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -107,7 +108,9 @@ def read_result(path: Path) -> Result:
         CrosscaleError: naming a file that is damaged or no result.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = checked(
+            json.loads(path.read_text(encoding="utf-8")), path, "delete it and judge its cell anew"
+        )
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
         values["evaluations"] = {

@@ -1,7 +1,10 @@
 """Opening numpy's `.npy` and `.npz` files: mapped where possible, never with objects in them."""
 
+import math
 import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,12 @@ import numpy as np
 
 from crosscale.errors import CrosscaleError
 
+# What numpy's and Python's readers raise on damaged bytes; a zip file's flags may ask for passwords
+# and methods that are not there.
+_DAMAGED = (
+    *(ValueError, TypeError, EOFError, SyntaxError, OverflowError, RuntimeError),
+    *(zipfile.BadZipFile, struct.error, tokenize.TokenError, zlib.error),
+)
 _WORTH_MAPPING = 1 << 20  # bytes; smaller arrays are simply read
 
 
@@ -55,8 +64,13 @@ def names_in(path: Path) -> list[str]:
 def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if member.compress_type != zipfile.ZIP_STORED or member.file_size < _WORTH_MAPPING:
         with archive.open(member) as file:
-            array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-            return array
+            shape, fortran, dtype = _read_header(file)
+            wanted, there = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+            # Checked first: a header may claim more than any memory holds.
+            if wanted != there:
+                raise ValueError(f"its header tells of {wanted:,} bytes, {there:,} are there")
+            values = np.frombuffer(bytearray(file.read(wanted)), dtype)  # writable
+            return values.reshape(shape, order="F" if fortran else "C")
     with path.open("rb") as file:
         # before the data a zip file repeats the member's header: 26 bytes, the lengths of the
         # name and of the extra field, then these two
@@ -64,15 +78,16 @@ def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
         name, extra = struct.unpack("<HH", file.read(4))
         file.seek(name + extra, 1)
         shape, fortran, dtype = _read_header(file)
-        if dtype.hasobject:
-            raise ValueError("Object arrays cannot be loaded")
         return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    if np.lib.format.read_magic(file) == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded")
+    return shape, fortran, dtype
 
 
 @contextmanager
@@ -81,7 +96,7 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CrosscaleError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, struct.error) as error:
+    except _DAMAGED as error:
         if "ject arrays cannot" in str(error) or "Python objects" in str(error):
             raise CrosscaleError(
                 f"{path.name} holds Python objects, which could run anything when read; they were "

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosscale import __version__
+from crosscale.checksum import with_checksum
 from crosscale.data.clip import Clip
 from crosscale.data.recordings import Recordings
 from crosscale.data.store_files import (
@@ -317,7 +318,7 @@ class StoreWriter:
             "sha256": {file: sha256(self.folder / file) for file in (FRAMES, TABLE)},
             "layout": self.layout.to_dict(),
         }
-        text = json.dumps(description, indent=1, ensure_ascii=False)
+        text = json.dumps(with_checksum(description), indent=1, ensure_ascii=False)
         (self.folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
     def _write_header(self) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crosscale.checksum import checked
+from crosscale.data.arrayfiles import open_array
 from crosscale.errors import CrosscaleError
 
 FORMAT = "crosscale clip store"
@@ -83,7 +85,7 @@ def describe(path: Path) -> dict[str, Any]:
     needed = {"name", "layout", "classes", "provenance", "bytes", "sha256"}
     if missing := sorted(needed - description.keys()):
         raise CrosscaleError(f"{path / DESCRIPTION} lacks {', '.join(missing)}; prepare it again")
-    return description
+    return checked(description, path / DESCRIPTION, "copy or prepare it again")
 
 
 def map_frames(path: Path, description: Mapping[str, Any]) -> np.ndarray:
@@ -100,9 +102,9 @@ def map_frames(path: Path, description: Mapping[str, Any]) -> np.ndarray:
                 f"{file} has {size:,} bytes, not the {expected:,} written; "
                 "the copy is incomplete, copy or prepare it again"
             )
-        frames: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise CrosscaleError(f"{file} cannot be read: {error}") from error
+    frames = open_array(file)
     if frames.ndim != 3 or frames.shape[2] not in (2, 3) or frames.dtype != np.float32:
         raise CrosscaleError(
             f"{file} holds {frames.dtype} {frames.shape}, not float32 (rows, V, 2 or 3)"

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crosscale.data.arrayfiles import open_arrays
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.named import align, check_labels, check_unique, listed, pick
 from crosscale.files import atomic_path
@@ -101,18 +101,22 @@ class Features:
             CrosscaleError: when the file is absent, damaged, of another format, or (with `key`)
                 was computed from something else.
         """
+        if not Path(path).exists():
+            raise CrosscaleError(f"{path} does not exist; extract the features first")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                parts = {name: file[name] for name in file.files}
-        except FileNotFoundError as error:
-            raise CrosscaleError(f"{path} does not exist; extract the features first") from error
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            parts = open_arrays(path)
+        except CrosscaleError as error:
             raise CrosscaleError(f"{path} is damaged or no npz file; delete it") from error
         if str(parts.get("format")) != FORMAT:
             raise CrosscaleError(f"{path} holds no features in the format {FORMAT!r}; delete it")
+        vectors = [name for name in parts if name.startswith("vectors_")]
+        if lost := {"key", "fingerprint", "names", "labels", "classes", "streams"} - parts.keys():
+            raise CrosscaleError(f"{path} lacks {', '.join(sorted(lost))}; delete it")
         if key is not None and str(parts["key"]) != key:
             raise CrosscaleError(f"{path} was computed from another checkpoint, store or setting")
         streams = [str(stream) for stream in parts["streams"]]
+        if len(streams) != len(vectors):
+            raise CrosscaleError(f"{path} holds other streams than it names; delete it")
         features = cls(
             names=[str(name) for name in parts["names"]],
             labels=parts["labels"],

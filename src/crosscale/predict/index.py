@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from crosscale.checksum import checked, with_checksum
 from crosscale.data.arrayfiles import open_array
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, nearest
@@ -179,7 +180,9 @@ def build_index(
             "bytes": {file: (folder / file).stat().st_size for file in (EMBEDDINGS, CLIPS)},
             "sha256": {file: sha256(folder / file) for file in (EMBEDDINGS, CLIPS)},
         }
-        (folder / DESCRIPTION).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (folder / DESCRIPTION).write_text(
+            json.dumps(with_checksum(facts), indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def refuse_to_replace(path: Path, overwrite: bool) -> None:
@@ -208,7 +211,7 @@ def _describe(path: Path) -> dict[str, Any]:
         )
     if missing := sorted({"run", "encoder", "width", "bytes", "sha256"} - facts.keys()):
         raise CrosscaleError(f"{path / DESCRIPTION} lacks {', '.join(missing)}; build it again")
-    return facts
+    return checked(facts, path / DESCRIPTION, "build it again")
 
 
 def _check_sum(file: Path, facts: dict[str, Any]) -> None:
