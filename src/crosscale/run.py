@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from crosscale.checksum import KEY, canonical
 from crosscale.encoder.engines import Engine, EngineChoice, build, choose
-from crosscale.encoder.frozen import Frozen
+from crosscale.encoder.frozen import Frozen, Readout
 from crosscale.encoder.published import load_whole
 from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
@@ -82,6 +82,7 @@ class Embedder:
         sample: ClipTensors,
         clips: int,
         engine: EngineChoice = "auto",
+        readout: Readout = "mean",
     ) -> None:
         """Build an engine for each stream.
 
@@ -92,6 +93,7 @@ class Embedder:
             clips: how many will come in all.
             engine: one by name, or `auto`: PyTorch for few clips, which are done before a faster
                 engine is built; else the fastest that is installed, never `openvino-int8`.
+            readout: what is read of each encoder, see `Frozen`.
         """
         self._streams = {}
         for name, encoder in trained.encoders.items():
@@ -100,8 +102,9 @@ class Embedder:
             expected = clips * len(bodies) // max(1, len(sample.present))
             chosen = choose(expected, bodies.device) if engine == "auto" else engine
             example = bodies if len(bodies) else bodies.new_zeros(1, *bodies.shape[1:])
-            built = build(chosen, Frozen(encoder), example)
-            self._streams[name] = (encoder, transform, built)
+            frozen = Frozen(encoder, readout)
+            engine_of = build(chosen, frozen, example)
+            self._streams[name] = (encoder.bodies, frozen.width, transform, engine_of)
 
     @torch.inference_mode()
     def __call__(self, clips: ClipTensors, batch: int = 256) -> dict[str, Tensor]:
@@ -109,20 +112,20 @@ class Embedder:
         return {
             name: torch.cat(
                 [
-                    _embed(encoder, engine, transform(x), present)
+                    _embed(bodies, width, engine, transform(x), present)
                     for x, present in zip(
                         clips.coordinates.split(batch), clips.present.split(batch), strict=True
                     )
                 ]
             )
-            for name, (encoder, transform, engine) in self._streams.items()
+            for name, (bodies, width, transform, engine) in self._streams.items()
         }
 
 
-def _embed(encoder: STGCN, engine: Engine, x: Tensor, present: Tensor) -> Tensor:
+def _embed(which: str, width: int, engine: Engine, x: Tensor, present: Tensor) -> Tensor:
     """As the encoder does it: (N, C, T, V, M) to the mean over each clip's bodies."""
-    bodies, owner = _bodies(x, present, encoder.bodies)
-    total = x.new_zeros(len(x), encoder.width)
+    bodies, owner = _bodies(x, present, which)
+    total = x.new_zeros(len(x), width)
     if len(bodies):
         total.index_add_(0, owner, engine(bodies))
     number = torch.bincount(owner, minlength=len(x)).clamp(min=1)

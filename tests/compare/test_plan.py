@@ -78,11 +78,23 @@ def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):
     assert plan.judges["finetune"].config == FinetuneConfig(epochs=3, share=0.5)
 
 
+def test_frozen_encoders_are_judged_by_each_readout(write_plan):
+    kinds = {"evaluations": ["knn", "finetune"], "readouts": ["mean", "nodes"]}
+    judges = read_plan(write_plan(**kinds)).judges
+    assert {label: judge.readout for label, judge in judges.items()} == {
+        "knn": "mean",
+        "knn, nodes": "nodes",
+        "finetune": "mean",
+    }
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"seed": [0]}, "unknown 'seed': did you mean 'seeds'"),
         ({"seeds": [1, 1]}, "different whole numbers"),
+        ({"readouts": ["node"]}, "did you mean 'nodes'"),
+        ({"readouts": "nodes"}, "readouts is a list of mean, nodes"),
         ({"seeds": None}, "'seeds' is missing"),
         ({"methods": {"a": "skeletonclt"}, "against": None}, "'synthetic/skeletonclr'"),
         ({"methods": {"a/b": "skeletonclr"}}, "'a/b' becomes a folder's name"),

@@ -63,6 +63,16 @@ def test_made_for_a_number_of_frames_it_computes_wide_blocks_otherwise():
     assert not isinstance(made.blocks[9].temporal, nn.Conv2d)
 
 
+def test_nodes_are_read_one_after_the_other_and_their_mean_is_what_was_trained():
+    encoder = _trained()
+    bodies = torch.randn(5, 3, FRAMES, _nodes(encoder))
+    maps, _, _ = encoder._maps(bodies.unsqueeze(-1), None, None)  # (B, width, V, T')
+    nodes = Frozen(encoder, "nodes")
+    assert nodes.width == encoder.width * _nodes(encoder)
+    right = maps.mean(dim=3).transpose(1, 2).flatten(1)
+    assert torch.allclose(nodes(bodies), right, rtol=1e-4, atol=1e-5)
+
+
 def test_it_neither_changes_nor_follows_the_encoder():
     encoder = _trained().train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}

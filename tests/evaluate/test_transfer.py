@@ -60,6 +60,17 @@ def test_features_are_kept_for_each_store(run, nwucla, utdmhad):
         np.testing.assert_allclose(found.vectors["joint"], fresh.vectors["joint"], atol=1e-5)
 
 
+def test_each_readout_has_features_and_results_of_its_own(run):
+    for more in ([], ["--readout", "nodes"], ["--readout", "nodes", "--floors"]):
+        assert main(["evaluate", "knn", str(run), *more]) == 0
+    widths = {Features.load(path).vectors["joint"].shape[1] for path in run.glob("features-*.npz")}
+    width = load_encoders(run).encoders["joint"].width
+    assert widths == {width, 20 * width}
+    told = json.loads((run / "knn-nodes" / "results.json").read_text())
+    assert told["about"]["read of each encoder"] == "the mean over time of each node"
+    assert (run / "knn" / "results.json").exists()
+
+
 def test_a_changed_store_of_the_same_name_is_embedded_anew(run, nwucla, write_store):
     mirrored = write_store("nwucla", lambda clip: clip if clip.camera < 3 else _still(clip))
     for data in (nwucla, mirrored):

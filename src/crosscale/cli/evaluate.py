@@ -15,6 +15,7 @@ from crosscale.cli.progress import epoch_bar
 from crosscale.data.protocol import ALL, Split, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import EngineChoice
+from crosscale.encoder.frozen import Readout
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.baselines import chance
 from crosscale.evaluate.baselines import floors as measure_floors
@@ -35,6 +36,10 @@ from crosscale.train.monitor import read_metrics
 
 _Command = TypeVar("_Command", bound=Callable[..., Report])
 
+_READOUTS: dict[Readout, str] = {
+    "mean": "the mean over time and nodes",
+    "nodes": "the mean over time of each node",
+}
 _SHARED_HELP = {
     "runs": "run folders made by `crosscale pretrain`.",
     "data": "the store; by default the one that the first run was trained on. Another one, of "
@@ -47,6 +52,8 @@ _SHARED_HELP = {
     "device": "cpu or cuda.",
     "engine": "what computes the features; `auto` is the fastest installed one of full "
     "precision, `openvino-int8` is about 1.7 times as fast again and less exact.",
+    "readout": "what is read of each encoder: the `mean` over time and nodes, as trained, or the "
+    "mean over time of each of the `nodes` (joints or parts), a vector that many times as long.",
     "config": "how the layer is trained.",
 }
 
@@ -73,6 +80,7 @@ def linear(
     seed: int = 0,
     device: str = "cpu",
     engine: EngineChoice = "auto",
+    readout: Readout = "mean",
     config: LinearConfig = LinearConfig(),  # noqa: B008
 ) -> Report:
     """Train one linear layer on the frozen features of each stream, and on their sum.
@@ -83,7 +91,7 @@ def linear(
         seed: of the linear layer.
     """
     judged = _opened(runs, data, protocol, device)
-    return _evaluate_frozen("linear", judged, [config], out, seed, engine, floors)
+    return _evaluate_frozen("linear", judged, [config], out, seed, engine, readout, floors)
 
 
 @_with_shared_help
@@ -97,6 +105,7 @@ def knn(
     neighbours: int = 1,
     device: str = "cpu",
     engine: EngineChoice = "auto",
+    readout: Readout = "mean",
 ) -> Report:
     """Classify each test clip by its nearest training clips, for each stream and their sum.
 
@@ -106,7 +115,7 @@ def knn(
         neighbours: how many vote.
     """
     judged = _opened(runs, data, protocol, device)
-    return _evaluate_frozen("knn", judged, [KnnConfig(neighbours)], out, 0, engine, floors)
+    return _evaluate_frozen("knn", judged, [KnnConfig(neighbours)], out, 0, engine, readout, floors)
 
 
 @_with_shared_help
@@ -119,13 +128,15 @@ def retrieval(
     floors: bool = False,
     device: str = "cpu",
     engine: EngineChoice = "auto",
+    readout: Readout = "mean",
 ) -> Report:
     """Rank the training clips for each test clip, and tell how early those of its class come.
 
     For example: crosscale evaluate retrieval runs/nwucla
     """
     judged = _opened(runs, data, protocol, device)
-    return _evaluate_frozen("retrieval", judged, [RetrievalConfig()], out, 0, engine, floors)
+    configs = [RetrievalConfig()]
+    return _evaluate_frozen("retrieval", judged, configs, out, 0, engine, readout, floors)
 
 
 @_with_shared_help
@@ -140,6 +151,7 @@ def semi(
     seed: int = 0,
     device: str = "cpu",
     engine: EngineChoice = "auto",
+    readout: Readout = "mean",
     config: LinearConfig = LinearConfig(),  # noqa: B008
 ) -> Report:
     """Train the linear layer on small shares of the labels, each drawn several times.
@@ -155,7 +167,7 @@ def semi(
     if not configs:
         raise CrosscaleError("name at least one share of the labels, e.g. --shares '[0.05]'")
     judged = _opened(runs, data, protocol, device)
-    return _evaluate_frozen("semi", judged, configs, out, seed, engine, floors=False)
+    return _evaluate_frozen("semi", judged, configs, out, seed, engine, readout, floors=False)
 
 
 @_with_shared_help
@@ -225,7 +237,7 @@ class _Judged:
         sources = {pretrained_on(encoders) for encoders in self.trained.values()}
         return sorted(sources - {self.store.name})
 
-    def folder(self, kind: Kind) -> Path:
+    def folder(self, kind: str) -> Path:
         """Where results go when no folder is named."""
         first = next(iter(self.trained))
         return _folder(Path(first)) / (f"{kind}-{self.store.name}" if self.others else kind)
@@ -274,12 +286,14 @@ def _evaluate_frozen(
     out: Path | None,
     seed: int,
     engine: EngineChoice,
+    readout: Readout,
     floors: bool,
 ) -> Report:
     store, parts, device = judged.store, judged.parts, judged.device
+    on = torch.device(device)
     features = merge_features(
         {
-            run: extract_once(encoders, store, torch.device(device), _folder(Path(run)), engine)
+            run: extract_once(encoders, store, on, _folder(Path(run)), engine, readout)
             for run, encoders in judged.trained.items()
         }
     )
@@ -289,8 +303,11 @@ def _evaluate_frozen(
     beaten = judged.chance
     if floors:
         encoders, config = list(judged.trained.values()), configs[0]
-        beaten |= measure_floors(kind, encoders, store, parts, config, seed=seed, device=device)
-    return _report(judged, evaluations, beaten, features, out or judged.folder(kind))
+        beaten |= measure_floors(
+            kind, encoders, store, parts, config, seed=seed, device=device, readout=readout
+        )
+    folder = out or judged.folder(kind if readout == "mean" else f"{kind}-{readout}")
+    return _report(judged, evaluations, beaten, features, folder, readout)
 
 
 def _report(
@@ -299,6 +316,7 @@ def _report(
     baselines: dict[str, dict[str, float]],
     features: Features | None,
     folder: Path,
+    readout: Readout = "mean",
 ) -> Report:
     """Print the figures, and write them."""
     others = f", pre-trained on {', '.join(judged.others)}" if judged.others else ""
@@ -308,7 +326,7 @@ def _report(
         evaluations=evaluations,
         features=features,
         pretraining={run: read_metrics(_folder(Path(run))) for run in judged.trained},
-        about=judged.about(),
+        about=judged.about() | {"read of each encoder": _READOUTS[readout]},
         baselines=baselines,
     )
     console = Console()

@@ -197,9 +197,14 @@ def _judge(
 ) -> Result:
     started = time.perf_counter()
     encoders = load_encoders(folder, fabric.device)
-    features = extract_once(encoders, ground.store, fabric.device, folder)
+    features = {
+        readout: extract_once(encoders, ground.store, fabric.device, folder, readout=readout)
+        for readout in {judge.readout for judge in judges.values()}
+    }
     found = {
-        label: _evaluated(judge, encoders, features, ground, cell.seed, fabric.device)
+        label: _evaluated(
+            judge, encoders, features[judge.readout], ground, cell.seed, fabric.device
+        )
         for label, judge in judges.items()
     }
     return Result(

@@ -3,12 +3,13 @@
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
 
+from crosscale.encoder.frozen import Readout
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.evaluate.evaluation import CONFIGS, Config, Kind
 from crosscale.evaluate.semi import SHARES, SemiConfig
@@ -17,7 +18,8 @@ from crosscale.settings import built, flat_keys
 
 T = TypeVar("T")
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_KEYS = ("data", "methods", "seeds", "set", "evaluations", "against", *KINDS)
+READOUTS: tuple[Readout, ...] = get_args(Readout)
+_KEYS = ("data", "methods", "seeds", "set", "evaluations", "readouts", "against", *KINDS)
 _NAME = re.compile(r"\w[\w+@. -]*")  # names become folders
 
 
@@ -27,6 +29,7 @@ class Judge:
 
     kind: Kind
     config: Config
+    readout: Readout = "mean"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,8 @@ def read_plan(path: Path) -> Plan:
     - `set`: settings of all cells; those of a data set win, and those of a method over both.
     - `evaluations`: of linear, knn, retrieval, semi and finetune; their settings stand under their
       names.
+    - `readouts`: what the evaluations of frozen encoders read, of mean and nodes (see `Frozen`);
+      `[mean]` by default.
     - `against`: the method that the others are compared with.
 
     Raises:
@@ -163,7 +168,20 @@ def _judges(values: Mapping[str, Any], path: Path) -> dict[str, Judge]:
             judges |= _semi(given, place)
         else:
             judges[kind] = Judge(kind, _typed(CONFIGS[kind], given, place))
-    return judges
+    return _read_out(judges, values.get("readouts", ["mean"]), path)
+
+
+def _read_out(judges: Mapping[str, Judge], readouts: object, path: Path) -> dict[str, Judge]:
+    """Each evaluation of frozen encoders once for each thing to read of them."""
+    if not isinstance(readouts, list) or not readouts:
+        raise CrosscaleError(f"{path}: readouts is a list of {', '.join(READOUTS)}")
+    _refuse_unknown(readouts, READOUTS, f"{path}, readouts")
+    chosen = [readout for readout in READOUTS if readout in readouts]
+    return {
+        label if readout == "mean" else f"{label}, {readout}": replace(judge, readout=readout)
+        for label, judge in judges.items()
+        for readout in (READOUTS[:1] if judge.kind == "finetune" else chosen)
+    }
 
 
 def _semi(given: Mapping[str, Any], place: str) -> dict[str, Judge]:

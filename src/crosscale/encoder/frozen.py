@@ -6,7 +6,7 @@ are there go in. Tensors are (B, C, T, V).
 
 import copy
 import math
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ REACH = TEMPORAL_KERNEL // 2
 SPECTRAL_CHANNELS = 128  # below, transforming costs more than the shorter product saves
 
 
+Readout = Literal["mean", "nodes"]
+
+
 class Frozen(nn.Module):
     """An STGCN in evaluation mode, body by body: equal to it but for rounding.
 
@@ -25,9 +28,17 @@ class Frozen(nn.Module):
         width: length of the feature vector.
     """
 
-    def __init__(self, encoder: STGCN) -> None:
+    def __init__(self, encoder: STGCN, readout: Readout = "mean") -> None:
+        """Fold an encoder.
+
+        Args:
+            encoder: as it was trained.
+            readout: what is read of the last block: the `mean` over time and nodes, which is what
+                was trained, or the mean over time of each of the `nodes`, one after the other.
+        """
         super().__init__()
-        self.width = encoder.width
+        self.readout = readout
+        self.width = encoder.width * (encoder.adjacency.shape[-1] if readout == "nodes" else 1)
         with torch.no_grad():
             scale, shift = _affine(cast(nn.BatchNorm1d, encoder.input_norm))
             nodes = encoder.adjacency.shape[-1]
@@ -43,6 +54,8 @@ class Frozen(nn.Module):
         hidden = bodies
         for block in self.blocks:
             hidden = block(hidden)
+        if self.readout == "nodes":
+            return hidden.mean(dim=2).transpose(1, 2).flatten(1)
         return hidden.mean(dim=(2, 3))
 
     def for_frames(self, frames: int) -> "Frozen":

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from crosscale.data.protocol import Split
 from crosscale.data.store import ClipStore
+from crosscale.encoder.frozen import Readout
 from crosscale.evaluate.evaluation import Config, Kind, evaluate
 from crosscale.evaluate.extract import extract, untrained_on
 from crosscale.evaluate.features import Features, merge_features
@@ -48,6 +49,7 @@ def floors(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    readout: Readout = "mean",
 ) -> dict[str, dict[str, float]]:
     """Top-1 on each test of what trained encoders must beat.
 
@@ -60,13 +62,14 @@ def floors(
         config: of that kind.
         seed: of the untrained weights and of the linear layer.
         device: where the computation runs.
+        readout: of the untrained encoders.
     """
     device = torch.device(device)
     clips = load(store, range(len(store)), trained[0].preprocess)
     raw = raw_features(store.names, store.labels, store.classes, clips.coordinates)
     blank = merge_features(
         {
-            str(i): extract(untrained_on(device, t, seed), store, device)
+            str(i): extract(untrained_on(device, t, seed), store, device, readout=readout)
             for i, t in enumerate(trained)
         }
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import CALIBRATION_BODIES, EngineChoice
+from crosscale.encoder.frozen import Readout
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.features import Features, cached_features, features_key
 from crosscale.files import sha256
@@ -24,6 +25,7 @@ def extract(
     store: ClipStore,
     device: torch.device,
     engine: EngineChoice = "auto",
+    readout: Readout = "mean",
 ) -> Features:
     """Embed every clip of a store, in the store's order.
 
@@ -32,6 +34,7 @@ def extract(
         store: of any size; a part of it is in memory at a time.
         device: where the computation runs.
         engine: what computes; all but `openvino-int8` agree to about 1e-5.
+        readout: what is read of each encoder, see `Frozen`.
 
     Raises:
         CrosscaleError: when the store's clips cannot be brought to the encoders' layout, or the
@@ -40,7 +43,7 @@ def extract(
     check_layout(encoders, store)
     spread = np.linspace(0, len(store) - 1, min(len(store), CALIBRATION_BODIES)).astype(int)
     sample = load_onto(device, encoders, store, spread)
-    embed = Embedder(encoders, sample, len(store), engine)
+    embed = Embedder(encoders, sample, len(store), engine, readout)
     parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
     for start in range(0, len(store), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(store)))
@@ -56,6 +59,7 @@ def extract_once(
     device: torch.device,
     folder: Path,
     engine: EngineChoice = "auto",
+    readout: Readout = "mean",
 ) -> Features:
     """As `extract`, taken from the folder's cache when encoders and store are the same.
 
@@ -64,9 +68,11 @@ def extract_once(
     sources = {"checkpoint": encoders.fingerprint, "store": sha256(store.path / "store.json")}
     if engine == "openvino-int8":
         sources["engine"] = engine
+    if readout != "mean":
+        sources["readout"] = readout
     key = features_key(**sources)
     path = folder / f"features-{store.name}-{key[:12]}.npz"
-    return cached_features(path, key, lambda: extract(encoders, store, device, engine))
+    return cached_features(path, key, lambda: extract(encoders, store, device, engine, readout))
 
 
 def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:
