@@ -60,6 +60,18 @@ def test_features_are_kept_for_each_store(run, nwucla, utdmhad):
         np.testing.assert_allclose(found.vectors["joint"], fresh.vectors["joint"], atol=1e-5)
 
 
+def test_the_encoder_inside_the_package_is_judged_by_its_name(utdmhad, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = ["evaluate", "knn", "parts", "--data", str(utdmhad.path)]
+    assert main(words) == 1
+    assert (
+        "name a store with --data and a folder for the results with --out"
+        in capsys.readouterr().err
+    )
+    assert main([*words, "--out", str(out)]) == 0
+    assert {path.suffix for path in out.iterdir()} == {".json", ".html", ".npz"}
+
+
 def test_each_readout_has_features_and_results_of_its_own(run):
     for more in ([], ["--readout", "nodes"], ["--readout", "nodes", "--floors"]):
         assert main(["evaluate", "knn", str(run), *more]) == 0

@@ -31,6 +31,7 @@ from crosscale.evaluate.semi import SHARES, SemiConfig
 from crosscale.evaluate.table import accuracy_table
 from crosscale.evaluate.tuned import check_target, pretrained_on, save_tuned
 from crosscale.evaluate.tuned import finetune as finetune_encoders
+from crosscale.export.hub import resolve
 from crosscale.run import TrainedEncoders, load_encoders
 from crosscale.train.monitor import read_metrics
 
@@ -41,7 +42,7 @@ _READOUTS: dict[Readout, str] = {
     "nodes": "the mean over time of each node",
 }
 _SHARED_HELP = {
-    "runs": "run folders made by `crosscale pretrain`.",
+    "runs": "run folders made by `crosscale pretrain`, or other encoders by name, such as `parts`.",
     "data": "the store; by default the one that the first run was trained on. Another one, of "
     "a layout that can be brought to the run's, tells how well what was learned transfers.",
     "protocol": "which clips train and test; by default that of the first run, or the first one "
@@ -90,7 +91,7 @@ def linear(
     Args:
         seed: of the linear layer.
     """
-    judged = _opened(runs, data, protocol, device)
+    judged = _opened(runs, data, protocol, out, device)
     return _evaluate_frozen("linear", judged, [config], out, seed, engine, readout, floors)
 
 
@@ -114,7 +115,7 @@ def knn(
     Args:
         neighbours: how many vote.
     """
-    judged = _opened(runs, data, protocol, device)
+    judged = _opened(runs, data, protocol, out, device)
     return _evaluate_frozen("knn", judged, [KnnConfig(neighbours)], out, 0, engine, readout, floors)
 
 
@@ -134,7 +135,7 @@ def retrieval(
 
     For example: crosscale evaluate retrieval runs/nwucla
     """
-    judged = _opened(runs, data, protocol, device)
+    judged = _opened(runs, data, protocol, out, device)
     configs = [RetrievalConfig()]
     return _evaluate_frozen("retrieval", judged, configs, out, 0, engine, readout, floors)
 
@@ -166,7 +167,7 @@ def semi(
     configs = [SemiConfig(**vars(config), share=share, draws=draws) for share in shares]
     if not configs:
         raise CrosscaleError("name at least one share of the labels, e.g. --shares '[0.05]'")
-    judged = _opened(runs, data, protocol, device)
+    judged = _opened(runs, data, protocol, out, device)
     return _evaluate_frozen("semi", judged, configs, out, seed, engine, readout, floors=False)
 
 
@@ -193,7 +194,7 @@ def finetune(
         seed: of the layer, the order of clips, dropout, and the draw of a share of the labels.
         config: how encoder and layer are trained, and on which share of the labels.
     """
-    judged = _opened(runs, data, protocol, device)
+    judged = _opened(runs, data, protocol, out, device)
     folder = out or judged.folder("finetune")
     check_target(folder, runs)
     trained, store, parts = judged.trained, judged.store, judged.parts
@@ -251,11 +252,19 @@ class _Judged:
         return {"judged on": facts} | {run: _told(e) for run, e in self.trained.items()}
 
 
-def _opened(runs: Sequence[Path], data: Path | None, protocol: str | None, device: str) -> _Judged:
+def _opened(
+    runs: Sequence[Path], data: Path | None, protocol: str | None, out: Path | None, device: str
+) -> _Judged:
     if len(set(runs)) != len(runs):
         raise CrosscaleError("a run is named twice; its streams would count twice in the sum")
     _check_device(device)
-    trained = {str(run): load_encoders(run, device) for run in runs}
+    trained = {str(run): load_encoders(resolve(run), device) for run in runs}
+    elsewhere = [str(run) for run in runs if not run.exists()]
+    if elsewhere and (data is None or out is None):
+        raise CrosscaleError(
+            f"{', '.join(elsewhere)} is no folder here: name a store with --data and a folder for "
+            "the results with --out"
+        )
     first = next(iter(trained.values()))
     store = ClipStore.open(data or first.details["store_path"])
     for encoders in trained.values():
@@ -293,7 +302,7 @@ def _evaluate_frozen(
     on = torch.device(device)
     features = merge_features(
         {
-            run: extract_once(encoders, store, on, _folder(Path(run)), engine, readout)
+            run: extract_once(encoders, store, on, _kept_in(run, out), engine, readout)
             for run, encoders in judged.trained.items()
         }
     )
@@ -325,7 +334,7 @@ def _report(
         title=f"{judged.store.name}, {judged.parts.name}{others}: {', '.join(streams)}",
         evaluations=evaluations,
         features=features,
-        pretraining={run: read_metrics(_folder(Path(run))) for run in judged.trained},
+        pretraining={run: read_metrics(_kept_in(run, folder)) for run in judged.trained},
         about=judged.about() | {"read of each encoder": _READOUTS[readout]},
         baselines=baselines,
     )
@@ -355,6 +364,11 @@ def _bar_of_epochs(epochs: int) -> Iterator[Callable[[str], Callable[[str, Epoch
 
 def _folder(run: Path) -> Path:
     return run if run.is_dir() else run.parent
+
+
+def _kept_in(run: str, out: Path | None) -> Path:
+    """Where a run's features lie: with the results where the run is no folder here."""
+    return out if out and not Path(run).exists() else _folder(Path(run))
 
 
 def _told(encoders: TrainedEncoders) -> str:
