@@ -249,6 +249,23 @@ def test_metrics_tell_a_collapsed_run(undisturbed):
     } <= row.keys()
 
 
+def test_a_collapsed_run_is_called_out_once_and_a_sound_one_is_not(tmp_path):
+    said = []
+    _train(tmp_path / "sound", _changed(epochs=8), say=said.append)
+    assert said == []
+    too_fast = _changed(epochs=8, learning_rate=100.0, schedule="step")
+    _train(tmp_path / "too fast", too_fast, say=said.append)
+    (line,) = said
+    assert "the run has collapsed (joint: all embeddings are alike" in line
+    assert "\n" not in line
+
+
+def test_half_precision_needs_a_gpu_and_says_so_before_anything_is_written(tmp_path):
+    with pytest.raises(CrosscaleError, match=r"16-mixed needs a GPU; .*--precision bf16-mixed"):
+        _train(tmp_path / "run", dataclasses.replace(TINY, precision="16-mixed"))
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(("last_batch", "steps"), [("use", 3), ("drop", 2)])
 def test_the_last_batch_is_used_or_dropped(last_batch, steps):
     assert steps_per_epoch(_changed(last_batch=last_batch), 19) == steps

@@ -29,7 +29,13 @@ from crosscale.run import save_encoders, write_safetensors
 from crosscale.settings import flat, plain
 from crosscale.streams.preprocess import ClipTensors
 from crosscale.train import checkpoint
-from crosscale.train.monitor import MetricsLog, NeighbourProbe, Sums, measurements
+from crosscale.train.monitor import (
+    CollapseAlarm,
+    MetricsLog,
+    NeighbourProbe,
+    Sums,
+    measurements,
+)
 from crosscale.train.schedule import learning_rate
 from crosscale.views.compose import Views, derived_seed
 
@@ -102,7 +108,7 @@ def pretrain(
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved.
     """
     values = dataclasses.asdict(recipe)
-    _check(recipe, len(data.labels))
+    _check(recipe, len(data.labels), fabric.device)
     if resume and not (folder / RECIPE_FILE).is_file():
         raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
     torch.manual_seed(recipe.seed)
@@ -123,6 +129,7 @@ def pretrain(
         progress = _begin(folder, resume, values, method, optimiser, say)
         trained, stepper = fabric.setup(method, optimiser)
         log = stack.enter_context(MetricsLog(folder, progress.epoch))
+        alarm = CollapseAlarm(recipe.contrast.features, say)
         stopped = stack.enter_context(_stop_requests())
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
@@ -154,6 +161,7 @@ def pretrain(
             rate_of_clips = (progress.step - first) * recipe.optimisation.batch / seconds
             row = _end_epoch(recipe, data, method, progress)
             log.write(row)
+            alarm(row)
             last = progress.epoch == recipe.optimisation.epochs
             if last or progress.epoch % recipe.save_every == 0:
                 checkpoint.save(folder, method, optimiser, progress, values)
@@ -179,7 +187,11 @@ def steps_per_epoch(recipe: Recipe, clips: int) -> int:
     return whole + (rest > 0 and recipe.optimisation.last_batch == "use")
 
 
-def _check(recipe: Recipe, clips: int) -> None:
+def _check(recipe: Recipe, clips: int, device: torch.device) -> None:
+    if recipe.precision == "16-mixed" and device.type == "cpu":
+        raise CrosscaleError(
+            "precision 16-mixed needs a GPU; on a CPU say --precision bf16-mixed or 32-true"
+        )
     batch = recipe.optimisation.batch
     if batch < 2 or recipe.optimisation.epochs < 1 or recipe.save_every < 1:
         raise CrosscaleError("batch must be 2 or more, epochs and save_every 1 or more")
