@@ -117,8 +117,15 @@ def test_a_changed_store_trains_everything_anew(write_plan, out, store, tmp_path
     other = tmp_path / "other"
     shutil.copytree(store, other)
     described = other / "store.json"
-    described.write_text(described.read_text() + "\n")
-    told = Told(write_plan(data={"synthetic": {"store": str(other)}}), out)
+    values = json.loads(described.read_text())
+    del values["checksum"]
+    values["provenance"]["written"] = "at another time"
+    described.write_text(json.dumps(values))
+    plan = write_plan(data={"synthetic": {"store": str(other)}})
+    assert Told(plan, out).begun == []
+    values["classes"][0] = "another action"
+    described.write_text(json.dumps(values))
+    told = Told(plan, out)
     assert told.begun == ALL
     assert f"{other} has changed" in told.said[0]
 

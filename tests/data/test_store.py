@@ -238,6 +238,18 @@ def test_verify_finds_a_single_changed_byte(clip, stored):
         store.verify()
 
 
+def test_the_fingerprint_tells_the_clips_and_not_where_or_when_they_were_stored(clip, stored):
+    def prepared(*clips):
+        return stored(*clips, overwrite=True)
+
+    before = prepared(clip("a", label="bow"), clip("b"))
+    again = prepared(clip("a", label="bow"), clip("b"))
+    assert before.provenance["written"] != again.provenance["written"]
+    assert before.fingerprint == again.fingerprint
+    others = [prepared(clip("a"), clip("b")), prepared(clip("a", label="bow"), clip("b", frames=9))]
+    assert len({before.fingerprint, *(store.fingerprint for store in others)}) == 3
+
+
 def test_equal_coordinates_have_equal_digests():
     x = np.random.default_rng(0).normal(size=(4, 2, 3, 3)).astype(np.float32)
     x[1, 1], x[0, 0, 0, 0] = np.nan, 0.0

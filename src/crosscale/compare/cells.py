@@ -31,7 +31,7 @@ from crosscale.evaluate.extract import extract_once
 from crosscale.evaluate.features import Features
 from crosscale.evaluate.finetune import FinetuneConfig
 from crosscale.evaluate.tuned import finetune
-from crosscale.files import atomic_path, sha256
+from crosscale.files import atomic_path
 from crosscale.recipe import Recipe
 from crosscale.run import ENCODER_FILE, TrainedEncoders, load_encoders
 from crosscale.settings import plain
@@ -43,10 +43,9 @@ CELL_FILE = "cell.json"  # in a run folder: what it was begun for, and the secon
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a cell stands on: an opened store, its checksum and its protocol's parts."""
+    """What a cell stands on: an opened store and its protocol's parts."""
 
     store: ClipStore
-    checksum: str
     parts: Split
 
 
@@ -79,7 +78,7 @@ def run_cells(
     grounds = _grounds(plan)
     results = {}
     for cell, result in read_results(out, plan).items():
-        stale = _stale(result, cell, grounds[cell].checksum)
+        stale = _stale(result, cell, grounds[cell].store)
         if stale:
             say(f"{cell.title}: {stale}; it is trained anew and its old result replaced")
         elif _missing(result, plan.judges):
@@ -124,8 +123,7 @@ def _grounds(plan: Plan) -> dict[Cell, _Ground]:
         key = (cell.store, cell.recipe.protocol)
         if key not in opened:
             store = ClipStore.open(cell.store)
-            checksum = sha256(store.path / "store.json")
-            opened[key] = _Ground(store, checksum, split(store, cell.recipe.protocol))
+            opened[key] = _Ground(store, split(store, cell.recipe.protocol))
         clips = len(opened[key].parts.train)
         if steps_per_epoch(cell.recipe, clips) == 0:
             raise CrosscaleError(
@@ -135,11 +133,11 @@ def _grounds(plan: Plan) -> dict[Cell, _Ground]:
     return {cell: opened[cell.store, cell.recipe.protocol] for cell in plan.cells}
 
 
-def _stale(result: Result, cell: Cell, checksum: str) -> str:
+def _stale(result: Result, cell: Cell, store: ClipStore) -> str:
     """Why a result does not hold any more; empty when it does."""
     if not is_of(result, cell):
         return "; ".join(changed(result.recipe, plain(dataclasses.asdict(cell.recipe))))
-    return f"{cell.store} has changed" if result.store != checksum else ""
+    return f"{cell.store} has changed" if result.store != store.fingerprint else ""
 
 
 def _missing(result: Result, judges: Mapping[str, Judge]) -> str:
@@ -158,7 +156,7 @@ def _train(
     say: Callable[[str], None],
 ) -> float:
     """Train a cell, or go on with it; returns the seconds that it has taken in all."""
-    identity = {"recipe": plain(dataclasses.asdict(cell.recipe)), "store": ground.checksum}
+    identity = {"recipe": plain(dataclasses.asdict(cell.recipe)), "store": ground.store.fingerprint}
     begun = _begun(folder)
     if {key: begun.get(key) for key in identity} != identity:
         if any((folder / file).exists() for file in (RECIPE_FILE, ENCODER_FILE)):
@@ -212,7 +210,7 @@ def _judge(
         method=cell.method,
         seed=cell.seed,
         recipe=plain(dataclasses.asdict(cell.recipe)),
-        store=ground.checksum,
+        store=ground.store.fingerprint,
         version=__version__,
         commit=commit(),
         seconds=seconds,

@@ -46,7 +46,7 @@ class Result:
         method: name of the method.
         seed: of everything random.
         recipe: every setting of the pre-training.
-        store: checksum of the store.
+        store: fingerprint of the store.
         version: of the package.
         commit: of the package's git checkout, with `-dirty` where files differ; None elsewhere.
         seconds: of pre-training, without loading the data, over all its parts.

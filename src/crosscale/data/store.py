@@ -4,12 +4,14 @@ A store is written beside its target and takes the target's place at the end, so
 reads it meanwhile sees the old one whole or the new one whole.
 """
 
+import hashlib
 import json
 import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -19,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosscale import __version__
-from crosscale.checksum import with_checksum
+from crosscale.checksum import canonical, with_checksum
 from crosscale.data.clip import Clip
 from crosscale.data.recordings import Recordings
 from crosscale.data.store_files import (
@@ -138,6 +140,20 @@ class ClipStore:
             values = np.empty(len(column), dtype=object)
             values[:] = column.to_pylist()
         return values
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of clips, classes and layout: the same wherever and whenever they are prepared.
+
+        The table holds a digest of every clip's coordinates.
+        """
+        whole = {
+            "name": self.name,
+            "layout": self.layout.to_dict(),
+            "classes": self.classes,
+            "clips": self.table.to_pydict(),
+        }
+        return hashlib.sha256(canonical(whole)).hexdigest()
 
     def verify(self) -> None:
         """Read every byte and compare with the checksums.

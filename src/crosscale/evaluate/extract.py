@@ -13,7 +13,6 @@ from crosscale.encoder.engines import CALIBRATION_BODIES, EngineChoice
 from crosscale.encoder.frozen import Readout
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.features import Features, cached_features, features_key
-from crosscale.files import sha256
 from crosscale.run import Embedder, TrainedEncoders, untrained
 from crosscale.streams.preprocess import ClipTensors, load
 
@@ -65,7 +64,7 @@ def extract_once(
 
     Features of full precision are the same for the cache, whichever engine computed them.
     """
-    sources = {"checkpoint": encoders.fingerprint, "store": sha256(store.path / "store.json")}
+    sources = {"checkpoint": encoders.fingerprint, "store": store.fingerprint}
     if engine == "openvino-int8":
         sources["engine"] = engine
     if readout != "mean":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from crosscale import __version__
 from crosscale.data.store import ClipStore
-from crosscale.files import atomic_path, sha256
+from crosscale.files import atomic_path
 from crosscale.predict.labels import label_names
 from crosscale.predict.model import Model
 from crosscale.predict.tables import check_ending
@@ -31,7 +31,7 @@ def facts_of(model: Model, store: ClipStore) -> dict[str, Any]:
         "width": model.width,
         "layout": model.layout.name,
         "store": str(store.path.resolve()),
-        "store_sha256": sha256(store.path / "store.json"),
+        "store_sha256": store.fingerprint,
     }
 
 
