@@ -5,10 +5,11 @@ Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from crosscale.data.conversion import CoordinateSource, in_space
@@ -74,6 +75,32 @@ class ClipTensors:
     def take(self, clips: Tensor) -> "ClipTensors":
         """The clips of these numbers (K,), in that order."""
         return ClipTensors(self.coordinates[clips], self.present[clips])
+
+
+class ClipSource(Protocol):
+    """Preprocessed clips, taken by number."""
+
+    def take(self, clips: Tensor) -> ClipTensors:
+        """The clips of these numbers (K,), in that order."""
+
+
+@dataclass(frozen=True)
+class StoredClips:
+    """Clips of a store that are preprocessed anew each time they are taken, so none is kept.
+
+    Attributes:
+        store: of any size; its frames are mapped.
+        rows: (N,) of the clips in the store.
+        settings: how they are preprocessed.
+    """
+
+    store: CoordinateSource
+    rows: NDArray[np.int64]
+    settings: Preprocess
+
+    def take(self, clips: Tensor) -> ClipTensors:
+        """The clips of these numbers (K,), in that order."""
+        return load(self.store, self.rows[clips.numpy()].tolist(), self.settings)
 
 
 def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) -> ClipTensors:

@@ -7,20 +7,25 @@ from crosscale.data.protocol import split, validation
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.recipe import Recipe
-from crosscale.streams.preprocess import ClipTensors, load
+from crosscale.streams.preprocess import ClipSource, ClipTensors, StoredClips
 from crosscale.train.loop import TrainingData
 from crosscale.train.monitor import NeighbourProbe
 
 
 def load_training(store: ClipStore, recipe: Recipe, device: torch.device) -> TrainingData:
-    """Preprocess the training part once and put it on the device.
+    """The training part: kept on a device of its own, on a processor taken batch by batch.
+
+    A batch takes a processor milliseconds to preprocess, a step far longer; so memory need not
+    grow with the data. Another device would have to wait for each batch.
 
     Raises:
         CrosscaleError: when the store has no such protocol or no training clips.
     """
     parts = split(store, recipe.protocol)
-    clips = load(store, parts.train.tolist(), recipe.preprocess)
-    clips = ClipTensors(clips.coordinates.to(device), clips.present.to(device))
+    clips: ClipSource = StoredClips(store, parts.train, recipe.preprocess)
+    if device.type != "cpu":
+        whole = clips.take(torch.arange(len(parts.train)))
+        clips = ClipTensors(whole.coordinates.to(device), whole.present.to(device))
     labels = store.labels[parts.train]
     names = [store.names[row] for row in parts.train]
     probe = _probe(store, recipe, parts.train, clips, labels) if recipe.knn_every else None
@@ -28,7 +33,7 @@ def load_training(store: ClipStore, recipe: Recipe, device: torch.device) -> Tra
 
 
 def _probe(
-    store: ClipStore, recipe: Recipe, rows: np.ndarray, clips: ClipTensors, labels: np.ndarray
+    store: ClipStore, recipe: Recipe, rows: np.ndarray, clips: ClipSource, labels: np.ndarray
 ) -> NeighbourProbe | None:
     if (labels >= 0).sum() < 2:
         return None
@@ -40,9 +45,4 @@ def _probe(
     asked = np.isin(rows, next(iter(halves.tests.values()))) & (labels >= 0)
     if not known.any() or not asked.any():
         return None
-    return NeighbourProbe(_rows(clips, known), _rows(clips, asked), labels[known], labels[asked])
-
-
-def _rows(clips: ClipTensors, chosen: np.ndarray) -> ClipTensors:
-    index = torch.from_numpy(np.flatnonzero(chosen)).to(clips.coordinates.device)
-    return clips.take(index)
+    return NeighbourProbe(clips, np.flatnonzero(known), np.flatnonzero(asked), labels)

@@ -27,7 +27,7 @@ from crosscale.files import atomic_path, only_writer
 from crosscale.recipe import Recipe
 from crosscale.run import save_encoders, write_safetensors
 from crosscale.settings import flat, plain
-from crosscale.streams.preprocess import ClipTensors
+from crosscale.streams.preprocess import ClipSource, ClipTensors
 from crosscale.train import checkpoint
 from crosscale.train.monitor import (
     CollapseAlarm,
@@ -49,14 +49,14 @@ class TrainingData:
 
     Attributes:
         store: where it comes from.
-        clips: tensors of the training part.
+        clips: the training part.
         labels: (N,) for diagnosis only.
         names: (N,) of the clips.
         probe: nearest neighbours among the training clips, where they have labels.
     """
 
     store: ClipStore
-    clips: ClipTensors
+    clips: ClipSource
     labels: Tensor
     names: Sequence[str]
     probe: NeighbourProbe | None

@@ -19,9 +19,10 @@ from crosscale.contrast.method import MomentumContrast, Outcome
 from crosscale.evaluate.knn import knn_scores
 from crosscale.files import atomic_path
 from crosscale.run import embed_stream
-from crosscale.streams.preprocess import ClipTensors
+from crosscale.streams.preprocess import ClipSource
 
 METRICS = "metrics.jsonl"
+CHUNK = 1024  # clips in memory at once
 # Of 57 sound runs on NW-UCLA, UTD-MHAD and synthetic clips, the lowest epochs had 0.013 and 0.11.
 # Neither loss nor `found` tells: with mined positives, sound runs too are at chance by them.
 ALIKE, NO_NEARER = 0.0005, 0.01
@@ -176,11 +177,12 @@ class NeighbourProbe:
     """
 
     def __init__(
-        self, known: ClipTensors, asked: ClipTensors, known_y: np.ndarray, asked_y: np.ndarray
+        self, clips: ClipSource, known: np.ndarray, asked: np.ndarray, labels: np.ndarray
     ) -> None:
-        self.known, self.asked = known, asked
-        self.known_y, self.asked_y = known_y, asked_y
-        self.classes = int(max(known_y.max(), asked_y.max())) + 1
+        """Take note of the halves: numbers of the clips of each, and labels of all (N,)."""
+        self.clips, self.known, self.asked = clips, known, asked
+        self.known_y, self.asked_y = labels[known], labels[asked]
+        self.classes = int(max(self.known_y.max(), self.asked_y.max())) + 1
 
     def __call__(self, method: MomentumContrast) -> dict[str, float]:
         """Top-1 of each stream, between 0 and 1."""
@@ -189,8 +191,13 @@ class NeighbourProbe:
             method.encoders().items(), method.transforms, strict=True
         ):
             known, asked = (
-                embed_stream(encoder, transform, part).cpu().numpy()
-                for part in (self.known, self.asked)
+                torch.cat(
+                    [
+                        embed_stream(encoder, transform, self.clips.take(some)).cpu()
+                        for some in torch.from_numpy(half).split(CHUNK)
+                    ]
+                ).numpy()
+                for half in (self.known, self.asked)
             )
             scores = knn_scores(known, self.known_y, asked, self.classes)
             result[f"{name}/knn"] = float((scores.argmax(axis=1) == self.asked_y).mean())
