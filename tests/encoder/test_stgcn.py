@@ -104,3 +104,21 @@ def test_any_length_and_any_scale(frames, scale):
     features = encoder(torch.randn(2, 3, frames, len(graph.names), 1))
     assert features.shape == (2, 16)
     assert torch.isfinite(features).all()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_computing_twice_for_less_memory_changes_no_bit(dropout):
+    found = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        settings = EncoderSettings(hidden=4, width=16, dropout=dropout)
+        encoder = STGCN(Layout.load("kinect20").scale("joints"), settings)
+        encoder.recompute = recompute
+        x, keep = torch.randn(6, 3, 24, 20, 2), torch.randint(0, 2, (6, 20, 20)).float()
+        for step in range(2):
+            torch.manual_seed(step)
+            encoder(x, keep=keep).square().sum().backward()
+        gradients = {name: p.grad for name, p in encoder.named_parameters()}
+        found.append(gradients | encoder.state_dict())
+    assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
+    assert all(norm.momentum == 0.1 for norm in encoder.modules() if hasattr(norm, "momentum"))

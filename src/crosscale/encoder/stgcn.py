@@ -5,12 +5,16 @@ Tensors inside are (N, C, V, T) in channels-last memory, so that every step is a
 over contiguous channels.
 """
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from crosscale.encoder.dropout import Dropout
 from crosscale.encoder.energy import drop_energetic
@@ -59,6 +63,8 @@ class STGCN(nn.Module):
     """The encoder of one stream: clips in, one vector a clip out."""
 
     adjacency: Tensor
+    # Keep only what goes into each block for the backward pass, and compute the rest once more.
+    recompute: bool = False
 
     def __init__(self, graph: Graph, settings: EncoderSettings, channels: int = 3) -> None:
         super().__init__()
@@ -130,14 +136,43 @@ class STGCN(nn.Module):
             hidden = self.input_norm(hidden)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
-            hidden = block(hidden, adjacency)
+            hidden = self._through(block, hidden, adjacency)
         return hidden, owner, count
+
+    def _through(self, block: nn.Module, hidden: Tensor, adjacency: Tensor) -> Tensor:
+        if not (self.recompute and torch.is_grad_enabled()):
+            return cast(Tensor, block(hidden, adjacency))
+        again = partial(_second_pass, block)
+        return cast(
+            Tensor, checkpoint(block, hidden, adjacency, use_reentrant=False, context_fn=again)
+        )
 
     def _pooled(self, hidden: Tensor, owner: Tensor, count: int) -> Tensor:
         features = hidden.mean(dim=(2, 3), dtype=self.adjacency.dtype)
         total = features.new_zeros(count, self.width).index_add_(0, owner, features)
         number = torch.bincount(owner, minlength=count).clamp(min=1)
         return total / number.unsqueeze(1)
+
+
+def _second_pass(
+    block: nn.Module,
+) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Contexts of a block's two passes: statistics are taken in the first one only."""
+    return nullcontext(), _statistics_left_alone(block)
+
+
+@contextmanager
+def _statistics_left_alone(block: nn.Module) -> Iterator[None]:
+    norms = [part for part in block.modules() if isinstance(part, nn.BatchNorm2d)]
+    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0  # nothing of the new ones is mixed in
+        norm.num_batches_tracked = cast(Tensor, norm.num_batches_tracked).clone()
+    try:
+        yield
+    finally:  # the pass ends with an exception as soon as all is there that is needed
+        for norm, momentum, tracked in before:
+            norm.momentum, norm.num_batches_tracked = momentum, tracked
 
 
 class Block(nn.Module):

@@ -120,6 +120,8 @@ def pretrain(
         weight_decay=recipe.optimisation.weight_decay,
         foreach=True,
     )
+    for encoder in method.encoders().values():
+        encoder.recompute = recipe.optimisation.recompute
     method.to(fabric.device)
     scales = [stream.scale for stream in method.streams]
     extreme = recipe.extreme if recipe.contrast.extreme else None
