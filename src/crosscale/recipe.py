@@ -37,8 +37,8 @@ class Optimisation:
         momentum: of the gradient.
         weight_decay: pull of all weights towards zero.
         last_batch: `use` or `drop` the smaller batch at an epoch's end.
-        recompute: keep less for the backward pass and compute it once more: the same result in a
-            third of the memory and a quarter more time.
+        recompute: keep less for the backward pass and compute it once more: the same result in
+            half the memory and a quarter more time.
         replay_views: every epoch sees the same random views, as in the published code.
     """
 
