@@ -4,6 +4,7 @@ Recipes inside the package are small YAML files that name others under `include`
 further down wins. A user's own file works the same way.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,7 +17,7 @@ import yaml
 from crosscale.contrast.method import ContrastSettings
 from crosscale.encoder.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError, nearest
-from crosscale.settings import built, flat_keys
+from crosscale.settings import built, flat, flat_keys, plain
 from crosscale.streams.preprocess import Preprocess
 from crosscale.views.compose import ViewSettings
 
@@ -128,6 +129,14 @@ def recipe_values(name: str, family: str = "corrected") -> dict[str, Any]:
         if key not in flat_keys(Recipe):
             raise CrosscaleError(f"recipe {name} sets '{key}': {nearest(key, flat_keys(Recipe))}")
     return values
+
+
+def settings_of(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted name, of a recipe as a run or a result holds it.
+
+    A setting newer than the run has its default, which is what the run was made with.
+    """
+    return {**flat(plain(dataclasses.asdict(Recipe()))), **flat(written)}
 
 
 def _flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

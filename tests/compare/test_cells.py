@@ -59,6 +59,16 @@ def out(finished, tmp_path):
     return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
+CELL = "synthetic--SkeletonCLR--0"
+
+
+def without_recompute(out):
+    values = json.loads((out / "results" / f"{CELL}.json").read_text())
+    del values["checksum"]
+    del values["recipe"]["optimisation"]["recompute"]
+    return values
+
+
 def encoder(out, method, seed):
     return sha256(out / "runs" / "synthetic" / method / str(seed) / "encoder.safetensors")
 
@@ -111,6 +121,14 @@ def test_a_changed_method_is_trained_anew_and_the_others_are_not(write_plan, out
     assert encoder(out, "two scales", "0.old1") == replaced
     assert encoder(out, "two scales", 0) != replaced
     assert Told(changed, out).begun == []
+
+
+def test_results_older_than_a_setting_hold_while_it_has_its_default(write_plan, small, out):
+    (out / "results" / f"{CELL}.json").write_text(json.dumps(without_recompute(out)))
+    assert Told(write_plan(), out).begun == []
+    told = Told(write_plan(set={**small["set"], "optimisation.recompute": True}), out)
+    assert told.begun == ALL
+    assert "optimisation.recompute was False, now True" in told.said[0]
 
 
 def test_a_changed_store_trains_everything_anew(write_plan, out, store, tmp_path):

@@ -100,7 +100,12 @@ def run_cells(
 
 def is_of(result: Result, cell: Cell) -> bool:
     """Whether a result was made with the settings that the plan says now."""
-    return result.recipe == plain(dataclasses.asdict(cell.recipe))
+    return not changed(result.recipe, _settings(cell))
+
+
+def _settings(cell: Cell) -> dict[str, Any]:
+    settings: dict[str, Any] = plain(dataclasses.asdict(cell.recipe))
+    return settings
 
 
 def time_left(waiting: Sequence[Cell], results: Mapping[Cell, Result]) -> float | None:
@@ -136,7 +141,7 @@ def _grounds(plan: Plan) -> dict[Cell, _Ground]:
 def _stale(result: Result, cell: Cell, store: ClipStore) -> str:
     """Why a result does not hold any more; empty when it does."""
     if not is_of(result, cell):
-        return "; ".join(changed(result.recipe, plain(dataclasses.asdict(cell.recipe))))
+        return "; ".join(changed(result.recipe, _settings(cell)))
     return f"{cell.store} has changed" if result.store != store.fingerprint else ""
 
 
@@ -156,9 +161,10 @@ def _train(
     say: Callable[[str], None],
 ) -> float:
     """Train a cell, or go on with it; returns the seconds that it has taken in all."""
-    identity = {"recipe": plain(dataclasses.asdict(cell.recipe)), "store": ground.store.fingerprint}
+    settings, store = _settings(cell), ground.store.fingerprint
+    identity = {"recipe": settings, "store": store}
     begun = _begun(folder)
-    if {key: begun.get(key) for key in identity} != identity:
+    if begun.get("store") != store or changed(begun.get("recipe", {}), settings):
         if any((folder / file).exists() for file in (RECIPE_FILE, ENCODER_FILE)):
             say(f"the run of other settings was set aside as {_set_aside(folder)}")
         begun = {}
@@ -209,7 +215,7 @@ def _judge(
         data=cell.data,
         method=cell.method,
         seed=cell.seed,
-        recipe=plain(dataclasses.asdict(cell.recipe)),
+        recipe=_settings(cell),
         store=ground.store.fingerprint,
         version=__version__,
         commit=commit(),

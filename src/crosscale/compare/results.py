@@ -15,6 +15,7 @@ from crosscale.compare.plan import Cell, Plan
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.evaluation import Evaluation
 from crosscale.files import atomic_path
+from crosscale.recipe import settings_of
 from crosscale.settings import flat, plain
 
 FORMAT = "crosscale comparison result 1"
@@ -124,13 +125,11 @@ def read_result(path: Path) -> Result:
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """In words, which settings differ between two recipes."""
-    before, after = flat(old), flat(new)
+    """In words, which settings differ between a recipe as written and one of now."""
+    before, after = settings_of(old), flat(new)
     told = []
-    for name in sorted(before.keys() | after.keys()):
-        if name not in before:
-            told.append(f"{name} is new: {after[name]}")
-        elif name not in after:
+    for name in sorted(before):
+        if name not in after:
             told.append(f"{name} is gone")
         elif before[name] != after[name]:
             told.append(f"{name} was {before[name]}, now {after[name]}")

@@ -24,7 +24,7 @@ from crosscale.contrast.method import MomentumContrast
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_path, only_writer
-from crosscale.recipe import Recipe
+from crosscale.recipe import Recipe, settings_of
 from crosscale.run import save_encoders, write_safetensors
 from crosscale.settings import flat, plain
 from crosscale.streams.preprocess import ClipSource, ClipTensors
@@ -220,9 +220,7 @@ def _begin(
         _write_recipe(folder, recipe)
         return checkpoint.Progress()
     begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
-    # A setting that is newer than the run has its default, which is what the run was begun with.
-    begun = {**flat(dataclasses.asdict(Recipe())), **flat(begun)}
-    different = _differences(begun, flat(plain(recipe)))
+    different = _differences(settings_of(begun), flat(plain(recipe)))
     longer = different.pop("optimisation.epochs", None)
     if different:
         told = "; ".join(f"{name} {change}" for name, change in different.items())
