@@ -10,12 +10,10 @@ from tiny_run import TINY
 
 
 @pytest.fixture(scope="session")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    started = Commands(tmp_path_factory.mktemp("commands"))
+def commands() -> Iterator[Commands]:
+    started = Commands()
     yield started
-    assert started.process.stdin is not None
-    started.process.stdin.close()
-    started.process.wait()
+    started.end()
 
 
 @pytest.fixture(scope="session")

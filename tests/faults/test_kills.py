@@ -5,104 +5,20 @@ variable CROSSCALE_KILLS says, 25 times by default. Half the kills come at a ran
 before a random change to the file system, where a gap between two steps would be.
 """
 
-import hashlib
-import json
 import os
 import random
-import shutil
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from killable import PRETRAIN, Commands
+from killable import COMMANDS, IN_ONE_STEP, Commands, state
 
 from crosscale.cli import INTERRUPTED
 
 SHORT, LONG = 3, int(os.environ.get("CROSSCALE_KILLS", "25"))
 KILLS_IN_A_ROW = 3
-# What differs from run to run: when, and how long it took. TensorBoard names its files by that.
-TIMES = {"written", "seconds", "evaluation_seconds", "clips_per_second"}
-TIMED = (".html", ".md", ".csv")
-
-
-@dataclass(frozen=True)
-class Killed:
-    """A command, and what it starts from.
-
-    Attributes:
-        words: of the command.
-        begin: what stands in its place when it starts, by the name that it has among the inputs.
-        out: what it writes, in the folder of the inputs.
-        again: further words when it is started another time.
-    """
-
-    words: tuple[str, ...]
-    out: str
-    begin: str | None = None
-    again: Callable[[Path], list[str]] = lambda work: []
-
-    def start(self, work: Path, inputs: Path) -> None:
-        """Put the inputs into the folder of the work."""
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(inputs, work)
-        if self.begin is not None:
-            (work / self.begin).replace(work / self.out)
-
-
-def resumed(work: Path) -> list[str]:
-    return ["--resume"] if (work / "new_run" / "recipe.yaml").exists() else []
-
-
-COMMANDS = {
-    "prepare": Killed(
-        ("prepare", "ntu60", "raw", "--out", "made", "--overwrite"), "made", "old_store"
-    ),
-    "merge": Killed(
-        ("data", "merge", "store", "--out", "made", "--overwrite", "--layout", "part10"),
-        "made",
-        "old_store",
-    ),
-    "pretrain": Killed((*PRETRAIN, "--out", "new_run"), "new_run", again=resumed),
-    "linear": Killed(("evaluate", "linear", "run", "--floors"), "run"),
-    "knn": Killed(("evaluate", "knn", "run"), "run"),
-    "finetune": Killed(("evaluate", "finetune", "run", "--config.epochs=2"), "run"),
-    "embed": Killed(("embed", "run", "store", "--out", "vectors.parquet"), "vectors.parquet"),
-    "index": Killed(
-        ("index", "run", "store", "--out", "made.index", "--overwrite"), "made.index", "old_index"
-    ),
-    "compare": Killed(("compare", "plan.yaml", "--out", "compared"), "compared"),
-}
-# These replace a folder whole; the others build theirs up file by file.
-IN_ONE_STEP = {"prepare", "merge", "index"}
-
-
-def without_times(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if k not in TIMES}
-    return [without_times(v) for v in value] if isinstance(value, list) else value
-
-
-def content(path: Path) -> str:
-    """A digest of what a file says, but for times."""
-    data = path.read_bytes()
-    if path.suffix == ".json":
-        data = json.dumps(without_times(json.loads(data))).encode()
-    if path.name.startswith("table."):
-        data = b"rounded times among figures that results hold"
-    return hashlib.sha256(data).hexdigest()
-
-
-def state(path: Path) -> dict[str, str]:
-    """Every file at or below a path, hidden ones too."""
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
-    return {
-        str(file.relative_to(path.parent)): content(file) if file.is_file() else "folder"
-        for file in files
-        if "tensorboard" not in file.parts
-    }
 
 
 class Trial:
@@ -142,7 +58,8 @@ class Trial:
                 assert state(self.work) == begin
             else:
                 assert ended.status in (0, INTERRUPTED), ended.said
-                assert "Traceback" not in ended.said
+                # One that arrives inside a callback of compiled code is printed and lost there.
+                assert "Traceback" not in ended.said.partition("Exception ignored")[0]
         assert self._run().status == 0
         assert state(self.work) == self.all_wanted
 

@@ -45,7 +45,8 @@ def read_all(
         workers: processes at most; None takes one for each core.
 
     Raises:
-        CrosscaleError: when a process is ended from outside, or `workers` is not positive.
+        CrosscaleError: when a process is ended from outside, a recording vanishes, or `workers`
+            is not positive.
     """
     workers = _cores() if workers is None else workers
     if workers < 1:
@@ -95,14 +96,18 @@ def _read_one(reader: Reader, item: Item) -> Outcome:
     try:
         return Outcome(item, reader.read(item))
     except BadClip as error:
-        return Outcome(item, None, str(error))
+        reason = str(error)
     except CrosscaleError:
         raise  # concerns the whole source, not this recording
     except OSError as error:
-        return Outcome(item, None, f"{item.path}: {error.strerror or error}")
+        reason = f"{item.path}: {error.strerror or error}"
     except Exception as error:  # one odd file among 50,000 must not cost the others
         fault = f"{type(error).__name__}: {error}".splitlines()[0]
-        return Outcome(item, None, f"{item.path}: is damaged in a way not foreseen ({fault})")
+        reason = f"{item.path}: is damaged in a way not foreseen ({fault})"
+    if not os.path.lexists(item.path):
+        # More than this one file may be gone, as when a network drive is cut off.
+        raise CrosscaleError(f"{item.path} has vanished since it was found; prepare it again")
+    return Outcome(item, None, reason)
 
 
 def _leave_stopping_to_parent() -> None:
