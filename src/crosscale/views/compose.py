@@ -9,7 +9,7 @@ from torch import Tensor
 
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.stream import Stream
-from crosscale.views.drawn import Change
+from crosscale.views.drawn import Change, Part
 from crosscale.views.graph import Cut, EdgeCut
 from crosscale.views.spatial import (
     BoneLengths,
@@ -96,9 +96,19 @@ class Views:
             _OneView(which, own, layout, scales, run_seed) for which, own in wanted.items()
         )
 
-    def __call__(self, x: Tensor, seed: int) -> tuple[View, ...]:
-        """Query view, key view and extreme view of (N, C, T, V, M)."""
-        return tuple(view(x, seed) for view in self.views)
+    def __call__(self, x: Tensor, seed: int, part: Part | None = None) -> tuple[View, ...]:
+        """Query view, key view and extreme view of (N, C, T, V, M).
+
+        Args:
+            x: clips of a batch.
+            seed: of the batch.
+            part: which clips of the batch they are; all of them where it is not given.
+        """
+        return tuple(view(x, seed, part) for view in self.views)
+
+    def key(self, x: Tensor, seed: int, part: Part | None = None) -> View:
+        """The key view alone."""
+        return self.views[1](x, seed, part)
 
 
 class _OneView:
@@ -118,14 +128,15 @@ class _OneView:
         cut = settings.cut if settings.cut.views in (which, "both") else Cut()
         self.cuts = {s: EdgeCut(cut, Stream("joint", s).graph(layout)) for s in scales}
 
-    def __call__(self, x: Tensor, seed: int) -> View:
+    def __call__(self, x: Tensor, seed: int, part: Part | None) -> View:
         n, device = len(x), x.device
         for name, change in self.changes.items():
-            change.seed(derived_seed(seed, f"{self.which} {name}"))
+            change.seed(derived_seed(seed, f"{self.which} {name}"), part)
             x = change(x)
         for scale, cut in self.cuts.items():
             start = self.run_seed if cut.cut.draw == "run" else seed
-            cut.seed(derived_seed(start, f"{self.which} cut {scale}"))
+            own = part if cut.cut.draw == "sample" else None
+            cut.seed(derived_seed(start, f"{self.which} cut {scale}"), own)
         return View(x, {scale: cut(n, device) for scale, cut in self.cuts.items()})
 
 

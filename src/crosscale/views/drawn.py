@@ -1,24 +1,41 @@
 """Something random that can be told where to start."""
 
+from typing import NamedTuple
+
 import torch
 
 from crosscale.errors import CrosscaleError
 
 
+class Part(NamedTuple):
+    """Which samples of a batch are at hand, where several processes share it.
+
+    Attributes:
+        rows: their places in the whole batch, (n,).
+        of: the number of samples of the whole batch.
+    """
+
+    rows: torch.Tensor
+    of: int
+
+
 class Drawn:
     """Owns a generator on the device of whatever it is applied to.
 
-    The same seed gives the same draws on one kind of device.
+    The same seed gives the same draws on one kind of device. A part of a batch draws what the whole
+    batch would draw for it.
     """
 
     def __init__(self) -> None:
         self._seed = 0
+        self._part: Part | None = None
         self._generator: torch.Generator | None = None
         self._device: torch.device | None = None
 
-    def seed(self, seed: int) -> None:
-        """Start the draws afresh from `seed`."""
+    def seed(self, seed: int, part: Part | None = None) -> None:
+        """Start the draws afresh from `seed`, for a whole batch or a part of one."""
         self._seed = seed
+        self._part = part
         self._generator = None
 
     def generator(self, device: torch.device) -> torch.Generator:
@@ -32,11 +49,42 @@ class Drawn:
     def uniform(
         self, low: float, high: float, shape: tuple[int, ...], like: torch.Tensor
     ) -> torch.Tensor:
-        """Uniform draws between `low` and `high`, on the device and in the type of `like`."""
+        """Uniform draws between `low` and `high`, on the device and in the type of `like`.
+
+        The first length of the shape is the number of samples.
+        """
         draws = torch.rand(
-            shape, generator=self.generator(like.device), device=like.device, dtype=like.dtype
+            self._whole(shape),
+            generator=self.generator(like.device),
+            device=like.device,
+            dtype=like.dtype,
         )
-        return low + (high - low) * draws
+        return low + (high - low) * self._own(draws)
+
+    def normal(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+        """Standard normal draws, as `uniform` otherwise."""
+        draws = torch.randn(
+            self._whole(shape),
+            generator=self.generator(like.device),
+            device=like.device,
+            dtype=like.dtype,
+        )
+        return self._own(draws)
+
+    def integers(
+        self, low: int, high: int, shape: tuple[int, ...], device: torch.device
+    ) -> torch.Tensor:
+        """Whole numbers from `low` to `high`, both included, as `uniform` otherwise."""
+        draws = torch.randint(
+            low, high + 1, self._whole(shape), generator=self.generator(device), device=device
+        )
+        return self._own(draws)
+
+    def _whole(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if self._part is None else (self._part.of, *shape[1:])
+
+    def _own(self, draws: torch.Tensor) -> torch.Tensor:
+        return draws if self._part is None else draws[self._part.rows]
 
 
 class Change(Drawn):

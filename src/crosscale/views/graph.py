@@ -82,19 +82,18 @@ class EdgeCut(Drawn):
         if self.cut.draw == "run":
             self.seed(self._seed)  # every draw is the first one
         rows = n if self.cut.draw == "sample" else 1
-        kept = (~self._drawn_edges(rows, device)).float()
         mask = torch.ones(rows, self.nodes, self.nodes, device=device)
+        kept = (~self._drawn_edges(mask)).float()
         child, parent = torch.tensor(self.edges, device=device).unbind(1)
         mask[:, child, parent] = kept
         if self.cut.direction == "both":
             mask[:, parent, child] = kept
         return mask
 
-    def _drawn_edges(self, rows: int, device: torch.device) -> Tensor:
+    def _drawn_edges(self, mask: Tensor) -> Tensor:
         """(rows, E) bool: 0..limit distinct candidates, of which self links are skipped."""
-        generator = self.generator(device)
         candidates = len(self.edges) + (self.nodes if self.cut.self_links else 0)
-        count = torch.randint(self.limit + 1, (rows, 1), generator=generator, device=device)
-        order = torch.rand(rows, candidates, generator=generator, device=device).argsort(dim=1)
+        count = self.integers(0, self.limit, (len(mask), 1), mask.device)
+        order = self.uniform(0, 1, (len(mask), candidates), mask).argsort(dim=1)
         rank = order.argsort(dim=1)
         return (rank < count)[:, : len(self.edges)]

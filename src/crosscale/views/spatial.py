@@ -144,10 +144,7 @@ class Jitter(Change):
         """Disturb each sample."""
         there = (x != 0).flatten(1, 3).any(dim=1)[:, None, None, None, :]
         shape = (*x.shape[:2], 1 if self.held else x.shape[2], *x.shape[3:])
-        noise = torch.randn(
-            shape, generator=self.generator(x.device), device=x.device, dtype=x.dtype
-        )
-        return x + self.sigma * noise * there
+        return x + self.sigma * self.normal(shape, x) * there
 
 
 class Mask(Change):

@@ -24,9 +24,7 @@ class PadCrop(Change):
         """Crop each sample."""
         n, frames = x.shape[0], x.shape[2]
         pad = int(frames * self.ratio + 1e-6)  # 1/6 is not exact in binary
-        start = torch.randint(
-            -pad, pad + 1, (n, 1), generator=self.generator(x.device), device=x.device
-        )
+        start = self.integers(-pad, pad, (n, 1), x.device)
         at = start + torch.arange(frames, device=x.device)
         at = torch.where(at < 0, -1 - at, at)
         at = torch.where(at >= frames, 2 * frames - 1 - at, at)
