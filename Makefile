@@ -1,4 +1,4 @@
-# make demo | make test | make test-fast | make bench | make docs | make lint
+# make demo | make test | make test-fast | make bench | make docs | make lint | make audit
 # The first of them makes .venv and installs into it; the others find it there.
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ WORKERS ?= auto
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test test-fast bench lint install clean
+.PHONY: help demo docs test test-fast bench lint audit install clean
 
 help:
 	@echo "make demo       install, then make data, pre-train and evaluate on it"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench      install, then see that nothing became slower than docs/bench-small.json allows"
 	@echo "make docs       install, then build the documentation site into site/"
 	@echo "make lint       ruff check, ruff format --check, mypy"
+	@echo "make audit      look for known vulnerabilities of what is installed; needs the internet"
 	@echo "make clean      remove $(VENV) and the tools' caches"
 
 demo: $(READY)
@@ -45,6 +46,9 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+audit: $(READY)
+	@$(BIN)/python tests/security/audit.py
 
 install: $(READY)
 
