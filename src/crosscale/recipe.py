@@ -30,7 +30,7 @@ class Optimisation:
 
     Attributes:
         epochs: passes over the training clips.
-        batch: clips a step; may be larger than the data.
+        batch: clips a step, over all processes; may be larger than the data.
         learning_rate: of stochastic gradient descent.
         schedule: `step` divides the rate by ten at each milestone, `cosine` lets it fall to zero.
         milestones: epochs at which `step` divides.
@@ -38,6 +38,9 @@ class Optimisation:
         momentum: of the gradient.
         weight_decay: pull of all weights towards zero.
         last_batch: `use` or `drop` the smaller batch at an epoch's end.
+        batch_norm: over several processes, `synchronised` takes statistics over the whole batch;
+            `shuffled` takes those of each process, and keys are computed in other processes than
+            their queries (as in MoCo), which sends less.
         recompute: keep less for the backward pass and compute it once more: the same result in
             half the memory and a quarter more time.
         replay_views: every epoch sees the same random views, as in the published code.
@@ -52,6 +55,7 @@ class Optimisation:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     last_batch: Literal["use", "drop"] = "use"
+    batch_norm: Literal["synchronised", "shuffled"] = "synchronised"
     recompute: bool = False
     replay_views: bool = False
 

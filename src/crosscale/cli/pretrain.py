@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jsonargparse import Namespace
-from lightning_fabric import Fabric
 from rich.console import Console
 
 from crosscale.cli.parser import CrosscaleParser, add_function
@@ -15,6 +14,7 @@ from crosscale.data.store import ClipStore
 from crosscale.recipe import Recipe, recipe_names, recipe_values
 from crosscale.train.data import load_training
 from crosscale.train.loop import EpochDone, pretrain, steps_per_epoch
+from crosscale.train.team import team_fabric
 
 Family = Literal["corrected", "paper"]
 _HELP = frozenset({"-h", "--help"})
@@ -27,6 +27,8 @@ def train(
     out: Path,
     resume: bool = False,
     device: str = "auto",
+    processes: int = 1,
+    nodes: int = 1,
 ) -> Path:
     """Pre-train encoders without labels.
 
@@ -36,13 +38,15 @@ def train(
         out: the run folder to make, or to go on with.
         resume: go on from the last checkpoint in the run folder, also to more epochs.
         device: auto, cpu, cuda or mps.
+        processes: on this machine, each with a device of its own where there are several, and its
+            part of every batch. Under torchrun they are those that it starts.
+        nodes: machines, under a cluster's scheduler such as Slurm.
 
     Returns:
         The file of trained encoders.
     """
-    console = Console()
-    fabric = Fabric(accelerator=device, devices=1, precision=recipe.precision)
-    fabric.launch()
+    fabric = team_fabric(recipe.precision, device, processes, nodes)
+    console = Console(quiet=fabric.global_rank > 0)
     training = load_training(ClipStore.open(data), recipe, fabric.device)
     count, batch = len(training.labels), recipe.optimisation.batch
     rest = count % batch

@@ -4,7 +4,7 @@ SkeletonCLR, SGCLR, CrosSCLR, CrosView and CrosScale are settings of the one cla
 recipes in `recipes/method` show how few lines they differ by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, cast
 
@@ -98,6 +98,22 @@ class Network(nn.Module):
             return self.head(whole), self.head(dropped)
 
 
+class Shared(NamedTuple):
+    """What a process that sees a part of a batch needs of the others.
+
+    Attributes:
+        clips: numbers of the whole batch's clips, (N,).
+        rows: places in the batch of this process's clips, (n,).
+        present: which bodies are there in its key view, (n, M), where that may show other clips.
+        gather: keys (B, n, D) of the processes' key views to those of the batch, (B, N, D).
+    """
+
+    clips: Tensor
+    rows: Tensor
+    present: Tensor
+    gather: Callable[[Tensor], Tensor]
+
+
 class Outcome(NamedTuple):
     """The loss of a batch, and what tells a healthy run from a collapsed one.
 
@@ -157,6 +173,7 @@ class MomentumContrast(nn.Module):
         present: Tensor,
         clips: Tensor,
         cross: bool,
+        shared: Shared | None = None,
     ) -> Outcome:
         """The loss of one batch; moves the key networks and the queue along.
 
@@ -165,6 +182,7 @@ class MomentumContrast(nn.Module):
             present: which bodies are there, (N, M).
             clips: numbers of the clips, (N,), remembered in the queue.
             cross: stage 2: branches find positives for each other.
+            shared: the whole batch, where these clips are a part of it.
         """
         branches = range(len(self.query))
         queries = [self.query[b](*self._seen(b, views[0], present)) for b in branches]
@@ -175,10 +193,13 @@ class MomentumContrast(nn.Module):
         ]
         with torch.no_grad():
             self._move_keys(cross)
-            keys = [self.key[b](*self._seen(b, views[1], present)) for b in branches]
-        with _full_precision(keys[0]):
-            outcome = self._compare(queries, extremes, keys, clips, cross)
-        self.queue.push(torch.stack(keys), clips)
+            there = present if shared is None else shared.present
+            keys = torch.stack([self.key[b](*self._seen(b, views[1], there)) for b in branches])
+            all_keys = keys if shared is None else shared.gather(keys)
+            own_keys = keys if shared is None else all_keys[:, shared.rows]
+        with _full_precision(keys):
+            outcome = self._compare(queries, extremes, own_keys, clips, cross)
+        self.queue.push(all_keys, clips if shared is None else shared.clips)
         return outcome
 
     def encoders(self) -> dict[str, STGCN]:
@@ -208,7 +229,7 @@ class MomentumContrast(nn.Module):
         self,
         queries: list[Tensor],
         extremes: list[tuple[Tensor, Tensor]],
-        keys: list[Tensor],
+        keys: Tensor,
         clips: Tensor,
         cross: bool,
     ) -> Outcome:

@@ -14,6 +14,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from crosscale.encoder.dropout import Dropout
@@ -163,7 +164,7 @@ def _second_pass(
 
 @contextmanager
 def _statistics_left_alone(block: nn.Module) -> Iterator[None]:
-    norms = [part for part in block.modules() if isinstance(part, nn.BatchNorm2d)]
+    norms = [part for part in block.modules() if isinstance(part, _BatchNorm)]
     before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
         norm.momentum = 0.0  # nothing of the new ones is mixed in

@@ -8,26 +8,28 @@ import dataclasses
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import yaml
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from crosscale.contrast.method import MomentumContrast
+from crosscale.contrast.method import MomentumContrast, Shared
 from crosscale.data.store import ClipStore
+from crosscale.encoder.synchronised import synchronise
 from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_path, only_writer
 from crosscale.recipe import Recipe, settings_of
 from crosscale.run import save_encoders, write_safetensors
 from crosscale.settings import flat, plain
-from crosscale.streams.preprocess import ClipSource, ClipTensors
+from crosscale.streams.preprocess import ClipSource
 from crosscale.train import checkpoint
 from crosscale.train.monitor import (
     CollapseAlarm,
@@ -37,7 +39,8 @@ from crosscale.train.monitor import (
     measurements,
 )
 from crosscale.train.schedule import learning_rate
-from crosscale.views.compose import Views, derived_seed
+from crosscale.train.team import Team
+from crosscale.views.compose import View, Views, derived_seed
 
 RECIPE_FILE = "recipe.yaml"
 BAD_BATCH = "not-finite.safetensors"
@@ -61,11 +64,23 @@ class TrainingData:
     names: Sequence[str]
     probe: NeighbourProbe | None
 
-    def loaded(
-        self, batches: Iterable[tuple[Tensor, int]]
-    ) -> Iterator[tuple[Tensor, int, ClipTensors]]:
-        """Clip numbers (N,), seed and clips of each step."""
-        return ((clips, seed, self.clips.take(clips)) for clips, seed in batches)
+
+class Shown(NamedTuple):
+    """What a process sees of a step.
+
+    Attributes:
+        views: query and key view, and an extreme one.
+        present: which bodies are there, (n, M).
+        clips: numbers of its clips, (n,).
+        weight: of its mean loss in a mean over processes.
+        shared: the whole batch, where several processes share it.
+    """
+
+    views: Sequence[View]
+    present: Tensor
+    clips: Tensor
+    weight: float = 1.0
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,7 @@ def pretrain(
         recipe: every setting.
         data: on the fabric's device.
         folder: the run folder.
-        fabric: device, precision and processes.
+        fabric: device, precision and processes, launched; each process calls this function.
         resume: go on from the folder's last checkpoint.
         report: called after each epoch.
         say: told what a user should know, in a sentence.
@@ -108,9 +123,8 @@ def pretrain(
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved.
     """
     values = dataclasses.asdict(recipe)
-    _check(recipe, len(data.labels), fabric.device)
-    if resume and not (folder / RECIPE_FILE).is_file():
-        raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
+    team = Team(fabric)
+    _check(recipe, len(data.labels), team)
     torch.manual_seed(recipe.seed)
     method = MomentumContrast(data.store.layout, recipe.contrast, recipe.encoder)
     optimiser = torch.optim.SGD(
@@ -122,65 +136,58 @@ def pretrain(
     )
     for encoder in method.encoders().values():
         encoder.recompute = recipe.optimisation.recompute
+    if team.count > 1 and recipe.optimisation.batch_norm == "synchronised":
+        synchronise(method)
     method.to(fabric.device)
     scales = [stream.scale for stream in method.streams]
     extreme = recipe.extreme if recipe.contrast.extreme else None
     views = Views(recipe.views, data.store.layout, scales, recipe.seed, extreme)
     with ExitStack() as stack:
-        stack.enter_context(only_writer(folder))
-        progress = _begin(folder, resume, values, method, optimiser, say)
+        team.first(lambda: stack.enter_context(only_writer(folder)))
+        progress = team.first(lambda: _begin(folder, resume, values, method, optimiser, say))
+        team.share(method, optimiser)
         trained, stepper = fabric.setup(method, optimiser)
-        log = stack.enter_context(MetricsLog(folder, progress.epoch))
+        log = stack.enter_context(MetricsLog(folder, progress.epoch)) if team.is_first else None
         alarm = CollapseAlarm(recipe.contrast.features, say)
         stopped = stack.enter_context(_stop_requests())
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
             sums = Sums(progress.sums, fabric.device)
             steps = _batches(recipe, len(data.labels), progress, fabric.device)
-            for clips, seed, batch in data.loaded(steps):
+            for clips, seed in steps:
                 rate = learning_rate(recipe.optimisation, _position(recipe, data, progress))
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 # Dropout draws from the global generators.
-                torch.manual_seed(derived_seed(seed, "dropout"))
-                outcome = trained(
-                    views(batch.coordinates, seed),
-                    batch.present,
-                    clips,
-                    _crossed(recipe, progress.epoch),
-                )
-                fabric.backward(outcome.loss)
+                torch.manual_seed(derived_seed(seed, f"dropout {team.number or ''}".strip()))
+                seen = _shown(recipe, data, views, team, clips, seed)
+                crossed = _crossed(recipe, progress.epoch)
+                outcome = trained(seen.views, seen.present, seen.clips, crossed, seen.shared)
+                fabric.backward(outcome.loss * seen.weight)
                 stepper.step()
                 stepper.zero_grad()
-                sums.add(measurements(outcome, data.labels, clips), progress.step)
+                numbers = measurements(outcome, data.labels, seen.clips)
+                sums.add(numbers, progress.step, seen.weight)
                 progress.step += 1
-                if stopped():
-                    _take(recipe, data, views, progress, sums, folder)
-                    checkpoint.save(folder, method, optimiser, progress, values)
+                if team.any(stopped()):
+                    _take(recipe, data, views, progress, sums, folder, team)
+                    _save(folder, method, optimiser, progress, values, team)
                     raise KeyboardInterrupt
-            _take(recipe, data, views, progress, sums, folder)
+            _take(recipe, data, views, progress, sums, folder, team)
             seconds = time.perf_counter() - started
             rate_of_clips = (progress.step - first) * recipe.optimisation.batch / seconds
-            row = _end_epoch(recipe, data, method, progress)
-            log.write(row)
+            row = _end_epoch(recipe, data, progress)
+            due = recipe.knn_every and progress.epoch % recipe.knn_every == 0
+            if due and data.probe is not None:
+                row |= team.first(partial(data.probe, method))
+            if log is not None:
+                log.write(row)
             alarm(row)
             last = progress.epoch == recipe.optimisation.epochs
             if last or progress.epoch % recipe.save_every == 0:
-                checkpoint.save(folder, method, optimiser, progress, values)
+                _save(folder, method, optimiser, progress, values, team)
             report(EpochDone(progress.epoch, recipe.optimisation.epochs, row, rate_of_clips))
-        return save_encoders(
-            folder,
-            method.encoders(),
-            recipe.encoder,
-            data.store.layout,
-            recipe.preprocess,
-            classes=list(data.store.classes),
-            protocol=recipe.protocol,
-            store=data.store.name,
-            store_path=str(data.store.path.resolve()),
-            epoch=progress.epoch,
-            seed=recipe.seed,
-        )
+        return team.first(lambda: _write_encoders(recipe, data, method, progress.epoch, folder))
 
 
 def steps_per_epoch(recipe: Recipe, clips: int) -> int:
@@ -189,8 +196,35 @@ def steps_per_epoch(recipe: Recipe, clips: int) -> int:
     return whole + (rest > 0 and recipe.optimisation.last_batch == "use")
 
 
-def _check(recipe: Recipe, clips: int, device: torch.device) -> None:
-    if recipe.precision == "16-mixed" and device.type == "cpu":
+def _shown(
+    recipe: Recipe, data: TrainingData, views: Views, team: Team, clips: Tensor, seed: int
+) -> Shown:
+    """This process's part of a batch of clips (N,)."""
+    if team.count == 1:
+        batch = data.clips.take(clips)
+        return Shown(views(batch.coordinates, seed), batch.present, clips)
+    part = team.part(len(clips))
+    own = clips[part.rows]
+    batch = data.clips.take(own)
+    seen, keyed = list(views(batch.coordinates, seed, part)), batch
+    order = torch.arange(len(clips))
+    if recipe.optimisation.batch_norm == "shuffled":
+        generator = torch.Generator().manual_seed(derived_seed(seed, "shuffle"))
+        order = torch.randperm(len(clips), generator=generator)
+        others = team.part(len(clips), order)
+        keyed = data.clips.take(clips[others.rows])
+        seen[1] = views.key(keyed.coordinates, seed, others)
+    back = order.argsort().to(clips.device)
+
+    def gather(keys: Tensor) -> Tensor:
+        return team.gather(keys, len(clips))[:, back]
+
+    shared = Shared(clips, part.rows, keyed.present, gather)
+    return Shown(seen, batch.present, own, team.weight(part), shared)
+
+
+def _check(recipe: Recipe, clips: int, team: Team) -> None:
+    if recipe.precision == "16-mixed" and team.device.type == "cpu":
         raise CrosscaleError(
             "precision 16-mixed needs a GPU; on a CPU say --precision bf16-mixed or 32-true"
         )
@@ -204,6 +238,12 @@ def _check(recipe: Recipe, clips: int, device: torch.device) -> None:
         )
     if clips < 2:
         raise CrosscaleError(f"contrast needs two clips or more, the training part has {clips}")
+    rest = clips % batch if recipe.optimisation.last_batch == "use" else 0
+    if min(batch, rest or batch, clips) < team.count:
+        raise CrosscaleError(
+            f"{team.count} processes cannot share a batch of {min(batch, rest or batch, clips)} "
+            "clips; say --optimisation.last_batch drop, a larger batch, or fewer processes"
+        )
 
 
 def _begin(
@@ -214,6 +254,8 @@ def _begin(
     optimiser: torch.optim.Optimizer,
     say: Callable[[str], None],
 ) -> checkpoint.Progress:
+    if resume and not (folder / RECIPE_FILE).is_file():
+        raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
     if not resume:
         if (folder / RECIPE_FILE).exists():
             raise CrosscaleError(f"{folder} holds a run already: say --resume, or another folder")
@@ -278,11 +320,13 @@ def _take(
     progress: checkpoint.Progress,
     sums: Sums,
     folder: Path,
+    team: Team,
 ) -> None:
-    progress.sums, bad = sums.read()
+    progress.sums, bad = sums.read(team)
     if bad is None:
         return
-    kept = _keep_batch(recipe, data, views, progress.epoch, bad, folder)
+    step = bad
+    kept = team.first(lambda: _keep_batch(recipe, data, views, progress.epoch, step, folder))
     raise CrosscaleError(
         f"the loss is not finite in epoch {progress.epoch + 1}, step {bad + 1} of {folder}; "
         "lower --optimisation.learning_rate in a new run, or --resume from the last checkpoint; "
@@ -312,11 +356,45 @@ def _keep_batch(
     return path
 
 
-def _end_epoch(
-    recipe: Recipe,
-    data: TrainingData,
+def _save(
+    folder: Path,
     method: MomentumContrast,
+    optimiser: torch.optim.Optimizer,
     progress: checkpoint.Progress,
+    recipe: dict[str, Any],
+    team: Team,
+) -> None:
+    """Save the run's state, once the processes are seen to agree on it."""
+    team.check(
+        [
+            ("queue", method.queue.keys),
+            ("clips in the queue", method.queue.clips),
+            *((f"weights ({name})", weights) for name, weights in method.named_parameters()),
+        ]
+    )
+    team.first(lambda: checkpoint.save(folder, method, optimiser, progress, recipe))
+
+
+def _write_encoders(
+    recipe: Recipe, data: TrainingData, method: MomentumContrast, epoch: int, folder: Path
+) -> Path:
+    return save_encoders(
+        folder,
+        method.encoders(),
+        recipe.encoder,
+        data.store.layout,
+        recipe.preprocess,
+        classes=list(data.store.classes),
+        protocol=recipe.protocol,
+        store=data.store.name,
+        store_path=str(data.store.path.resolve()),
+        epoch=epoch,
+        seed=recipe.seed,
+    )
+
+
+def _end_epoch(
+    recipe: Recipe, data: TrainingData, progress: checkpoint.Progress
 ) -> dict[str, float]:
     last = checkpoint.Progress(progress.epoch, progress.step - 1)
     rate = learning_rate(recipe.optimisation, _position(recipe, data, last))
@@ -324,9 +402,6 @@ def _end_epoch(
     row |= {name: total / progress.step for name, total in progress.sums.items()}
     row["loss_of_chance"] = math.log(1 + recipe.contrast.queue)
     progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
-    due = recipe.knn_every and progress.epoch % recipe.knn_every == 0
-    if data.probe is not None and due:
-        row |= data.probe(method)
     return row
 
 

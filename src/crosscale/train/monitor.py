@@ -20,6 +20,7 @@ from crosscale.evaluate.knn import knn_scores
 from crosscale.files import atomic_path
 from crosscale.run import embed_stream
 from crosscale.streams.preprocess import ClipSource
+from crosscale.train.team import Team
 
 METRICS = "metrics.jsonl"
 CHUNK = 1024  # clips in memory at once
@@ -83,19 +84,23 @@ class Sums:
         self.values = torch.tensor(list(begun.values()), dtype=torch.float64, device=device)
         self.first_bad = torch.full((), torch.inf, device=device)
 
-    def add(self, numbers: Mapping[str, Tensor], step: int) -> None:
-        """Add the measurements of a step, always of the same names, `loss` among them."""
+    def add(self, numbers: Mapping[str, Tensor], step: int, weight: float) -> None:
+        """Add the measurements of a step, always of the same names, `loss` among them.
+
+        The weight is that of this process's part of the batch.
+        """
         if not self.names:
             self.names = list(numbers)
             self.values = self.values.new_zeros(len(self.names))
-        self.values += torch.stack([numbers[name].double() for name in self.names])
+        self.values += weight * torch.stack([numbers[name].double() for name in self.names])
         bad = torch.where(numbers["loss"].isfinite(), torch.inf, float(step))
         self.first_bad = torch.minimum(self.first_bad, bad)
 
-    def read(self) -> tuple[dict[str, float], int | None]:
-        """The sums, and the first step whose loss was not finite."""
-        bad = float(self.first_bad)
-        sums = dict(zip(self.names, self.values.tolist(), strict=True))
+    def read(self, team: Team) -> tuple[dict[str, float], int | None]:
+        """The sums over all processes, and the first step whose loss was not finite in any."""
+        values, first_bad = team.averaged(self.values, self.first_bad)
+        bad = float(first_bad)
+        sums = dict(zip(self.names, values.tolist(), strict=True))
         return sums, None if bad == float("inf") else int(bad)
 
 
