@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from crosscale.checksum import KEY, canonical
@@ -244,11 +244,10 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str
     """
     # In one entry: the library writes several in any order.
     text = json.dumps({**facts, KEY: _checksum(facts, tensors)})
+    # The library's own writing to a file leaves another one behind when it is killed.
+    data = save(tensors, metadata={"crosscale": text})
     with atomic_path(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata={"crosscale": text})
-        except SafetensorError as error:  # how the library tells a full disk
-            raise CrosscaleError(f"cannot write {path}: {error}") from error
+        temporary.write_bytes(data)
 
 
 def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -73,7 +73,7 @@ def test_a_finished_run_is_not_begun_again(store, run, capsys):
         (["pretrain", "--data", "a", "--out=b", "nwucla/sgcl"], "'nwucla/sgclr'"),
         (["pretrain", "--data=a", "--out=b"], "recipe"),
         (["pretrain", "nwucla/sgclr", "--data=nowhere", "--out=b"], "nowhere does not exist"),
-        (["evaluate", "linear", "nowhere"], "no trained encoder at nowhere"),
+        (["evaluate", "linear", "nowhere"], "no run at nowhere"),
         (["prepare", "ntu60", "nowhere", "--out=b"], "nowhere"),
         (["data", "show", "nowhere"], "nowhere does not exist"),
     ],

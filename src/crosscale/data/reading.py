@@ -95,19 +95,26 @@ def _read_chunk(reader: Reader, items: Sequence[Item]) -> list[Outcome]:
 def _read_one(reader: Reader, item: Item) -> Outcome:
     try:
         return Outcome(item, reader.read(item))
-    except BadClip as error:
-        reason = str(error)
+    except (BadClip, OSError) as error:
+        if _has_vanished(item, error):
+            # More than this one may be gone, as when a network drive is cut off.
+            raise CrosscaleError(
+                f"{item.path} has vanished since it was found; see that all is there, start anew"
+            ) from error
+        if isinstance(error, BadClip):
+            return Outcome(item, None, str(error))
+        return Outcome(item, None, f"{item.path}: {error.strerror or error}")
     except CrosscaleError:
         raise  # concerns the whole source, not this recording
-    except OSError as error:
-        reason = f"{item.path}: {error.strerror or error}"
     except Exception as error:  # one odd file among 50,000 must not cost the others
         fault = f"{type(error).__name__}: {error}".splitlines()[0]
-        reason = f"{item.path}: is damaged in a way not foreseen ({fault})"
-    if not os.path.lexists(item.path):
-        # More than this one file may be gone, as when a network drive is cut off.
-        raise CrosscaleError(f"{item.path} has vanished since it was found; prepare it again")
-    return Outcome(item, None, reason)
+        return Outcome(item, None, f"{item.path}: is damaged in a way not foreseen ({fault})")
+
+
+def _has_vanished(item: Item, error: Exception) -> bool:
+    """Whether a recording is no more there; a link that never led anywhere still is."""
+    is_absent = isinstance(error.__cause__ or error, FileNotFoundError)
+    return is_absent and not os.path.lexists(item.path)
 
 
 def _leave_stopping_to_parent() -> None:
