@@ -1,5 +1,6 @@
 """What every request must pass before anything looks at it, and what every answer carries."""
 
+import asyncio
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Iterable
@@ -92,7 +93,7 @@ class Guard:
             return
         self.busy += takes
         try:
-            await self.app(scope, _counted(receive, self.limits.upload), send)
+            await self.app(scope, _bounded(receive, self.limits), send)
         finally:
             self.busy -= takes
 
@@ -149,18 +150,31 @@ def _too_large(most: int) -> str:
     return f"the upload is too large: send at most {most / 2**20:g} MB"
 
 
-def _counted(receive: Receive, most: int) -> Callable[[], Awaitable[Message]]:
-    taken = 0
+def _bounded(receive: Receive, limits: Limits) -> Callable[[], Awaitable[Message]]:
+    """What comes of a request, while its body is neither too large nor too slow."""
+    taken, whole = 0, False
+    end = asyncio.get_running_loop().time() + limits.arrival
 
-    async def counted() -> Message:
-        nonlocal taken
-        message = await receive()
+    async def bounded() -> Message:
+        nonlocal taken, whole
+        if whole:  # what is left to come is that the client has gone
+            return await receive()
+        try:
+            async with asyncio.timeout_at(end):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(
+                408,
+                f"the upload took longer than {limits.arrival:g} seconds",
+                {"connection": "close"},
+            ) from None
+        whole = not message.get("more_body", False)
         taken += len(message.get("body", b""))
-        if taken > most:
-            raise HTTPException(413, _too_large(most))
+        if taken > limits.upload:
+            raise HTTPException(413, _too_large(limits.upload))
         return message
 
-    return counted
+    return bounded
 
 
 def _with_headers(send: Send) -> Send:
@@ -178,7 +192,11 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) 
         await send({"type": "websocket.close", "code": FORBIDDEN, "reason": refused.reason[:100]})
         return
     body = json.dumps({"error": refused.reason}).encode()
-    kind: list[Any] = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    kind: list[Any] = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     start = {"type": "http.response.start", "status": refused.status, "headers": kind}
     await _with_headers(send)(start)
     await send({"type": "http.response.body", "body": body})

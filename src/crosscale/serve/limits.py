@@ -18,6 +18,8 @@ class Limits:
         seconds: that reading an upload may take.
         memory: bytes that reading an upload may take.
         headers: of a request.
+        arrival: seconds from the connection, or the request before, until a request's headers are
+            there; and from then until its body is.
         requests: with an upload, under way at once; each waits for its turn to be computed.
         connections: of `/api/live` at once.
         message: bytes of a message to `/api/live`.
@@ -34,6 +36,7 @@ class Limits:
     seconds: float = 30.0
     memory: int = 2**30
     headers: int = 64
+    arrival: float = 20.0
     requests: int = 8
     connections: int = 4
     message: int = 2**17

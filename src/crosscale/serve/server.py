@@ -1,16 +1,59 @@
 """The app on a port of this machine."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from crosscale.errors import CrosscaleError
 from crosscale.serve.limits import Limits
 
 CONNECTIONS = 64  # at once; of more, the newest are told to come later
 HEADER_BYTES = 2**14
+
+
+def punctual(seconds: float) -> type[asyncio.Protocol]:
+    """A protocol that closes a connection whose first request does not begin in time.
+
+    uvicorn waits for ever for headers, so that a few silent clients would take all connections.
+
+    Args:
+        seconds: from the connection, or the answer before, until the headers are there.
+    """
+
+    class Punctual(H11Protocol):
+        _late: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._wait()
+
+        def handle_events(self) -> None:
+            before = self.cycle
+            super().handle_events()
+            if self.cycle is not before or self not in self.connections:
+                self._stop_waiting()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._wait()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            self._stop_waiting()
+            self._late = self.loop.call_later(seconds, self.transport.close)
+
+        def _stop_waiting(self) -> None:
+            if self._late is not None:
+                self._late.cancel()
+
+    return Punctual
 
 
 def listen(
@@ -39,7 +82,7 @@ def listen(
         ready(f"http://{f'[{host}]' if ':' in host else host}:{server.getsockname()[1]}/")
         config = uvicorn.Config(
             app,
-            http="h11",  # bounds what a request may send before its body
+            http=punctual(limits.arrival),  # h11, which bounds what comes before a body
             h11_max_incomplete_event_size=HEADER_BYTES,
             ws="websockets-sansio",
             ws_max_size=limits.message,

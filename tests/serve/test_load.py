@@ -1,0 +1,178 @@
+"""Many clients and hostile ones at a real server: clear refusals, bounded memory, still there.
+
+`pytest tests/serve/test_load.py -m slow -s` prints requests a second and the slowest 1 %.
+"""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from uploads_made import npz, sent
+
+pytestmark = pytest.mark.slow
+
+REQUESTS, CLIENTS = int(os.environ.get("CROSSCALE_LOAD", "40")), 6
+MOST_GROWTH = 300  # MB
+ARRIVAL = 2.0  # seconds; short, so that the test is
+SERVER = """
+if __name__ == "__main__":  # each upload's process imports this file, so that it must be light
+    import sys
+    from pathlib import Path
+    from crosscale.predict.head import make_head
+    from crosscale.predict.index import Index
+    from crosscale.predict.model import load
+    from crosscale.serve.app import make_app
+    from crosscale.serve.limits import Limits
+    from crosscale.serve.server import listen
+    from crosscale.serve.service import Service
+
+    index = Index.open(Path(sys.argv[2]))
+    head = make_head("linear", 0.0).fit(index.vectors, index.labels)
+    limits = Limits(arrival=float(sys.argv[3]))
+    service = Service(load(sys.argv[1]), run="run", head=head, index=index, limits=limits)
+    listen(make_app(service), "127.0.0.1", 0, limits, lambda url: print(url, flush=True))
+"""
+
+
+def start(folder, run, index, arrival):
+    script = folder / "server.py"
+    script.write_text(SERVER)
+    words = [sys.executable, script, run, index.path, str(arrival)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, stdout=-1, stderr=-3, text=True, env=environment)
+    return process, process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def server(run, index, tmp_path_factory):
+    """The process of a server, and its address."""
+    process, url = start(tmp_path_factory.mktemp("load"), run, index, ARRIVAL)
+    assert url
+    yield process, url
+    process.terminate()
+    process.wait(20)
+
+
+def resident(process) -> float:
+    """Megabytes of memory of a process."""
+    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def serves(url, act):
+    reply = httpx.post(f"{url}api/search", files=sent(take(act)), timeout=60)
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["clips"][0]["nearest"]
+
+
+def take(act):
+    return npz(act("wave", seed=77), layout="blazepose33", frame_rate=25.0)
+
+
+def idle(url, count):
+    port = int(url.rsplit(":", 1)[1].strip("/"))
+    return [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("question", ["status", "search", "classify", "embed", "analyse"])
+def test_many_clients_are_all_answered(server, act, question):
+    process, url = server
+    body = take(act)
+
+    def ask(client):
+        begun = time.perf_counter()
+        if question == "status":
+            reply = client.get("/api/status")
+        else:
+            reply = client.post(f"/api/{question}", files=sent(body))
+        assert reply.status_code == 200, reply.text
+        return time.perf_counter() - begun
+
+    with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(CLIENTS) as pool:
+        ask(client)
+        before, begun = resident(process), time.perf_counter()
+        seconds = list(pool.map(lambda _: ask(client), range(REQUESTS)))
+        took = time.perf_counter() - begun
+    p50, p99 = statistics.median(seconds), float(np.quantile(seconds, 0.99))
+    print(
+        f"\n{question}: {REQUESTS} requests of {CLIENTS} clients, {REQUESTS / took:.1f} a second, "
+        f"median {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, {resident(process):.0f} MB"
+    )
+    assert resident(process) - before < MOST_GROWTH
+
+
+def test_uploads_that_never_end_give_their_place_back(server, act):
+    _, url = server
+    head = (
+        b"POST /api/embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    )
+    slow = idle(url, 8)
+    for one in slow:
+        one.sendall(head)
+    time.sleep(0.5)
+    busy = httpx.post(f"{url}api/embed", files=sent(take(act)), timeout=20)
+    assert busy.status_code == 503
+    assert "try again" in busy.json()["error"]
+    for one in slow:
+        one.settimeout(20)
+        assert one.recv(100).startswith(b"HTTP/1.1 408")
+        one.close()
+    serves(url, act)
+
+
+@pytest.mark.parametrize("trickle", [b"", b"GET / HTTP/1.1\r\nHost: local"])
+def test_silent_connections_are_closed(server, act, trickle):
+    _, url = server
+    silent = idle(url, 80)
+    for one in silent:
+        one.sendall(trickle)
+    time.sleep(0.3)
+    assert httpx.get(f"{url}api/status", timeout=20).status_code == 503
+    time.sleep(ARRIVAL + 0.5)
+    serves(url, act)
+    for one in silent:
+        one.settimeout(5)
+        assert one.recv(100) == b""
+        one.close()
+
+
+def test_a_storm_of_hostile_uploads_is_refused_and_leaves_no_memory_behind(server, act):
+    process, url = server
+    nothing = npz(np.full((5, 1, 33, 3), np.nan, np.float32), layout="blazepose33")
+    form = {"content-type": "multipart/form-data; boundary=b"}
+    hostile = [
+        {"content": b"x" * (33 * 2**20), "headers": form},
+        {"content": b"--b\r\nbroken", "headers": form},
+        {"content": b"[" * 10**6, "headers": {"content-type": "application/json"}},
+        {"files": sent(nothing)},
+        {"files": sent(b"PK\x03\x04" + os.urandom(10**6), "../../etc/passwd.npz")},
+        {"files": sent(take(act)), "data": {"layout": "../../etc/passwd"}},
+    ]
+
+    def post(request):
+        try:
+            return httpx.post(f"{url}api/search", timeout=60, **request)
+        except httpx.TransportError:
+            # The server answers too large a request and closes before all was sent.
+            assert request is hostile[0]
+            return None
+
+    serves(url, act)
+    before = resident(process)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        replies = list(pool.map(post, hostile * 4))
+    for reply in replies:
+        if reply is not None:
+            assert 400 <= reply.status_code < 500, reply.text
+            assert reply.json()["error"]
+    assert resident(process) - before < MOST_GROWTH
+    serves(url, act)
