@@ -19,7 +19,7 @@ from uploads_made import npz, sent
 
 pytestmark = pytest.mark.slow
 
-REQUESTS, CLIENTS = int(os.environ.get("CROSSCALE_LOAD", "40")), 6
+REQUESTS, CLIENTS = int(os.environ.get("CROSSCALE_LOAD", "6")), 6
 MOST_GROWTH = 300  # MB
 ARRIVAL = 2.0  # seconds; short, so that the test is
 SERVER = """
