@@ -94,7 +94,7 @@ def test_frozen_encoders_are_judged_by_each_readout(write_plan):
         ({"seed": [0]}, "unknown 'seed': did you mean 'seeds'"),
         ({"seeds": [1, 1]}, "different whole numbers"),
         ({"readouts": ["node"]}, "did you mean 'nodes'"),
-        ({"readouts": "nodes"}, "readouts is a list of mean, nodes"),
+        ({"readouts": "nodes"}, "readouts is a list of mean, nodes, blocks"),
         ({"seeds": None}, "'seeds' is missing"),
         ({"methods": {"a": "skeletonclt"}, "against": None}, "'synthetic/skeletonclr'"),
         ({"methods": {"a/b": "skeletonclr"}}, "'a/b' becomes a folder's name"),

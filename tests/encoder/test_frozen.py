@@ -73,6 +73,19 @@ def test_nodes_are_read_one_after_the_other_and_their_mean_is_what_was_trained()
     assert torch.allclose(nodes(bodies), right, rtol=1e-4, atol=1e-5)
 
 
+def test_blocks_are_the_nodes_of_the_last_three_blocks_one_after_the_other():
+    encoder = _trained()
+    bodies = torch.randn(5, 3, FRAMES, _nodes(encoder))
+    seen = []
+    for block in list(encoder.blocks)[-3:]:
+        block.register_forward_hook(lambda _block, _inputs, maps: seen.append(maps.clone()))
+    encoder(bodies.unsqueeze(-1))
+    right = [maps.mean(dim=3).transpose(1, 2).flatten(1) for maps in seen]  # of (B, C, V, T')
+    blocks = Frozen(encoder, "blocks")
+    assert blocks.width == sum(part.shape[1] for part in right)
+    assert torch.allclose(blocks(bodies), torch.cat(right, dim=1), rtol=1e-4, atol=1e-5)
+
+
 def test_it_neither_changes_nor_follows_the_encoder():
     encoder = _trained().train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}

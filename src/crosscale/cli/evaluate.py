@@ -40,6 +40,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Report])
 _READOUTS: dict[Readout, str] = {
     "mean": "the mean over time and nodes",
     "nodes": "the mean over time of each node",
+    "blocks": "the mean over time of each node, of the last three blocks",
 }
 _SHARED_HELP = {
     "runs": "run folders made by `crosscale pretrain`, or other encoders by name, such as `parts`.",
@@ -53,8 +54,9 @@ _SHARED_HELP = {
     "device": "cpu or cuda.",
     "engine": "what computes the features; `auto` is the fastest installed one of full "
     "precision, `openvino-int8` is about 1.7 times as fast again and less exact.",
-    "readout": "what is read of each encoder: the `mean` over time and nodes, as trained, or the "
-    "mean over time of each of the `nodes` (joints or parts), a vector that many times as long.",
+    "readout": "what is read of each encoder: the `mean` over time and nodes, as trained; the "
+    "mean over time of each of the `nodes` (joints or parts), a vector that many times as long; or "
+    "the latter of each of the last three `blocks`.",
     "config": "how the layer is trained.",
 }
 

@@ -18,7 +18,8 @@ REACH = TEMPORAL_KERNEL // 2
 SPECTRAL_CHANNELS = 128  # below, transforming costs more than the shorter product saves
 
 
-Readout = Literal["mean", "nodes"]
+Readout = Literal["mean", "nodes", "blocks"]
+BLOCKS_READ = 3  # the widest, in the published network
 
 
 class Frozen(nn.Module):
@@ -33,12 +34,13 @@ class Frozen(nn.Module):
 
         Args:
             encoder: as it was trained.
-            readout: what is read of the last block: the `mean` over time and nodes, which is what
-                was trained, or the mean over time of each of the `nodes`, one after the other.
+            readout: the `mean` of the last block over time and nodes, which is what was trained;
+                its mean over time at each of the `nodes`, one after the other; or the latter of
+                each of the last three `blocks`.
         """
         super().__init__()
         self.readout = readout
-        self.width = encoder.width * (encoder.adjacency.shape[-1] if readout == "nodes" else 1)
+        self.width = _width(encoder, readout)
         with torch.no_grad():
             scale, shift = _affine(cast(nn.BatchNorm1d, encoder.input_norm))
             nodes = encoder.adjacency.shape[-1]
@@ -51,12 +53,13 @@ class Frozen(nn.Module):
 
     def forward(self, bodies: Tensor) -> Tensor:
         """(B, C, T, V) to (B, width)."""
-        hidden = bodies
-        for block in self.blocks:
+        first_read = len(self.blocks) - _blocks_read(self.readout)
+        hidden, read = bodies, []
+        for number, block in enumerate(self.blocks):
             hidden = block(hidden)
-        if self.readout == "nodes":
-            return hidden.mean(dim=2).transpose(1, 2).flatten(1)
-        return hidden.mean(dim=(2, 3))
+            if number >= first_read:
+                read.append(hidden.mean(dim=2).transpose(1, 2).flatten(1))  # (B, V * channels)
+        return torch.cat(read, dim=1) if read else hidden.mean(dim=(2, 3))
 
     def for_frames(self, frames: int) -> "Frozen":
         """A copy that takes bodies of this many frames only, and is faster on wide blocks.
@@ -70,6 +73,18 @@ class Frozen(nn.Module):
             if convolution.stride[0] == 1 and convolution.out_channels >= SPECTRAL_CHANNELS:
                 block.temporal = _SpectralConvolution(convolution, frames)
         return other
+
+
+def _blocks_read(readout: Readout) -> int:
+    """How many of the last blocks are read node by node."""
+    return {"mean": 0, "nodes": 1, "blocks": BLOCKS_READ}[readout]
+
+
+def _width(encoder: STGCN, readout: Readout) -> int:
+    """Length of what is read."""
+    read = list(encoder.blocks)[len(encoder.blocks) - _blocks_read(readout) :]
+    channels = sum(cast(Block, block).temporal.out_channels for block in read)
+    return encoder.adjacency.shape[-1] * channels or encoder.width
 
 
 class _FrozenBlock(nn.Module):
