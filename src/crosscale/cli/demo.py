@@ -12,7 +12,7 @@ from crosscale.evaluate.report import Report
 from crosscale.recipe import Precision, read_recipe
 
 
-def demo(*, out: Path = Path("demo"), epochs: int = 60, seed: int = 0) -> Report:
+def demo(*, out: Path = Path("demo"), epochs: int = 48, seed: int = 0) -> Report:
     """Make synthetic recordings, prepare, pre-train, evaluate, and show the report's path.
 
     The recordings are synthetic stick figures: the figures say that everything works, and nothing
