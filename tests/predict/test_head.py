@@ -6,7 +6,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.predict.answers import NONE, Answers
-from crosscale.predict.head import LinearHead, NeighbourHead, make_head
+from crosscale.predict.head import LinearHead, NeighbourHead, _folds, make_head
 from crosscale.predict.head_file import FittedHead, load_head, save_head
 from crosscale.run import read_safetensors, write_safetensors
 
@@ -124,8 +124,52 @@ def test_the_threshold_is_the_conformal_quantile():
     thresholds = [make_head("knn", rate).fit(x, y).threshold_ for rate in (0, 0.01, 0.1, 0.5)]
     assert thresholds[0] == -np.inf
     assert thresholds == sorted(thresholds)
-    familiarity = make_head("knn").fit(x, y)._held_out(x, (y == "class1").astype(int))[2]
+    codes = (y == "class1").astype(int)
+    familiarity = make_head("knn").fit(x, y)._held_out(x, codes, _folds(codes, None)[0])[2]
     assert thresholds[1:] == np.sort(familiarity)[[0, 1, 9]].tolist()  # of 20: rank 1, 2 and 10
+
+
+def performed(clips=12, people=4, manner=0.6, seed=0, width=12):
+    """As `blobs`, but everybody moves in a manner of their own: clips, classes and people."""
+    rng = np.random.default_rng(seed)
+    x, y = blobs(clips * people, noise=0.25, width=width, seed=seed)
+    who = np.tile(np.repeat(np.arange(people), clips), 4)
+    ways = manner * rng.normal(size=(4, people, width))
+    x = x + ways[np.repeat(np.arange(4), clips * people), who]
+    return x, y, who
+
+
+@BOTH
+def test_of_people_whom_no_labelled_clip_shows_as_few_are_rejected_as_stated(kind):
+    shares = {"people": [], "clips": []}
+    for seed in range(6):
+        x, y, who = performed(people=8, seed=seed)
+        seen = who < 4
+        for share, groups in (("people", who[seen]), ("clips", None)):
+            head = make_head(kind, 0.1).fit(x[seen], y[seen], groups)
+            shares[share].append(1 - head.known(x[~seen]).mean())
+    assert np.mean(shares["people"]) == pytest.approx(0.1, abs=0.07)
+    assert np.mean(shares["clips"]) > 0.3
+
+
+@BOTH
+def test_nobody_judges_his_own_clips_where_it_is_known_who_is_in_them(kind):
+    x, y, who = performed(people=3)
+    head = make_head(kind).fit(x, y, who)
+    assert (head.cv_clips_, head.cv_people_) == (len(x), 3)
+    assert head.cv_accuracy_ < make_head(kind).fit(x, y).cv_accuracy_
+    names = np.array(["Ann", "Bo", "Cy"])[who]
+    assert make_head(kind).fit(x, y, names).threshold_ == head.threshold_
+
+
+@BOTH
+def test_a_class_of_one_person_trains_whoever_is_held_out(kind):
+    x, y, who = performed(people=3)
+    kept = (y != "class3") | (who == 1)
+    head = make_head(kind).fit(x[kept], y[kept], who[kept])
+    assert head.cv_clips_ == (y[kept] != "class3").sum()
+    alone = make_head(kind).fit(x[who == 1], y[who == 1], who[who == 1])
+    assert (alone.cv_clips_, alone.cv_people_) == ((who == 1).sum(), 0)
 
 
 @BOTH

@@ -74,7 +74,8 @@ def classify(
     The labelled clips are those that the store labels, or those of a table with the columns name
     and label. All other clips of the store are named, or all of another store. With 10 or more
     labelled clips a class all is well; with 2 or 3, probabilities and rejection are rough, and with
-    1 they are not calibrated and nothing is rejected.
+    1 they are not calibrated and nothing is rejected. Where the store knows who is in each labelled
+    clip, both hold for people who are in none; otherwise for the same people.
 
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
@@ -107,7 +108,7 @@ def classify(
                 "to classify with --unlabelled"
             )
         vectors = _vectors(model, opened)
-        fitted = _fit(head, vectors, given, model, false_rejection, console)
+        fitted = _fit(head, opened, vectors, given, model, false_rejection, console)
         vectors = _vectors(model, other) if other else vectors[rows]
     else:
         fitted = _saved_head(head, labels, model)
@@ -245,9 +246,8 @@ def segment(
         raise CrosscaleError("name a saved head with --head, or a labelled store with --labels")
     else:
         clips = ClipStore.open(labels)
-        fitted = _fit(
-            head, _vectors(model, clips), labels_of(clips), model, false_rejection, console
-        )
+        given, vectors = labels_of(clips), _vectors(model, clips)
+        fitted = _fit(head, clips, vectors, given, model, false_rejection, console)
     with _bar("recordings") as bar:
         task = bar.add_task("segmenting", total=len(opened))
         parts = []
@@ -321,6 +321,7 @@ def live(
 
 def _fit(
     kind: str,
+    store: ClipStore,
     vectors: NDArray[np.float32],
     labels: NDArray[Any],
     model: Model,
@@ -331,12 +332,16 @@ def _fit(
     if not 0 <= false_rejection < 1:
         raise CrosscaleError(f"false_rejection is from 0 up to 1, not {false_rejection:g}")
     rows = np.array([label is not None for label in labels])
-    head = make_head(kind, false_rejection).fit(vectors[rows], labels[rows].astype(str))
+    people = store.column("subject")[rows]
+    head = make_head(kind, false_rejection).fit(
+        vectors[rows], labels[rows].astype(str), people if (people >= 0).all() else None
+    )
     console.print(f"{rows.sum():,} labelled clips of {len(head.classes_)} classes")
     if head.cv_clips_:
+        apart = f", each person's by those of the others ({head.cv_people_} people)"
         console.print(
             f"cross-validation: {100 * head.cv_accuracy_:.1f} % of {head.cv_clips_:,} held-out "
-            "labelled clips right"
+            f"labelled clips right{apart if head.cv_people_ else ''}"
         )
     else:
         console.print(

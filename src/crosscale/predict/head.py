@@ -15,9 +15,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from crosscale.errors import CrosscaleError, nearest
 
@@ -33,17 +33,19 @@ UNCALIBRATED = {"linear": 1.0, "knn": 0.1}  # temperatures where no label can be
 class Head(ClassifierMixin, BaseEstimator):
     """What both heads have in common: calibration and rejection.
 
-    Held-out answers come from stratified cross-validation: 10 folds, or as many as the smallest
-    class with at least two clips has clips, which for two or three clips a class leaves one out of
-    each class at a time. A class of one clip trains in every fold and is never held out. Where no
-    class has two clips, nothing can be held out: the temperature is a fixed one, nothing is
-    rejected, and `cv_accuracy_` is NaN.
+    Held-out answers come from cross-validation: 10 folds, or as many as the smallest class with at
+    least two clips has clips, which for two or three clips a class leaves one out of each class at
+    a time. A class of one clip trains in every fold and is never held out. Where no class has two
+    clips, nothing can be held out: the temperature is a fixed one, nothing is rejected, and
+    `cv_accuracy_` is NaN. People move alike from clip to clip, so where it is known who is in each
+    clip, all clips of a person are held out together, but for classes that nobody else performs:
+    what is learned from the answers then holds for people whom no labelled clip shows.
 
     A clip is as familiar as it is near to a labelled clip of its most probable class, by cosine
     distance, in proportion to how near such clips are to each other; among classes it does not
     know, a classifier's own certainty says little. The threshold of rejection is the conformal
     quantile of the held-out clips' familiarity: of known clips at most `false_rejection` are
-    rejected on average, if they are like the labelled ones. With n held-out clips fewer than
+    rejected on average, if they are like those held out. With n held-out clips fewer than
     1 / `false_rejection` - 1 that cannot be promised; then the least familiar of them is the
     threshold, and about 1 in n + 1 known clips is rejected.
 
@@ -53,6 +55,7 @@ class Head(ClassifierMixin, BaseEstimator):
         threshold_: a clip less familiar than this is none of the classes; -inf rejects nothing.
         cv_accuracy_: share of held-out clips named right.
         cv_clips_: number of clips held out, one after the other.
+        cv_people_: number of people held out, one or some at a time; 0 where clips were.
     """
 
     kind: HeadKind
@@ -60,12 +63,13 @@ class Head(ClassifierMixin, BaseEstimator):
     def __init__(self, false_rejection: float = 0.05) -> None:
         self.false_rejection = false_rejection
 
-    def fit(self, X: Any, y: Any) -> "Head":
+    def fit(self, X: Any, y: Any, groups: Any = None) -> "Head":
         """Learn from labelled clips.
 
         Args:
             X: (N, D) embeddings.
             y: (N,) classes, two or more different ones.
+            groups: (N,) who is in each clip, by number or name, where that is known.
 
         Raises:
             ValueError: when they do not fit each other, or there is one class only.
@@ -77,7 +81,8 @@ class Head(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a head needs clips of two classes or more, not 1 class: {y[0]}")
-        held, scores, familiarity = self._held_out(X, codes)
+        folds, self.cv_people_ = _folds(codes, groups)
+        held, scores, familiarity = self._held_out(X, codes, folds)
         self.cv_clips_ = len(held)
         self.temperature_, self.threshold_ = UNCALIBRATED[self.kind], -np.inf
         self.cv_accuracy_ = np.nan
@@ -121,18 +126,18 @@ class Head(ClassifierMixin, BaseEstimator):
         return probabilities
 
     def _held_out(
-        self, x: NDArray[Any], codes: NDArray[np.int64]
+        self, x: NDArray[Any], codes: NDArray[np.int64], folds: list[NDArray[np.int64]]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Rows that can be held out; their scores (n, K) and familiarity (n,) to other clips."""
-        held = np.flatnonzero(np.bincount(codes)[codes] > 1)
-        scores, familiarity = np.empty((len(held), len(self.classes_))), np.empty(len(held))
-        for places in _folds(codes[held]):
-            train, test = np.delete(np.arange(len(x)), held[places]), x[held[places]]
+        """Rows that are held out; their scores (n, K) and familiarity (n,) to other clips."""
+        scores, familiarity = np.empty((len(x), len(self.classes_))), np.empty(len(x))
+        for rows in folds:
+            train = np.delete(np.arange(len(x)), rows)
             other = clone(self)
             other._learn(x[train], codes[train])
-            scores[places] = other._scores(test)
-            familiarity[places] = other._familiarity(test, scores[places])
-        return held, scores, familiarity
+            scores[rows] = other._scores(x[rows])
+            familiarity[rows] = other._familiarity(x[rows], scores[rows])
+        held = np.sort(np.concatenate([np.empty(0, np.int64), *folds]))
+        return held, scores[held], familiarity[held]
 
     def _learn(self, x: NDArray[Any], codes: NDArray[np.int64]) -> None:
         """Learn from embeddings (N, D) and classes (N,) in 0..K-1, all K of them."""
@@ -213,12 +218,34 @@ def make_head(kind: str, false_rejection: float = 0.05) -> Head:
     raise CrosscaleError(f"no head '{kind}': {nearest(kind, HEADS)}")
 
 
-def _folds(codes: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Which places are held out together; every class has two clips or more."""
-    if len(codes):
-        smallest = int(np.unique(codes, return_counts=True)[1].min())
+def _folds(codes: NDArray[np.int64], groups: Any) -> tuple[list[NDArray[np.int64]], int]:
+    """Rows that are held out together, of every class some others train; and how many people."""
+    if groups is not None:
+        check_consistent_length(codes, groups)
+        people = np.unique(groups, return_inverse=True)[1]
+        if folds := list(_folds_of_people(codes, people)):
+            return folds, len(np.unique(people[np.concatenate(folds)]))
+    return list(_folds_of_clips(codes)), 0
+
+
+def _folds_of_people(
+    codes: NDArray[np.int64], people: NDArray[np.int64]
+) -> Iterator[NDArray[np.int64]]:
+    count = int(people.max()) + 1
+    if count > 1:
+        classes = int(codes.max()) + 1
+        for train, rows in GroupKFold(min(FOLDS, count)).split(codes, groups=people):
+            remain = np.bincount(codes[train], minlength=classes) > 0
+            if len(rows := rows[remain[codes[rows]]]):
+                yield rows
+
+
+def _folds_of_clips(codes: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    held = np.flatnonzero(np.bincount(codes)[codes] > 1)
+    if len(held):
+        smallest = int(np.unique(codes[held], return_counts=True)[1].min())
         folds = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=0)
-        yield from (places for _, places in folds.split(codes[:, None], codes))
+        yield from (held[places] for _, places in folds.split(held, codes[held]))
 
 
 def _temperature(scores: NDArray[np.float64], codes: NDArray[np.int64]) -> float:

@@ -58,6 +58,7 @@ def save_head(fitted: FittedHead, path: Path) -> None:
         "threshold": None if np.isinf(head.threshold_) else head.threshold_,
         "cv_accuracy": None if np.isnan(head.cv_accuracy_) else head.cv_accuracy_,
         "cv_clips": head.cv_clips_,
+        "cv_people": head.cv_people_,
     }
     tensors = {
         name: torch.from_numpy(np.ascontiguousarray(getattr(head, name)))
@@ -102,6 +103,7 @@ def load_head(path: Path) -> FittedHead:
         head.threshold_ = _number(facts["threshold"], -np.inf)
         head.cv_accuracy_ = _number(facts["cv_accuracy"], np.nan)
         head.cv_clips_ = int(facts["cv_clips"])
+        head.cv_people_ = int(facts.get("cv_people", 0))  # older heads held out clips alone
         encoder = str(facts["encoder"])
     except (KeyError, TypeError, ValueError) as error:
         raise BadCheckpoint(f"{path} lacks or spoils {error}; fit the head again") from error
