@@ -140,10 +140,14 @@ def _order(names: Any, where: str) -> list[int]:
     if names is None:
         return list(range(JOINTS))
     # the SDK's header writes NAVEL, its documentation NAVAL
-    plain = [plain_name(str(name)).replace("naval", "navel") for name in names]
+    plain = [plain_name(str(name)).replace("naval", "navel") for name in _list(names)]
     if sorted(plain) != sorted(_layout().joints):
         raise BadClip(f"{where}: joint_names are not the {JOINTS} joints of Azure Kinect")
     return _layout().order_from(plain)
+
+
+def _list(names: Any) -> list[Any]:
+    return names if isinstance(names, list) else []
 
 
 def _rate(frames: Sequence[Any]) -> float | None:

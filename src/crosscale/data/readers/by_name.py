@@ -6,9 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from crosscale.data.readers.files import shown
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout, builtin_layouts
+
+LONGEST = 600  # characters of a list of names in a message
 
 
 @dataclass(frozen=True)
@@ -95,5 +98,5 @@ def joints_of(layout: str) -> tuple[str, ...]:
 
 
 def _listed(names: Sequence[str], most: int) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    told = shown(", ".join(names[:most]), LONGEST)
+    return told if len(names) <= most else f"{told} and {len(names) - most} more"

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from crosscale.data.readers.capture import Markers, Take
-from crosscale.data.readers.files import faults_named, some_files
+from crosscale.data.readers.files import faults_named, readable, shown, some_files
 from crosscale.data.readers.space import metres_of
 from crosscale.errors import BadClip, CrosscaleError
 
@@ -48,8 +48,8 @@ class C3d(Markers):
             except (BadClip, OSError):
                 raise
             except Exception as error:  # the library fails in many ways on damaged files
-                reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-                raise BadClip(f"is not a whole C3D file ({reason:.100})") from None
+                reason = shown(f"{type(error).__name__}: {error}", 100)
+                raise BadClip(f"is not a whole C3D file ({reason})") from None
 
 
 def recognises(source: Path) -> str | None:
@@ -63,7 +63,7 @@ def recognises(source: Path) -> str | None:
 
 def _take(reader: Any, file: BinaryIO) -> Take:
     points = _points(reader, file)
-    labels = [label.strip() for label in reader.point_labels][: points.shape[1]]
+    labels = [readable(label.strip()) for label in reader.point_labels][: points.shape[1]]
     subjects: dict[str, dict[str, int]] = {}
     for place, label in enumerate(labels):
         subject, _, marker = label.rpartition(":")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from crosscale.data.readers.files import faults_named
+from crosscale.data.readers.files import faults_named, readable, shown
 from crosscale.errors import BadClip
 
 
@@ -26,7 +26,7 @@ class CsvTable:
         """
         self.path = path
         with faults_named(path), path.open(encoding="utf-8-sig", errors="replace") as file:
-            first, second = file.readline(), file.readline()
+            first, second = readable(file.readline()), file.readline()
         if not second.strip():
             raise BadClip(f"{path.name}: has no rows below a first line of names")
         self._delimiter = max(",;\t", key=first.count)
@@ -59,8 +59,7 @@ class CsvTable:
                 ),
             )
         except (pa.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise BadClip(f"{self.path.name}: {reason:.150}") from None
+            raise BadClip(f"{self.path.name}: {shown(error, 150)}") from None
         if table.num_rows == 0:
             raise BadClip(f"{self.path.name}: has no rows below its first line")
         return table

@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 from crosscale.data.detections import Detections, from_image
 from crosscale.data.readers import Item
 from crosscale.data.readers.estimated import Estimated
-from crosscale.data.readers.files import faults_named, some_files
+from crosscale.data.readers.files import faults_named, shown, some_files
 from crosscale.errors import BadClip, CrosscaleError
 
 SCENE = "single"  # individual to which parts of the scene are given, such as corners of a box
@@ -92,10 +92,13 @@ def _header(path: Path) -> list[list[str]]:
     """Lines of names, of which the last is coords."""
     lines: list[list[str]] = []
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        for line in csv.reader(file):
-            lines.append(line)
-            if len(lines) == 4 or (line and line[0] == "coords"):
-                break
+        try:
+            for line in csv.reader(file):
+                lines.append(line)
+                if len(lines) == 4 or (line and line[0] == "coords"):
+                    break
+        except csv.Error as error:
+            raise BadClip(f"line {len(lines) + 1}: is not of a CSV table ({error})") from None
     kinds = [line[0] if line else "" for line in lines]
     if kinds not in (
         ["scorer", "bodyparts", "coords"],
@@ -103,7 +106,7 @@ def _header(path: Path) -> list[list[str]]:
     ):
         raise BadClip(
             "the first lines must begin with scorer, (individuals,) bodyparts and coords; they "
-            f"begin with {', '.join(kinds)!s:.80}"
+            f"begin with {shown(', '.join(kinds), 80)}"
         )
     if len({len(line) for line in lines}) > 1:
         raise BadClip("the lines of names do not have as many cells each")
@@ -117,7 +120,8 @@ def _columns(header: Sequence[Sequence[str]]) -> list[tuple[str, str, str]]:
     columns = list(zip(animals, parts, coords, strict=True))
     if strange := sorted({coord for _, _, coord in columns} - set(COORDS)):
         raise BadClip(
-            f"has coords {', '.join(strange)}; only x, y and likelihood in the plane can be read"
+            f"has coords {shown(', '.join(strange))}; only x, y and likelihood in the plane can be "
+            "read"
         )
     if not columns or len(set(columns)) < len(columns):
         raise BadClip("names no column, or one twice, in its first lines")
@@ -134,8 +138,7 @@ def _numbers(path: Path, width: int, first: int) -> np.ndarray:
             convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.float64())),
         )
     except pa.ArrowException as error:
-        reason = str(error).partition("\n")[0]
-        raise BadClip(f"{reason:.150}") from None
+        raise BadClip(shown(error, 150)) from None
     if table.num_rows == 0:
         raise BadClip("has no rows below its lines of names")
     return np.stack([table.column(name).to_numpy() for name in names], axis=1)

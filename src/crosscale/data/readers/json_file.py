@@ -27,7 +27,7 @@ def load_json(path: Path) -> Any:
         raise BadClip(
             f"{path.name}: line {error.lineno}: is not whole JSON ({error.msg})"
         ) from None
-    except (UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no text, or a number of thousands of digits
         raise BadClip(f"{path.name}: is not JSON text") from None
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from crosscale.data.detections import Detections
 from crosscale.data.readers.csv_table import CsvTable
+from crosscale.data.readers.files import shown
 from crosscale.errors import BadClip
 
 PARQUET = ".parquet"
@@ -108,7 +109,7 @@ class LongFile:
         if len(labels) > 1:
             raise BadClip(
                 f"{self._line(rows, np.ones(1, bool))}: the clip that begins here has the labels "
-                f"{labels[0]} and {labels[1]}"
+                f"{shown(labels[0])} and {shown(labels[1])}"
             )
         return labels[0] or None
 
@@ -118,9 +119,10 @@ class LongFile:
             twice = np.ones(len(cell), bool)
             twice[first] = False
             row = int(np.argmax(twice))
+            joint = shown(self.joints[self.joint[rows[row]]])
             raise BadClip(
-                f"{self._line(rows, twice)}: {self.joints[self.joint[rows[row]]]} is there twice "
-                "in one frame; several people need a column person, several clips a column clip"
+                f"{self._line(rows, twice)}: {joint} is there twice in one frame; several "
+                "people need a column person, several clips a column clip"
             )
 
     def _line(self, rows: np.ndarray, wrong: np.ndarray) -> str:
@@ -185,9 +187,9 @@ def columns_of(path: Path) -> dict[str, str]:
     if _is_parquet(path):
         try:
             header = pq.read_schema(path).names
-        except (OSError, pa.ArrowException) as error:
-            reason = str(error).partition("\n")[0]
-            raise BadClip(f"{path.name}: is not a whole Parquet file ({reason:.100})") from None
+        except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+            reason = shown(error, 100)
+            raise BadClip(f"{path.name}: is not a whole Parquet file ({reason})") from None
     else:
         header = CsvTable(path).header
     columns: dict[str, str] = {}
@@ -197,7 +199,8 @@ def columns_of(path: Path) -> dict[str, str]:
             columns.setdefault(meaning, name)
     if lacking := [name for name in NEEDED if name not in columns]:
         raise BadClip(
-            f"{path.name}: lacks the columns {', '.join(lacking)}; it has {', '.join(header):.200}"
+            f"{path.name}: lacks the columns {', '.join(lacking)}; it has "
+            f"{shown(', '.join(header), 200)}"
         )
     return columns
 
@@ -208,8 +211,7 @@ def _parquet(path: Path, words: Sequence[str], numbers: Sequence[str]) -> pa.Tab
         table = pq.read_table(path, columns=list(types), use_threads=False)
         table = table.cast(pa.schema([(name, types[name]) for name in table.column_names]))
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).partition("\n")[0]
-        raise BadClip(f"{path.name}: {reason:.150}") from None
+        raise BadClip(f"{path.name}: {shown(error, 150)}") from None
     if table.num_rows == 0:
         raise BadClip(f"{path.name}: has no rows")
     return table

@@ -105,7 +105,8 @@ class LongTable(Estimated):
             joints = found.joints * (IMAGE_TO_Y_UP if self.up == "-y" else 1.0)
         else:
             turn = TURNS[self.up or "y"] * (UNITS[self.units] if self.units else 1.0)
-            joints = found.joints @ turn.T
+            with np.errstate(invalid="ignore", over="ignore"):  # infinite ones count as missing
+                joints = found.joints @ turn.T
         return replace(found, joints=joints, notes=(*found.notes, *self.guessed))
 
     def _guess(self, bodies: Sequence[np.ndarray], layout: Layout) -> "LongTable":

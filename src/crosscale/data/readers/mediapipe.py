@@ -42,6 +42,7 @@ WORLD = ("pose_world_landmarks", "poseWorldLandmarks", "world_landmarks", "world
 IMAGE = ("pose_landmarks", "poseLandmarks", "landmarks")
 WIDTH, HEIGHT = ("width", "image_width", "imageWidth"), ("height", "image_height", "imageHeight")
 RATE = ("fps", "frame_rate", "frameRate")
+MOST = 1e6  # pixels of a picture, or frames a second; more are a damaged file
 SQUARE = "size of the picture not said, which is taken to be square"
 
 
@@ -210,6 +211,6 @@ def _four(landmark: Any) -> list[Any]:
 
 def _number(told: Mapping[str, Any], keys: tuple[str, ...]) -> float | None:
     value = next((told[key] for key in keys if key in told), None)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MOST:
         return None
     return float(value)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from crosscale.data.readers.files import shown
 from crosscale.errors import BadClip
 from crosscale.skeleton.layout import Layout
 
@@ -71,7 +72,7 @@ def metres_of(unit: str) -> float | None:
     short = unit.strip(" \0").lower().replace("meter", "metre")
     found = next((unit for unit in SHORT if short in (SHORT[unit], unit, unit[:-1])), None)
     if short and found is None:
-        raise BadClip(f"the unit '{short:.16}' is not known")
+        raise BadClip(f"the unit '{shown(short, 16)}' is not known")
     return UNITS[found] if found else None
 
 

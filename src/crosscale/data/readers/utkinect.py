@@ -34,6 +34,7 @@ ACTIONS = (
     *("walk", "sitDown", "standUp", "pickUp", "carry"),
     *("throw", "push", "pull", "waveHands", "clapHands"),
 )
+DIGITS = 10  # of a frame's number; more are a damaged file
 NO_FRAMES = f"without frames in {LABELS}"
 # A digit is wrong in the published file: 2556, which would make the clip span two other actions.
 CORRECTED = {("s03_e01", "push", 2556): 3556}
@@ -130,7 +131,7 @@ def _ranges(path: Path) -> Mapping[str, Mapping[str, tuple[int, int, tuple[str, 
         elif len(words) == 3 and recording and words[0] in ACTIONS:
             if words[1].lower() == words[2].lower() == "nan":
                 continue
-            if not (words[1].isdecimal() and words[2].isdecimal()):
+            if not all(word.isdecimal() and len(word) < DIGITS for word in words[1:]):
                 raise CrosscaleError(f"{path}: line {number}: needs two frame numbers")
             first, last = int(words[1]), int(words[2])
             right = CORRECTED.get((recording, words[0], first), first)
