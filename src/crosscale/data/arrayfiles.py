@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from crosscale.data.readers.files import shown
 from crosscale.errors import CrosscaleError
 
 # What numpy's and Python's readers raise on damaged bytes; a zip file's flags may ask for passwords
@@ -53,11 +54,11 @@ def open_arrays(path: Path | str) -> dict[str, np.ndarray]:
 
 
 def names_in(path: Path) -> list[str]:
-    """Names of the arrays of an `.npz` file; none when it is no such file."""
+    """Names of the arrays of an `.npz` file; none when it is no such file, or a damaged one."""
     try:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
-    except zipfile.BadZipFile:
+    except _DAMAGED:
         return []
 
 
@@ -65,19 +66,18 @@ def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
     if member.compress_type != zipfile.ZIP_STORED or member.file_size < _WORTH_MAPPING:
         with archive.open(member) as file:
             shape, fortran, dtype = _read_header(file)
-            wanted, there = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
             # Checked first: a header may claim more than any memory holds.
-            if wanted != there:
-                raise ValueError(f"its header tells of {wanted:,} bytes, {there:,} are there")
-            values = np.frombuffer(bytearray(file.read(wanted)), dtype)  # writable
+            _refuse_other_size(shape, dtype, member.file_size - file.tell())
+            values = np.frombuffer(bytearray(file.read()), dtype)  # writable
             return values.reshape(shape, order="F" if fortran else "C")
     with path.open("rb") as file:
         # before the data a zip file repeats the member's header: 26 bytes, the lengths of the
         # name and of the extra field, then these two
         file.seek(member.header_offset + 26)
         name, extra = struct.unpack("<HH", file.read(4))
-        file.seek(name + extra, 1)
+        start = file.seek(name + extra, 1)
         shape, fortran, dtype = _read_header(file)
+        _refuse_other_size(shape, dtype, member.file_size - (file.tell() - start))
         return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
@@ -88,6 +88,12 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
     if dtype.hasobject:
         raise ValueError("Object arrays cannot be loaded")
     return shape, fortran, dtype
+
+
+def _refuse_other_size(shape: tuple[int, ...], dtype: np.dtype[Any], there: int) -> None:
+    wanted = math.prod(shape) * dtype.itemsize
+    if wanted != there:
+        raise ValueError(f"its header tells of {wanted:,} bytes, {there:,} are there")
 
 
 @contextmanager
@@ -102,7 +108,7 @@ def _explained(path: Path) -> Iterator[None]:
                 f"{path.name} holds Python objects, which could run anything when read; they were "
                 "not read. Save it again as arrays of numbers or text"
             ) from None
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = shown(error, 100) or type(error).__name__
         raise CrosscaleError(
-            f"{path.name} is not a whole numpy file ({reason:.100}); fetch or save it again"
+            f"{path.name} is not a whole numpy file ({reason}); fetch or save it again"
         ) from None

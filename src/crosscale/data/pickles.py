@@ -11,6 +11,7 @@ Stand-ins take their place that check what they are given.
 
 import math
 import pickle
+import pickletools
 import re
 import warnings
 from collections import OrderedDict
@@ -20,7 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from crosscale.data.readers.files import shown
 from crosscale.errors import CrosscaleError
+
+# The unpickler makes a table as long as the largest place that a pickle names in it, so that a file
+# of a few bytes could take all memory.
+_PLACES = ("PUT", "BINPUT", "LONG_BINPUT")
+_LENGTH = "FRAME"
 
 
 def load_pickle(path: Path | str) -> Any:
@@ -35,6 +42,7 @@ def load_pickle(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
+        _refuse_hollow(path)
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy remarks on how its older versions wrote
             return _PlainUnpickler(file, encoding="latin1").load()
@@ -42,14 +50,25 @@ def load_pickle(path: Path | str) -> Any:
         raise CrosscaleError(f"cannot read {path}: {error.strerror or error}") from error
     except _Forbidden as error:
         raise CrosscaleError(
-            f"{path.name} holds {error}, which is not plain data (lists, dicts, numbers, text, "
-            "numpy arrays); it was not run. Save it again as plain data or as npz"
+            f"{path.name} holds {shown(error, 100)}, which is not plain data (lists, dicts, "
+            "numbers, text, numpy arrays); it was not run. Save it again as plain data or as npz"
         ) from None
     except Exception as error:  # a damaged pickle fails in any way that an interpreter can
-        reason = str(error).partition("\n")[0] or type(error).__name__
+        reason = shown(error, 100) or type(error).__name__
         raise CrosscaleError(
-            f"{path.name} is not a whole pickle ({reason:.100}); fetch or save it again"
+            f"{path.name} is not a whole pickle ({reason}); fetch or save it again"
         ) from None
+
+
+def _refuse_hollow(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        try:
+            for opcode, argument, _ in pickletools.genops(file):
+                if opcode.name in (*_PLACES, _LENGTH) and (argument or 0) > size:
+                    raise MemoryError("it claims more than its file holds")
+        except (ValueError, OverflowError):
+            return  # what is damaged is told by the unpickler, which knows more old forms
 
 
 class _Forbidden(Exception):
@@ -154,5 +173,5 @@ class _PlainUnpickler(pickle.Unpickler):
         current = module.replace("__builtin__", "builtins").replace("numpy.core.", "numpy._core.")
         wanted = f"{current}.{name}"
         if wanted not in _ADMITTED:
-            raise _Forbidden(f"{module}.{name}"[:100])
+            raise _Forbidden(f"{module}.{name}")
         return _ADMITTED[wanted]

@@ -11,11 +11,14 @@ import numpy as np
 
 from crosscale.data.arrayfiles import open_array, open_arrays
 from crosscale.data.pickles import load_pickle
+from crosscale.data.readers.files import shown
+from crosscale.data.readers.numbered import refuse_no_text
 from crosscale.errors import CrosscaleError
 
 # bone and motion arrays lie beside these; they are no coordinates
 _ARRAY = re.compile(r"(train|val|test)_(position|data|data_joint)\.npy")
 _LABELS = "_label.pkl"
+_SEQUENCES = (list, tuple, np.ndarray)
 _TEST = {"val": "test", "test": "test", "train": "train"}
 
 
@@ -97,6 +100,7 @@ def _open_npy(path: Path) -> ArraySource:
     array = open_array(path)
     if array.ndim != 5 or array.shape[1] != 3:
         raise CrosscaleError(f"{path}: shape {array.shape}, not (clips, 3, frames, joints, bodies)")
+    _refuse_other_than_numbers(str(path), array)
     part, _, _ = path.name.partition("_")
     names, labels = _names_and_labels(path.with_name(part + _LABELS))
     if len(names) != len(array):
@@ -116,10 +120,37 @@ def _names_and_labels(path: Path) -> tuple[list[str], np.ndarray]:
     content = load_pickle(path)
     if not isinstance(content, list | tuple) or len(content) != 2:
         raise CrosscaleError(f"{path} does not hold names and labels")
-    names, labels = content
-    if not all(isinstance(name, str) for name in names):
-        raise CrosscaleError(f"{path}: the names are not text")
-    return [name.removesuffix(".skeleton") for name in names], np.asarray(labels)
+    names, labels = (_listed(one, str(path)) for one in content)
+    if not _are_names(names):
+        raise CrosscaleError(f"{path}: the names are no list of texts, or one is empty")
+    return [name.removesuffix(".skeleton") for name in names], _labels(path, labels)
+
+
+def _listed(content: Any, origin: str) -> Any:
+    """The content of an array as a list; all else as it is."""
+    if not isinstance(content, np.ndarray):
+        return content
+    refuse_no_text(content, origin)
+    return content.tolist()
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list | tuple) and all(name and isinstance(name, str) for name in names)
+
+
+def _labels(path: Path, labels: Any) -> np.ndarray:
+    """(N,) labels of one kind, numbers or names."""
+    # lists in lists, each there twice, would make numpy fill all memory
+    if isinstance(labels, list | tuple) and not any(isinstance(n, _SEQUENCES) for n in labels):
+        given = np.asarray(labels)
+        if given.dtype.kind in "biufUS":
+            return given
+    raise CrosscaleError(f"{path}: the labels are no list of numbers or of names")
+
+
+def _refuse_other_than_numbers(origin: str, array: np.ndarray) -> None:
+    if array.dtype.kind not in "iuf":
+        raise CrosscaleError(f"{origin}: coordinates are {shown(array.dtype)}, not numbers")
 
 
 def _open_npz(path: Path) -> ArraySource:
@@ -135,6 +166,7 @@ def _open_npz(path: Path) -> ArraySource:
             raise CrosscaleError(
                 f"{path}: shape {array.shape}, not (clips, frames, 2 bodies * joints * 3)"
             )
+        _refuse_other_than_numbers(str(path), array)
     joints = clips[0].shape[2] // 6
     places = [(k, i) for k, array in enumerate(clips) for i in range(len(array))]
 
@@ -167,13 +199,16 @@ def _open_annotations(path: Path) -> ArraySource:
         raise CrosscaleError(f"{path} does not hold a dict with a list of annotations")
     for place, annotation in enumerate(annotations):
         _check_annotation(f"{path}: annotation {place}", annotation)
+    joints = {annotation["keypoint"].shape[2] for annotation in annotations}
+    if len(joints) > 1:
+        raise CrosscaleError(f"{path}: keypoints of {min(joints)} and of {max(joints)} joints")
     names = [annotation["frame_dir"] for annotation in annotations]
-    part_of = _parts(content.get("split"))
+    part_of = _parts(path, content.get("split"))
     return ArraySource(
         names=names,
-        labels=np.array([annotation["label"] for annotation in annotations]),
+        labels=_labels(path, [annotation["label"] for annotation in annotations]),
         parts=[part_of.get(name) for name in names],
-        joints=annotations[0]["keypoint"].shape[2],
+        joints=joints.pop(),
         clip=lambda index: np.asarray(annotations[index]["keypoint"]).transpose(1, 0, 2, 3),
     )
 
@@ -182,6 +217,8 @@ def _check_annotation(origin: str, annotation: Any) -> None:
     wanted = {"frame_dir", "label", "keypoint"}
     if not isinstance(annotation, Mapping) or not wanted <= annotation.keys():
         raise CrosscaleError(f"{origin} lacks one of {', '.join(sorted(wanted))}")
+    if not _are_names([annotation["frame_dir"]]):
+        raise CrosscaleError(f"{origin}: frame_dir is no text, or empty")
     keypoint = annotation["keypoint"]
     shape = np.shape(keypoint)
     if not isinstance(keypoint, np.ndarray) or len(shape) != 4 or shape[3] != 3:
@@ -189,13 +226,17 @@ def _check_annotation(origin: str, annotation: Any) -> None:
             f"{origin}: keypoint has shape {shape}, not (bodies, frames, joints, 3); keypoints of "
             "images do not serve"
         )
+    _refuse_other_than_numbers(origin, keypoint)
     frames = annotation.get("total_frames", shape[1])
-    if frames != shape[1]:
-        raise CrosscaleError(f"{origin}: {shape[1]} frames, but total_frames is {frames}")
+    if not isinstance(frames, int | np.integer) or frames != shape[1]:
+        raise CrosscaleError(f"{origin}: {shape[1]} frames, but total_frames is {shown(frames)}")
 
 
-def _parts(split: Any) -> dict[str, str]:
+def _parts(path: Path, split: Any) -> dict[str, str]:
     """Parts by clip name, where there is one split; those of NTU follow from the names."""
     if not isinstance(split, Mapping) or not split.keys() <= _TEST.keys():
         return {}
+    for part, names in split.items():
+        if not _are_names(names):
+            raise CrosscaleError(f"{path}: split {part} is no list of clip names")
     return {name: _TEST[part] for part, names in split.items() for name in names}

@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from crosscale.data.readers.files import shown
 from crosscale.errors import CrosscaleError
+
+MOST_SIGN = 0x10FFFF  # of Unicode
 
 
 def class_names(labels: Any, origin: str, classes: Sequence[str] | None = None) -> list[str]:
@@ -26,6 +29,7 @@ def class_names(labels: Any, origin: str, classes: Sequence[str] | None = None) 
     given = np.asarray(labels)
     if given.ndim != 1:
         raise CrosscaleError(f"{origin}: labels have shape {given.shape}, not one for each clip")
+    refuse_no_text(given, f"{origin}: an array of labels")
     if given.dtype.kind in "US":
         return [str(name) for name in given.astype(str)]
     if given.dtype.kind not in "iu":
@@ -49,6 +53,23 @@ def class_names(labels: Any, origin: str, classes: Sequence[str] | None = None) 
     return [classes[n] if classes is not None else str(n) for n in given.tolist()]
 
 
+def refuse_no_text(array: np.ndarray, origin: str) -> None:
+    """Refuse an array of texts with signs that no text has; Python fails on these in any way.
+
+    Args:
+        array: of any kind; only texts are looked at.
+        origin: what to call the array in the message.
+
+    Raises:
+        CrosscaleError: when there is such a sign.
+    """
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        code = np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
+        signs = np.ascontiguousarray(array).reshape(-1).view(code)
+        if ((signs > MOST_SIGN) | ((signs >= 0xD800) & (signs < 0xE000))).any():
+            raise CrosscaleError(f"{origin} has signs that no text has; it is damaged")
+
+
 def _some(values: np.ndarray) -> str:
-    shown = ", ".join(str(value) for value in values[:8].tolist())
-    return f"{shown} ... {values[-1]}" if len(values) > 8 else shown
+    told = ", ".join(shown(value, 20) for value in values[:8].tolist())
+    return f"{told} ... {values[-1]}" if len(values) > 8 else told

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from crosscale.data.arrayfiles import open_arrays
-from crosscale.data.readers.numbered import class_names
+from crosscale.data.readers.files import shown
+from crosscale.data.readers.numbered import class_names, refuse_no_text
 from crosscale.errors import CrosscaleError
 
 WHOLE = ("subject", "camera", "setup", "repetition")
@@ -55,12 +56,14 @@ def open_plain(path: Path) -> PlainFile:
 @lru_cache(maxsize=8)
 def _open(path: Path, changed: int) -> PlainFile:
     arrays = open_arrays(path)
+    for key, array in arrays.items():
+        refuse_no_text(array, f"{path}: {shown(key)}")
     many = "names" in arrays
     columns = {f"{key}s" if many else key: key for key in COLUMNS}
     known = {*columns, *COMMON, *(("names", "lengths", "frames") if many else ())}
     if "coordinates" not in arrays or not arrays.keys() <= known:
         raise CrosscaleError(
-            f"{path}: has the arrays {', '.join(arrays)}; a file of "
+            f"{path}: has the arrays {shown(', '.join(arrays), 200)}; a file of "
             f"{'many clips' if many else 'one clip'} has coordinates and may have "
             f"{', '.join(sorted(known - {'coordinates'}))}"
         )
@@ -83,7 +86,7 @@ def _open(path: Path, changed: int) -> PlainFile:
         columns={key: _values(path, key, values, classes) for key, values in given.items()},
         labels=given.get("label"),
         classes=classes,
-        layout=str(arrays["layout"]) if "layout" in arrays else None,
+        layout=_layout(path, arrays["layout"]) if "layout" in arrays else None,
     )
 
 
@@ -145,6 +148,13 @@ def _values(
         raise CrosscaleError(f"{path}: {key} must be {kind} from 0, not {values.dtype}")
     numbers: list[Any] = values.tolist()
     return numbers
+
+
+def _layout(path: Path, value: np.ndarray) -> str:
+    names = _texts(path, "layout", value.reshape(-1))
+    if len(names) != 1:
+        raise CrosscaleError(f"{path}: layout must be one name, not {len(names)}")
+    return names[0]
 
 
 def _texts(path: Path, key: str, values: np.ndarray) -> list[str]:
