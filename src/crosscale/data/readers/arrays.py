@@ -25,7 +25,8 @@ from crosscale.data.readers.array_sources import (
     open_source,
     sources_below,
 )
-from crosscale.data.readers.files import some_files
+from crosscale.data.readers.bodies import refuse_far
+from crosscale.data.readers.files import faults_named, shown, some_files
 from crosscale.data.readers.kinds import NtuActions, OwnRecordings
 from crosscale.data.readers.ntu import ntu_numbers
 from crosscale.data.readers.numbered import class_names
@@ -74,21 +75,23 @@ class Arrays(OwnRecordings):
         numbers = ntu_numbers(item.name) or {}
         if self.classes and numbers and label != f"A{numbers['action']:03d}":
             raise BadClip(
-                f"{item.path.name}: {item.name} has the label {label}; do the labels count from 0?"
+                f"{item.path.name}: {shown(item.name)} has the label {shown(label)}; do the labels "
+                "count from 0?"
             )
-        coordinates, notes = _unpadded(source.clip(item.index), f"{item.path.name}: {item.name}")
-        return Clip(
-            name=item.name,
-            coordinates=coordinates,
-            bodies=tuple(str(body) for body in range(coordinates.shape[1])),
-            label=label,
-            subject=numbers.get("subject"),
-            camera=numbers.get("camera"),
-            setup=numbers.get("setup"),
-            repetition=numbers.get("repetition"),
-            part=source.parts[item.index],
-            notes=notes,
-        )
+        with faults_named(item.path):
+            coordinates, notes = _unpadded(source.clip(item.index), shown(item.name))
+            return Clip(
+                name=item.name,
+                coordinates=coordinates,
+                bodies=tuple(str(body) for body in range(coordinates.shape[1])),
+                label=label,
+                subject=numbers.get("subject"),
+                camera=numbers.get("camera"),
+                setup=numbers.get("setup"),
+                repetition=numbers.get("repetition"),
+                part=source.parts[item.index],
+                notes=notes,
+            )
 
     def _items(self, path: Path, source: ArraySource) -> Iterable[Item]:
         joints = len(Layout.load(self.layout).joints)
@@ -153,12 +156,13 @@ def _unpadded(padded: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, .
     Returns:
         (T', M', V, 3) with NaN for absent, and what was noticed.
     """
-    shown = np.asarray(padded.any(axis=(2, 3)))
-    if not shown.any():
+    there = np.asarray((padded != 0).any(axis=(2, 3)))
+    if not there.any():
         raise BadClip(f"{origin} shows no body in any frame")
-    length = int(np.flatnonzero(shown.any(axis=1))[-1]) + 1
-    bodies = np.flatnonzero(shown.any(axis=0))
+    refuse_far(padded, origin)
+    length = int(np.flatnonzero(there.any(axis=1))[-1]) + 1
+    bodies = np.flatnonzero(there.any(axis=0))
     coordinates = padded[:length, bodies].astype(np.float32)
-    coordinates[~shown[:length, bodies]] = np.nan
-    empty = int((~shown[:length].any(axis=1)).sum())
+    coordinates[~there[:length, bodies]] = np.nan
+    empty = int((~there[:length].any(axis=1)).sum())
     return coordinates, (f"empty frames inside: {empty}",) if empty else ()

@@ -4,9 +4,32 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from crosscale.data.detections import FARTHEST
 from crosscale.data.gaps import SHORT_GAP, Filled, fill_gaps
 from crosscale.data.tracks import Bodies, Sightings, people
 from crosscale.errors import BadClip
+
+
+def refuse_far(joints: np.ndarray, where: str, frame: np.ndarray | None = None) -> None:
+    """Refuse a place that is out of all reason in any unit, as a damaged file has it.
+
+    Args:
+        joints: (B, ..., C) in any unit, NaN where missing.
+        where: the file, for the message; empty when the caller puts it before.
+        frame: (B,) frames of the rows; None when each row is a frame.
+
+    Raises:
+        BadClip: naming the frame.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # half precision ends before that
+        far = np.abs(joints) > FARTHEST
+    if far.any():
+        place = tuple(np.argwhere(far)[0])
+        number = place[0] if frame is None else frame[place[0]]
+        at = f"{where}: frame {number}" if where else f"frame {number}"
+        raise BadClip(
+            f"{at}: a joint lies at {joints[place]:.3g}, where no body can be; the file is damaged"
+        )
 
 
 def mended(
@@ -26,10 +49,12 @@ def mended(
         longest: longest gap in frames that is filled.
 
     Raises:
-        BadClip: when no body is left; tells why the last one is not.
+        BadClip: when no body is left, telling why the last one is not, or when a place is out of
+            reason.
     """
     if len(coordinates) == 0:
         raise BadClip(f"{where}: has no frames")
+    refuse_far(coordinates, where)
     bodies = zip(ids, coordinates.swapaxes(0, 1), strict=True)
     whole, notes = _whole(bodies, names, where, longest)
     return Bodies(np.stack([one.joints for one in whole.values()], axis=1), tuple(whole), notes)
@@ -75,8 +100,9 @@ def tracked(
         upright: see `people`.
 
     Raises:
-        BadClip: when a body is twice in a frame, or none is seen whole.
+        BadClip: when a body is twice in a frame, none is seen whole, or a place is out of reason.
     """
+    refuse_far(seen.joints, where, seen.frame)
     _refuse_twins(seen, where)
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(seen.ids):

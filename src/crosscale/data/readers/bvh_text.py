@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from crosscale.data.detections import FARTHEST
 from crosscale.data.readers.number_table import number_table
 from crosscale.errors import BadClip
 
@@ -80,9 +81,10 @@ def parse(lines: list[str]) -> Motion:
     if str(len(channels)) != frames.lstrip("0"):
         cut = "; the file is cut off" if len(channels) < float(frames) else ""
         raise BadClip(f"line {place + 1}: says {frames:.20} frames, {len(channels)} follow{cut}")
-    if not np.isfinite(channels).all():
-        row = int(np.flatnonzero(~np.isfinite(channels).all(1))[0])
-        raise BadClip(f"frame {row}: a number is not finite")
+    inside = np.abs(channels) <= FARTHEST
+    if not inside.all():
+        row = int(np.flatnonzero(~inside.all(1))[0])
+        raise BadClip(f"frame {row}: a number is not finite or out of all reason")
     try:
         seconds = float(time)
     except ValueError:
@@ -171,7 +173,7 @@ class _Hierarchy:
             offset = tuple(map(float, words))
         except ValueError:
             offset = ()
-        if len(offset) != 3 or not np.isfinite(offset).all():
+        if len(offset) != 3 or not (np.abs(offset) <= FARTHEST).all():
             self.fail("OFFSET needs three numbers")
         self._here().offset = offset
 

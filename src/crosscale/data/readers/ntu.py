@@ -13,7 +13,8 @@ from pathlib import Path
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
-from crosscale.data.readers.files import some_files
+from crosscale.data.readers.bodies import refuse_far
+from crosscale.data.readers.files import faults_named, readable, shown, some_files
 from crosscale.data.readers.kinds import NtuActions, OwnRecordings
 from crosscale.data.readers.skeleton_text import parse
 from crosscale.data.tracks import BodyRule, people
@@ -65,15 +66,12 @@ class _Skeletons:
             raise CrosscaleError("max_bodies and max_frames must be at least 1")
 
     def _read(self, item: Item, label: str, numbers: Mapping[str, int]) -> Clip:
-        try:
+        with faults_named(item.path):
             seen = parse(item.path.read_bytes(), _joints(self.layout))
+            refuse_far(seen.joints, "", seen.frame)
             found = people(
                 seen, rule=self.bodies, max_bodies=self.max_bodies, max_frames=self.max_frames
             )
-        except OSError as error:
-            raise BadClip(f"{item.path.name}: cannot be read ({error.strerror})") from error
-        except BadClip as error:
-            raise BadClip(f"{item.path.name}: {error}") from None
         return Clip(
             name=item.name,
             coordinates=found.coordinates,
@@ -222,7 +220,7 @@ def read_missing(path: Path) -> frozenset[str]:
             continue
         if ntu_numbers(name) is None:
             raise CrosscaleError(
-                f"{path}: line {number}: '{line.strip():.40}' is no sample name such as "
+                f"{path}: line {number}: '{shown(line)}' is no sample name such as "
                 "S001C001P001R001A001"
             )
         names.add(name)
@@ -238,8 +236,7 @@ def read_labels(path: Path) -> Mapping[str, str]:
             for a name that was there before.
     """
     labels: dict[str, str] = {}
-    rows = csv.reader(_text(path, "the label file").splitlines())
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(_cells(path), 1):
         cells = [cell.strip() for cell in row]
         if not any(cells) or (number == 1 and cells[1:2] == ["label"]):
             continue
@@ -247,8 +244,15 @@ def read_labels(path: Path) -> Mapping[str, str]:
             raise CrosscaleError(f"{path}: line {number}: needs a name and a class")
         name, label = cells[0].removesuffix(SUFFIX), cells[1]
         if labels.setdefault(name, label) != label:
-            raise CrosscaleError(f"{path}: line {number}: gives {name} a second class")
+            raise CrosscaleError(f"{path}: line {number}: gives {shown(name)} a second class")
     return labels
+
+
+def _cells(path: Path) -> list[list[str]]:
+    try:
+        return list(csv.reader(_text(path, "the label file").splitlines()))
+    except csv.Error as error:
+        raise CrosscaleError(f"{path}: is no CSV file of names and classes ({error})") from None
 
 
 def _files(source: Path) -> list[Path]:
@@ -270,7 +274,7 @@ def _refuse_copy(item: Item) -> None:
 
 def _text(path: Path, what: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return readable(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise CrosscaleError(f"cannot read {what}, {path}: {reason}") from error

@@ -14,6 +14,8 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.bodies import refuse_far
+from crosscale.data.readers.files import shown
 from crosscale.data.readers.json_file import heads, load_json
 from crosscale.data.readers.kinds import Published
 from crosscale.errors import BadClip, CrosscaleError
@@ -75,8 +77,8 @@ class NwUcla(Published):
         label = list(ACTIONS).index(action) + 1
         if content["file_name"] != item.path.stem or content["label"] != label:
             raise BadClip(
-                f"{item.path.name}: says inside that it is {content['file_name']!s:.40} with "
-                f"label {content['label']!s:.20}; by its name the label is {label}"
+                f"{item.path.name}: says inside that it is {shown(content['file_name'])} "
+                f"with label {shown(content['label'])}; by its name the label is {label}"
             )
         joints = _joints(item.path, content["skeletons"])
         # where the sensor lost joints they lie exactly in the camera, and drag others along
@@ -114,7 +116,7 @@ def _content(path: Path) -> dict[str, Any]:
 def _joints(path: Path, skeletons: Any) -> np.ndarray:
     """(T, V, 3) metres."""
     try:
-        joints = np.array(skeletons, np.float32)
+        joints = np.array(skeletons, np.float64)
     except (ValueError, TypeError, OverflowError):
         raise BadClip(
             f"{path.name}: skeletons are not numbers of one shape, (frames, {JOINTS}, 3)"
@@ -123,4 +125,5 @@ def _joints(path: Path, skeletons: Any) -> np.ndarray:
         raise BadClip(
             f"{path.name}: skeletons have shape {joints.shape}, not (frames, {JOINTS}, 3)"
         )
-    return joints
+    refuse_far(joints, path.name)
+    return joints.astype(np.float32)

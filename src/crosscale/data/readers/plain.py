@@ -19,7 +19,8 @@ import numpy as np
 from crosscale.data.arrayfiles import names_in
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
-from crosscale.data.readers.files import files_below, some_files
+from crosscale.data.readers.bodies import refuse_far
+from crosscale.data.readers.files import faults_named, files_below, shown, some_files
 from crosscale.data.readers.kinds import OwnRecordings
 from crosscale.data.readers.numbered import class_names
 from crosscale.data.readers.plain_file import PlainFile, open_plain
@@ -74,19 +75,21 @@ class Plain(OwnRecordings):
         expected = _layout_name(self.layout)
         if file.layout not in (None, expected):
             raise BadClip(
-                f"{item.path.name}: says that its layout is {file.layout}, not {expected}; name it "
-                f"with --layout {file.layout}"
+                f"{item.path.name}: says that its layout is {shown(file.layout)}, not {expected}; "
+                f"name it with --layout {shown(file.layout)}"
             )
         coordinates = file.clip(item.index)
-        shown = np.flatnonzero(~np.isnan(coordinates).all(axis=(0, 2, 3)))
-        if len(shown):
-            coordinates = coordinates[:, shown]
-        return Clip(
-            name=item.name,
-            coordinates=coordinates,
-            bodies=tuple(str(body) for body in range(coordinates.shape[1])),
-            **{key: values[item.index] for key, values in file.columns.items()},
-        )
+        there = np.flatnonzero(~np.isnan(coordinates).all(axis=(0, 2, 3)))
+        if len(there):
+            coordinates = coordinates[:, there]
+        with faults_named(item.path):
+            refuse_far(coordinates, shown(item.name))
+            return Clip(
+                name=item.name,
+                coordinates=coordinates,
+                bodies=tuple(str(body) for body in range(coordinates.shape[1])),
+                **{key: values[item.index] for key, values in file.columns.items()},
+            )
 
 
 def recognises(source: Path) -> str | None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
-from crosscale.data.readers.bodies import mended
+from crosscale.data.readers.bodies import mended, refuse_far
 from crosscale.data.readers.files import faults_named, some_files, text_lines
 from crosscale.data.readers.kinds import Published
 from crosscale.data.readers.number_table import number_table
@@ -107,6 +107,7 @@ def _joints(item: Item) -> np.ndarray:
         lines = [line.rstrip(", ") for line in text_lines(item.path)]
         rows = number_table(lines, 1 + 3 * PEOPLE * COUNT, separator=",")
     normalised = rows[:, 1:].reshape(len(rows), PEOPLE, COUNT, 3)
+    refuse_far(normalised, item.name)
     lost = (normalised == 0).all(-1, keepdims=True)
     return np.where(lost, np.nan, ZERO + STEP * normalised)
 
