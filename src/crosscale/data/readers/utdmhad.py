@@ -10,12 +10,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
+from crosscale.data.readers.bodies import refuse_far
 from crosscale.data.readers.files import some_files
 from crosscale.data.readers.kinds import Published
+from crosscale.data.readers.matlab import matlab_numbers
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
@@ -96,10 +97,11 @@ class UtdMhad(Published):
                 f"{item.path.name}: the name does not have the form a1_s1_t1_skeleton.mat with an "
                 f"action of 1 to {len(ACTIONS)}"
             )
-        joints = _variable(item.path)[_order()]
+        joints = _variable(item.path)[_order()].transpose(2, 0, 1)
+        refuse_far(joints, item.path.name)
         return Clip(
             name=item.name,
-            coordinates=joints.transpose(2, 0, 1)[:, None].astype(np.float32),
+            coordinates=joints[:, None].astype(np.float32),
             bodies=("0",),
             label=ACTIONS[action - 1],
             subject=subject,
@@ -118,21 +120,13 @@ def recognises(source: Path) -> str | None:
 
 def _variable(path: Path) -> np.ndarray:
     """The variable of a file, (V, 3, T) metres in the file's joint order."""
-    try:
-        joints = loadmat(path, variable_names=[VARIABLE]).get(VARIABLE)
-    except NotImplementedError:
-        raise BadClip(f"{path.name}: is of MATLAB 7.3; save it with -v7") from None
-    except Exception as error:  # scipy fails in a dozen ways on damaged files
-        reason = str(error).partition("\n")[0]
-        raise BadClip(f"{path.name}: is not a whole MATLAB file ({reason:.100})") from None
-    if joints is None:
-        raise BadClip(f"{path.name}: has no variable {VARIABLE}")
-    if joints.ndim != 3 or joints.shape[:2] != (len(JOINTS), 3) or joints.dtype.kind != "f":
+    joints = matlab_numbers(path, VARIABLE)
+    if joints.ndim != 3 or joints.shape[:2] != (len(JOINTS), 3):
         raise BadClip(
             f"{path.name}: {VARIABLE} is {joints.dtype} of shape {joints.shape}, not numbers of "
             f"shape ({len(JOINTS)}, 3, frames)"
         )
-    return np.asarray(joints)
+    return joints
 
 
 @cache
