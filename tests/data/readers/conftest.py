@@ -2,33 +2,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-
-Body = tuple[str, np.ndarray]
+import skeleton_files
+from skeleton_files import Body
 
 
 @pytest.fixture(scope="session")
 def skeleton_text() -> Callable[[Sequence[Sequence[Body]]], bytes]:
     """Writes frames of bodies (id, (V, 3) metres) as the text of a `.skeleton` file."""
-
-    def write(frames: Sequence[Sequence[Body]]) -> bytes:
-        lines = [str(len(frames))]
-        for bodies in frames:
-            lines.append(str(len(bodies)))
-            for name, joints in bodies:
-                lines += [f"{name} 0 1 1 1 1 0 0.01 -0.02 2", str(len(joints))]
-                lines += [f"{x!r} {y!r} {z!r} 1 2 3 4 0 0 0 0 2" for x, y, z in joints.tolist()]
-        return "\n".join([*lines, ""]).encode()
-
-    return write
+    return skeleton_files.skeleton_text
 
 
 @pytest.fixture
 def standing() -> Callable[..., np.ndarray]:
     """A person of 25 joints, upright, at a place on the floor, float32."""
-
-    def stand(x: float = 0.0, z: float = 3.0, sway: float = 0.0) -> np.ndarray:
-        height = np.linspace(-0.9, 0.8, 25)
-        wide = 0.3 * np.cos(np.arange(25.0) * 2.5)
-        return np.stack([x + wide + sway, height, np.full(25, z)], axis=1).astype(np.float32)
-
-    return stand
+    return skeleton_files.standing
