@@ -253,14 +253,28 @@ def zip_member(content: bytes, draw: Draw) -> bytes:
 
 
 def hdf5_dataset(content: bytes, draw: Draw) -> bytes:
+    """A dataset, wherever it lies, made odd; or one of its pickled or other attributes damaged."""
     out = io.BytesIO(content)
     with h5py.File(out, "r+") as file:
-        name = draw.choice(list(file))
-        array = odd_array(file[name][()], draw)
+        places: list[str] = []
+        file.visititems(lambda name, found: places.append(name) if _is_dataset(found) else None)
+        name = draw.choice(places)
+        array, attributes = file[name][()], dict(file[name].attrs)
+        texts = [key for key, value in attributes.items() if isinstance(value, bytes)]
+        if texts and draw.random() < 0.6:
+            key = draw.choice(texts)
+            attributes[key] = np.void(draw.choice(BLIND)(attributes[key], draw) or b"\0")
+        else:
+            array = odd_array(array, draw)
         del file[name]
         if draw.random() < 0.9 and array.dtype.kind != "U":
             file[name] = array
+            file[name].attrs.update(attributes)
     return out.getvalue()
+
+
+def _is_dataset(found: object) -> bool:
+    return isinstance(found, h5py.Dataset)
 
 
 def matlab_variable(content: bytes, draw: Draw) -> bytes:

@@ -51,6 +51,7 @@ def test_recordings_become_vectors_answers_neighbours_and_segments(
     told = capsys.readouterr().out
     assert "12 labelled clips of 3 classes" in told
     assert "cross-validation:" in told
+    assert "labelled clips right, each person's by those of the others (2 people)" in told
     assert f"{100 * right:.1f} % of the 24 that the store labels were named so" in told
     for label in ("bow", "hop", "wave", NONE):
         count = sum(row["label"] == label for row in named)

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import pickle
+from contextlib import suppress
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,10 +17,12 @@ from hypothesis import strategies as st
 
 from crosscale.data.prepare import prepare
 from crosscale.data.readers import deeplabcut, fitted, long_table, make_reader, sleap
+from crosscale.data.readers.deeplabcut_hdf5 import plain_value, read_hdf5
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 JOINTS = Layout.load("coco17").joints
 FRAMES = np.array(walking("coco17"))  # (T, 1, 17, 3) pixels, y down, and confidence
 TWO = np.stack([FRAMES[:, 0], FRAMES[:, 0] + [150, 0, 0]], axis=1)
@@ -49,6 +54,32 @@ def write_deeplabcut(path, people, names=JOINTS, single=False):
     ]
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(lines)
+    return path
+
+
+def write_deeplabcut_h5(path, people, names=JOINTS, protocol=0, **options):
+    """The same (T, M, V, 3) as pandas writes it to HDF5."""
+    several = people.shape[1] > 1
+    columns = [
+        ("DLC_resnet50", *([f"ind{m + 1}"] if several else []), name, coord)
+        for m in range(people.shape[1])
+        for name in names
+        for coord in ("x", "y", "likelihood")
+    ]
+    columns = options.get("columns", columns)
+    rows = np.zeros(len(people), [("index", "<i8"), ("values_block_0", "<f8", (len(columns),))])
+    rows["index"] = np.arange(len(people))
+    rows["values_block_0"] = people.reshape(len(people), -1)
+    levels = ["scorer", *(["individuals"] if several else []), "bodyparts", "coords"]
+    with h5py.File(path, "w") as file:
+        group = file.create_group("df_with_missing")
+        group.attrs["pandas_type"] = np.bytes_(b"frame_table")
+        info = {1: {"names": levels, "type": "MultiIndex"}}
+        group.attrs["info"] = np.bytes_(pickle.dumps(info, 0))
+        table = group.create_dataset("table", data=rows)
+        kind = options.get("kind", pickle.dumps(columns, protocol))
+        pickled = np.void(kind) if protocol else np.bytes_(kind)
+        table.attrs["values_block_0_kind"] = options.get("attribute", pickled)
     return path
 
 
@@ -107,6 +138,8 @@ def write_long(path, columns):
 def write(kind, folder, people, names=JOINTS):
     if kind == "deeplabcut":
         return write_deeplabcut(folder / "a.csv", people, names)
+    if kind == "deeplabcut.h5":
+        return write_deeplabcut_h5(folder / "a.h5", people, names)
     if kind == "sleap":
         return write_sleap_h5(folder / "a.h5", people, names)
     if kind == "sleap.csv":
@@ -114,7 +147,7 @@ def write(kind, folder, people, names=JOINTS):
     return write_long(folder / f"a{kind.removeprefix('long')}", long_rows(people, names))
 
 
-KINDS = ["deeplabcut", "sleap", "sleap.csv", "long.csv", "long.parquet"]
+KINDS = ["deeplabcut", "deeplabcut.h5", "sleap", "sleap.csv", "long.csv", "long.parquet"]
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -224,14 +257,108 @@ def test_what_is_wrong_in_a_deeplabcut_table_is_told(old, new, told, tmp_path):
         read("deeplabcut", path)
 
 
-def test_hdf5_of_deeplabcut_is_answered_with_the_way_to_tables(tmp_path):
-    (tmp_path / "a.h5").write_bytes(b"")
-    with pytest.raises(CrosscaleError, match=r"analyze_videos_converth5_to_csv"):
-        make_reader("deeplabcut").find(tmp_path)
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_group("df_with_missing")
+def test_a_file_that_pandas_wrote_is_read():
+    """By pandas 3.1.1 and PyTables 3.11.1, in the way of DeepLabCut: the numbers 0 to 59."""
+    columns, values = read_hdf5(GOLDEN / "deeplabcut_pandas.h5")
+    assert columns == [
+        ("DLC", animal, part, coord)
+        for animal in ("mouse", "rat")
+        for part in ("nose", "left_ear")
+        for coord in ("x", "y", "likelihood")
+    ]
+    np.testing.assert_array_equal(values, np.arange(60.0).reshape(5, 12))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickled_names_of_every_protocol_are_read_and_never_run(protocol, tmp_path):
+    path = write_deeplabcut_h5(tmp_path / "a.h5", TWO, protocol=protocol)
+    assert read("deeplabcut", path).bodies == ("ind1", "ind2")
+
+    class Wicked:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "ran",)
+
+    kind = pickle.dumps([Wicked()], protocol)
+    path = write_deeplabcut_h5(tmp_path / "b.h5", TWO, protocol=protocol, kind=kind)
+    with pytest.raises(CrosscaleError, match=r"b.h5: its column names .*not of lists and text"):
+        read("deeplabcut", path)
+    assert not (tmp_path / "ran").exists()
+
+
+@given(st.binary(max_size=30))
+def test_any_bytes_are_a_value_or_are_refused(pickled):
+    with suppress(ValueError):
+        plain_value(pickled)
+
+
+names_of_columns = st.lists(st.tuples(st.text(), st.text(), st.text()) | st.tuples(st.text()))
+
+
+@given(names_of_columns, st.integers(0, pickle.HIGHEST_PROTOCOL))
+def test_lists_of_names_are_what_pickle_says(names, protocol):
+    assert plain_value(pickle.dumps(names, protocol)) == names
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"kind": b""}, "its column names cannot be read"),
+        ({"attribute": np.int64(10**15)}, "its column names cannot be read"),
+        ({"kind": pickle.dumps([("x", "y")], 0)}, "not named by scorer, bodypart and coordinate"),
+        ({"kind": pickle.dumps([("s", "nose", "x")], 0)}, "does not name its 51 columns alike"),
+        ({"kind": pickle.dumps([("s", "b", "x")] * 51, 0)}, "names no column, or one twice"),
+    ],
+)
+def test_what_is_wrong_in_hdf5_of_deeplabcut_is_told(options, told, tmp_path):
+    path = write_deeplabcut_h5(tmp_path / "a.h5", FRAMES, **options)
+    with pytest.raises(CrosscaleError, match=rf"a.h5: .*{told}"):
+        read("deeplabcut", path)
+
+
+def test_of_a_recording_in_both_forms_the_table_is_taken(tmp_path):
+    write_deeplabcut(tmp_path / "a.csv", FRAMES)
+    write_deeplabcut_h5(tmp_path / "a.h5", FRAMES)
+    write_deeplabcut_h5(tmp_path / "b.h5", FRAMES)
+    found = make_reader("deeplabcut").find(tmp_path)
+    assert [item.path.name for item in found] == ["a.csv", "b.h5"]
+
+
+def test_hdf5_of_other_kinds_is_answered_with_the_way_to_what_is_read(tmp_path):
+    path = write_deeplabcut_h5(tmp_path / "a.h5", FRAMES)
     with pytest.raises(CrosscaleError, match=r"a.h5: lacks tracks and node_names.* of DeepLabCut"):
-        read("sleap", tmp_path / "a.h5")
+        read("sleap", path)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_group("df_with_missing")
+    with pytest.raises(CrosscaleError, match=r"b.h5: has 0 tables.*analyze_videos_converth5_to_c"):
+        read("deeplabcut", tmp_path / "b.h5")
+
+
+@pytest.mark.parametrize("kind", ["deeplabcut.h5", "sleap"])
+@pytest.mark.parametrize("way", ["link", "soft link", "bytes", "view"])
+def test_hdf5_that_leads_to_another_file_is_not_followed(kind, way, tmp_path):
+    path = write(kind, tmp_path, FRAMES)
+    place = "tracks" if kind == "sleap" else "df_with_missing/table"
+    secret = tmp_path / "secret"
+    with h5py.File(path, "a") as file, h5py.File(secret, "w") as other:
+        kept, attributes = file[place][()], dict(file[place].attrs)
+        del file[place]
+        other["all"] = kept
+        if way == "link":
+            file[place] = h5py.ExternalLink(str(secret), "all")
+        elif way == "soft link":
+            file["own"] = kept
+            file[place] = h5py.SoftLink("/own")
+        elif way == "bytes":
+            whole = [(str(secret), 0, kept.nbytes)]
+            file.create_dataset(place, kept.shape, kept.dtype, external=whole)
+        else:
+            view = h5py.VirtualLayout(kept.shape, kept.dtype)
+            view[:] = h5py.VirtualSource(str(secret), "all", kept.shape)
+            file.create_virtual_dataset(place, view)
+        if not way.endswith("link"):
+            file[place].attrs.update(attributes)
+    with pytest.raises(CrosscaleError, match=r"a.h5: .*(leads elsewhere|another file)"):
+        read(kind.partition(".")[0], path)
 
 
 def test_the_order_of_axes_that_sleap_names_is_followed(tmp_path):
@@ -401,6 +528,7 @@ def test_they_are_recognised(tmp_path):
         told[kind] = module.recognises(folder)
     assert told == {
         "deeplabcut": "a.csv begins with lines of scorer and bodyparts",
+        "deeplabcut.h5": "a.h5 is HDF5 with a table of bodyparts",
         "sleap": "a.h5 is HDF5 with node_names",
         "sleap.csv": "a.csv has columns track and frame_idx",
         "long.csv": "a.csv has columns frame, joint, x, y",

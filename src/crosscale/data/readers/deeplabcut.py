@@ -1,10 +1,9 @@
-"""DeepLabCut: the CSV tables that `analyze_videos(..., save_as_csv=True)` writes.
+"""DeepLabCut: the HDF5 files that `analyze_videos` writes, and the tables of `save_as_csv=True`.
 
-The first lines name the columns: scorer, bodyparts, coords, and of several animals individuals
-below the scorer. Each part has x and y in pixels (y down) and a likelihood; each row is a frame.
-deeplabcut.github.io, "Helper functions", tells how HDF5 files become such tables
-(`analyze_videos_converth5_to_csv`). The HDF5 files themselves keep their column names in a pickle,
-which is not read here.
+Columns have names of several levels: scorer, bodyparts, coords, and of several animals individuals
+below the scorer; in a CSV file they are its first lines, for HDF5 see `deeplabcut_hdf5`. Each part
+has x and y in pixels (y down) and a likelihood; each row is a frame. deeplabcut.github.io, "Helper
+functions", tells how one becomes the other (`analyze_videos_converth5_to_csv`).
 """
 
 import csv
@@ -18,74 +17,91 @@ import pyarrow.csv as pacsv
 
 from crosscale.data.detections import Detections, from_image
 from crosscale.data.readers import Item
+from crosscale.data.readers.deeplabcut_hdf5 import read_hdf5
 from crosscale.data.readers.estimated import Estimated
-from crosscale.data.readers.files import faults_named, shown, some_files
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.data.readers.files import faults_named, files_below, shown, some_files
+from crosscale.data.readers.hdf5 import ENDINGS as HDF5
+from crosscale.data.readers.hdf5 import SIGNATURE
+from crosscale.errors import BadClip
 
+TABLES = (".csv",)
 SCENE = "single"  # individual to which parts of the scene are given, such as corners of a box
 COORDS = ("x", "y", "likelihood")
 
 
 @dataclass(frozen=True)
 class DeepLabCut(Estimated):
-    """CSV tables of DeepLabCut; the layout's joints are bodyparts, by name."""
+    """HDF5 files and CSV tables of DeepLabCut; the layout's joints are bodyparts, by name."""
 
-    endings = (".csv",)
-    what = "CSV tables of DeepLabCut"
+    endings = (*TABLES, *HDF5)
+    what = "tables of DeepLabCut"
 
     def find(self, source: Path) -> list[Item]:
-        """The tables below `source`, or the one that it is.
+        """The tables below `source`, or the one that it is; of a file written both ways, the CSV.
 
         Raises:
-            CrosscaleError: when there are none; tells how HDF5 files become tables.
+            CrosscaleError: when there are none.
         """
-        if any(some_files(source, (".h5",), most=1)) and not some_files(source, (".csv",), most=1):
-            raise CrosscaleError(
-                f"{source} has HDF5 files, whose names are pickled and not read; let DeepLabCut "
-                "write tables: deeplabcut.analyze_videos_converth5_to_csv(folder)"
-            )
-        return super().find(source)
+        items = files_below(source, self.endings, self.what)
+        tables = {item.name for item in items if item.path.suffix.lower() in TABLES}
+        return [
+            item for item in items if item.path.suffix.lower() in TABLES or item.name not in tables
+        ]
 
     def detections(self, item: Item) -> Detections:
         """All individuals of a table.
 
         Raises:
             BadClip: naming the file and the line.
+            CrosscaleError: when the library that reads HDF5 is not installed.
         """
         with faults_named(item.path):
-            header = _header(item.path)
-            columns = list(enumerate(_columns(header), start=1))
-            values = _numbers(item.path, len(header[0]), len(header))
-        animals = list(dict.fromkeys(animal for _, (animal, _, _) in columns))
+            columns, values = _table(item.path)
+        animals = list(dict.fromkeys(animal for animal, _, _ in columns))
         if len(animals) > 1 and SCENE in animals:
             animals.remove(SCENE)
-            columns = [column for column in columns if column[1][0] != SCENE]
-        parts = list(dict.fromkeys(part for _, (_, part, _) in columns))
+        parts = list(dict.fromkeys(part for animal, part, _ in columns if animal in animals))
         found = np.full((len(values), len(animals), len(parts), len(COORDS)), np.nan)
-        for column, (name, part, coord) in columns:
-            place = animals.index(name), parts.index(part), COORDS.index(coord)
-            found[:, *place] = values[:, column]
-        frame, animal = np.nonzero(np.isfinite(found[..., :2]).any((2, 3)))
-        rows = found[frame, animal]
+        for numbers, (animal, part, coord) in zip(values.T, columns, strict=True):
+            if animal in animals:
+                place = animals.index(animal), parts.index(part), COORDS.index(coord)
+                found[:, *place] = numbers
+        frame, who = np.nonzero(np.isfinite(found[..., :2]).any((2, 3)))
+        rows = found[frame, who]
         return Detections(
             names=tuple(parts),
             frame=frame,
             joints=from_image(rows[..., :2]),
             confidence=rows[..., 2],
-            ids=[animals[i] for i in animal.tolist()],
+            ids=[animals[i] for i in who.tolist()],
             frames=np.arange(len(values)),
         )
 
 
 def recognises(source: Path) -> str | None:
     """How one sees that a source is of DeepLabCut, or None."""
-    for path in some_files(source, DeepLabCut.endings):
+    for path in some_files(source, TABLES):
         with path.open("rb") as file:
             first = file.readline(1 << 16)
             second = file.readline(1 << 16)
         if first.startswith(b"scorer,") and second.startswith((b"bodyparts,", b"individuals,")):
             return f"{path.name} begins with lines of scorer and {second[:9].decode()}"
+    for path in some_files(source, HDF5):
+        with path.open("rb") as file:
+            start = file.read(1 << 16)
+        if start.startswith(SIGNATURE) and b"pandas_type" in start and b"bodyparts" in start:
+            return f"{path.name} is HDF5 with a table of bodyparts"
     return None
+
+
+def _table(path: Path) -> tuple[list[tuple[str, str, str]], np.ndarray]:
+    """Individual, part and coordinate of each column, and the numbers (T, columns)."""
+    if path.suffix.lower() in HDF5:
+        named, values = read_hdf5(path)
+        return _columns(list(zip(*named, strict=True))), values
+    header = _header(path)
+    columns = _columns([line[1:] for line in header])
+    return columns, _numbers(path, len(header[0]), len(header))[:, 1:]
 
 
 def _header(path: Path) -> list[list[str]]:
@@ -113,10 +129,10 @@ def _header(path: Path) -> list[list[str]]:
     return lines
 
 
-def _columns(header: Sequence[Sequence[str]]) -> list[tuple[str, str, str]]:
+def _columns(levels: Sequence[Sequence[str]]) -> list[tuple[str, str, str]]:
     """Individual, part and coordinate of each column."""
-    *_, parts, coords = (line[1:] for line in header)
-    animals = list(header[1][1:]) if len(header) == 4 else ["0"] * len(parts)
+    *_, parts, coords = levels
+    animals = list(levels[1]) if len(levels) == 4 else ["0"] * len(parts)
     columns = list(zip(animals, parts, coords, strict=True))
     if strange := sorted({coord for _, _, coord in columns} - set(COORDS)):
         raise BadClip(

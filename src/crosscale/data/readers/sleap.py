@@ -19,19 +19,18 @@ from crosscale.data.detections import Detections, from_image
 from crosscale.data.readers import Item
 from crosscale.data.readers.csv_table import CsvTable
 from crosscale.data.readers.estimated import Estimated
-from crosscale.data.readers.files import some_files
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.data.readers.files import faults_named, some_files
+from crosscale.data.readers.hdf5 import ENDINGS as HDF5
+from crosscale.data.readers.hdf5 import SIGNATURE, opened, own_dataset, whole
+from crosscale.errors import BadClip
 
 if TYPE_CHECKING:
     import h5py
 
 TABLES = (".csv",)
-HDF5 = (".h5", ".hdf5")
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
+DATASETS = ("tracks", "node_names", "track_names", "point_scores", "edge_names")
 MATLAB = ("track", "xy", "node", "frame")  # the order where the file does not say it
 STANDARD = ("frame", "track", "node", "xy")
-# gzip makes nothing a thousandth; a file that claims more is not whole
-MOST_PACKED = 1100
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,8 @@ class Sleap(Estimated):
             CrosscaleError: when the library that reads HDF5 is not installed.
         """
         if item.path.suffix.lower() in HDF5:
-            return _of_hdf5(item.path)
+            with faults_named(item.path), opened(item.path) as file:
+                return _of_file(file)
         return _of_table(item.path)
 
 
@@ -96,53 +96,33 @@ def _of_table(path: Path) -> Detections:
     )
 
 
-def _of_hdf5(path: Path) -> Detections:
-    try:
-        import h5py
-    except ImportError:
-        raise CrosscaleError(
-            f"{path.name} is HDF5, which needs a library: pip install 'crosscale[hdf5]'"
-        ) from None
-    try:
-        with h5py.File(path, "r") as file:
-            return _of_file(file)
-    except BadClip as error:
-        raise BadClip(f"{path.name}: {error}") from None
-    except Exception as error:  # h5py fails in many ways on damaged files
-        reason = str(error).partition("\n")[0]
-        raise BadClip(f"{path.name}: is not a whole HDF5 file ({reason:.100})") from None
-
-
 def _of_file(file: "h5py.File") -> Detections:
-    import h5py
-
-    lacking = [
-        name for name in ("tracks", "node_names") if not isinstance(file.get(name), h5py.Dataset)
-    ]
-    if lacking:
+    found = {name: own_dataset(file, name) for name in DATASETS}
+    tracks, named = found["tracks"], found["node_names"]
+    if tracks is None or named is None:
+        lacking = [name for name in ("tracks", "node_names") if found[name] is None]
         hint = ""
         if "df_with_missing" in file:
-            hint = "; it is of DeepLabCut, whose CSV tables are read"
+            hint = "; it is of DeepLabCut: say deeplabcut in place of sleap"
         elif "pred_points" in file or "videos_json" in file:
             hint = "; export an analysis HDF5 file from SLEAP"
         raise BadClip(f"lacks {' and '.join(lacking)} of an analysis file{hint}")
-    nodes, names = _texts(file["node_names"]), _texts(file.get("track_names"))
-    order = _order(file["tracks"], len(nodes))
-    tracks = np.asarray(_whole(file["tracks"]), np.float64)
-    tracks = tracks.transpose([order.index(axis) for axis in STANDARD])
-    frame, track = np.nonzero(np.isfinite(tracks).any((2, 3)))
-    if len(names) != tracks.shape[1]:
-        names = [str(i) for i in range(tracks.shape[1])]
-    scores = _scores(file.get("point_scores"), order, tracks.shape[:3])
-    ends = _texts(file.get("edge_names"))
+    nodes, names = _texts(named), _texts(found["track_names"])
+    order = _order(tracks, len(nodes))
+    places = _numbers(tracks).transpose([order.index(axis) for axis in STANDARD])
+    frame, track = np.nonzero(np.isfinite(places).any((2, 3)))
+    if len(names) != places.shape[1]:
+        names = [str(i) for i in range(places.shape[1])]
+    scores = _scores(found["point_scores"], order, places.shape[:3])
+    ends = _texts(found["edge_names"])
     edges = zip(ends[::2], ends[1::2], strict=False)
     return Detections(
         names=tuple(nodes),
         frame=frame,
-        joints=from_image(tracks[frame, track]),
+        joints=from_image(places[frame, track]),
         confidence=None if scores is None else scores[frame, track],
         ids=[names[i] for i in track.tolist()],
-        frames=np.arange(len(tracks)),
+        frames=np.arange(len(places)),
         edges=tuple((above, below) for above, below in edges if {above, below} <= set(nodes)),
     )
 
@@ -170,21 +150,14 @@ def _scores(scores: Any, order: Sequence[str], shape: tuple[int, int, int]) -> n
     wanted = tuple(shape[STANDARD.index(axis)] for axis in order)
     if scores.shape != wanted:
         raise BadClip(f"point_scores have shape {scores.shape}, not {wanted}")
-    values = np.asarray(_whole(scores), np.float64)
-    return values.transpose([order.index(axis) for axis in STANDARD[:3]])
+    return _numbers(scores).transpose([order.index(axis) for axis in STANDARD[:3]])
 
 
-def _whole(dataset: "h5py.Dataset") -> np.ndarray:
-    """The numbers, if the file can hold as many as it says."""
-    claimed, stored = int(dataset.nbytes), int(dataset.id.get_storage_size())
+def _numbers(dataset: "h5py.Dataset") -> np.ndarray:
+    """All of a dataset as float64."""
     if dataset.dtype.kind not in "fiu":
         raise BadClip(f"{dataset.name} holds {dataset.dtype}, not numbers")
-    if claimed > MOST_PACKED * max(1, stored):
-        raise BadClip(
-            f"{dataset.name} says {dataset.shape} numbers, but {stored} bytes are stored of them"
-        )
-    values: np.ndarray = dataset[()]
-    return values
+    return np.asarray(whole(dataset), np.float64)
 
 
 def _texts(dataset: Any) -> list[str]:
