@@ -201,6 +201,11 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     world = test_mediapipe.world(3)
     yield "mediapipe npy", "mediapipe", written(lambda f: np.save(f / "a.npy", world))
     yield "deeplabcut", "deeplabcut", written(lambda f: named.write_deeplabcut(f / "a.csv", TWO))
+    yield (
+        "deeplabcut h5",
+        "deeplabcut",
+        written(lambda f: named.write_deeplabcut_h5(f / "a.h5", TWO)),
+    )
     yield "sleap h5", "sleap", written(lambda f: named.write_sleap_h5(f / "a.h5", TWO))
     yield (
         "sleap h5 dims",
