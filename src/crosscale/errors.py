@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_NAMED = 100
+
 
 class CrosscaleError(Exception):
     """Something in the input, the settings or the surroundings is wrong.
@@ -20,7 +22,7 @@ class BadCheckpoint(CrosscaleError):
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str:
-    """A hint for a mistyped name: the nearest right one, or all of them.
+    """A hint for a mistyped name: the nearest right one, or all of them if they fit into a line.
 
     Args:
         wrong: what was written.
@@ -31,4 +33,8 @@ def nearest(wrong: str, right: Iterable[str]) -> str:
     if not close:
         leaf = {name.rsplit(".", 1)[-1]: name for name in known}
         close = [leaf[match] for match in get_close_matches(wrong.rsplit(".", 1)[-1], leaf, n=1)]
-    return f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}"
+    if close:
+        return f"did you mean '{close[0]}'?"
+    if len(known) > MOST_NAMED:
+        return f"there are {len(known):,}, from '{known[0]}' to '{known[-1]}'"
+    return f"there are {', '.join(known)}"

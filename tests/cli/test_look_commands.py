@@ -82,6 +82,14 @@ def test_map_marks_parts_of_a_protocol_and_tells_when_there_are_none(store, run,
     assert "has no protocol 'xsub'" in capsys.readouterr().err
 
 
+def test_map_takes_the_encoder_that_comes_with_crosscale(store, capsys):
+    assert main(["map", "parts", "--data", str(store)]) == 2
+    assert "parts is no folder here: name a store with --data and a page" in capsys.readouterr().err
+    assert main(["map", "parts", "--data", str(store), "--out", "parts.html"]) == 0
+    assert '"name": "clip_3"' in Path("parts.html").read_text()
+    assert not list(Path().glob("features-*"))
+
+
 def test_layout_check_tells_what_a_layout_says_and_draws_it(store, capsys):
     assert main(["layout", "check", "kinect20", "--out", "a.png", "--store", str(store)]) == 0
     told = capsys.readouterr().out

@@ -10,7 +10,8 @@ from crosscale.data.protocol import Split, split
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import EngineChoice
 from crosscale.errors import CrosscaleError
-from crosscale.evaluate.extract import extract_once
+from crosscale.evaluate.extract import extract, extract_once
+from crosscale.export.hub import resolve
 from crosscale.look.choose import rows_of
 from crosscale.look.drawn_views import drawn_views
 from crosscale.look.embedding_map import embedding_map
@@ -83,9 +84,11 @@ def map_clips(
     """Write an interactive map of embeddings, where pointing at a dot plays its clip.
 
     For example: crosscale map runs/nwucla --out map.html
+        crosscale map parts --data stores/mine --out map.html
 
     Args:
-        run: a run folder made by `crosscale pretrain`.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         data: the store; by default the one that the run was trained on.
         protocol: which clips are marked as train and test; by default that of the run.
         out: the page to write; by default `map.html` inside the run.
@@ -98,11 +101,18 @@ def map_clips(
         The page.
     """
     console = plain_console()
-    encoders = load_encoders(run, device)
+    encoders = load_encoders(resolve(run), device)
+    if not run.exists() and (data is None or out is None):
+        raise CrosscaleError(
+            f"{run} is no folder here: name a store with --data and a page with --out"
+        )
     store = ClipStore.open(data or encoders.details["store_path"])
     parts = _parts(store, protocol, encoders.protocol, console)
     folder = run if run.is_dir() else run.parent
-    features = extract_once(encoders, store, torch.device(device), folder, engine)
+    if run.exists():
+        features = extract_once(encoders, store, torch.device(device), folder, engine)
+    else:
+        features = extract(encoders, store, torch.device(device), engine)
     title = f"Map of {store.name} by {run.resolve().name}"
     made = embedding_map(store, features, parts, clips=clips, seed=seed, title=title)
     page = write_page(out or folder / "map.html", made.html)

@@ -21,7 +21,7 @@ def rows_of(store: ClipStore, names: Sequence[str]) -> list[int]:
     known = {name: row for row, name in enumerate(store.names)}
     for name in names:
         if name not in known:
-            raise CrosscaleError(f"{store.path} has no clip '{name}'{_hint(name, store.names)}")
+            raise CrosscaleError(f"{store.path} has no clip '{name}': {nearest(name, store.names)}")
     return [known[name] for name in names]
 
 
@@ -30,10 +30,3 @@ def first_of_classes(store: ClipStore, classes: int = CLASSES) -> list[int]:
     found, rows = np.unique(store.labels, return_index=True)
     rows = rows[found >= 0][:classes]
     return rows.tolist() if len(rows) else list(range(min(classes, len(store))))
-
-
-def _hint(name: str, names: Sequence[str]) -> str:
-    hint = nearest(name, names)
-    if hint.startswith("there are"):  # all names of a store are too many for a line
-        return f"; its first is '{names[0]}'"
-    return f": {hint}"

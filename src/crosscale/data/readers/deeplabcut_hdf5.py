@@ -70,7 +70,7 @@ def read_hdf5(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray]:
 
 def _names(pickled: Any) -> list[tuple[str, ...]]:
     try:
-        names = plain_value(bytes(pickled) if isinstance(pickled, bytes | np.void) else b"")
+        names = plain_value(pickled.tobytes() if isinstance(pickled, np.void | np.bytes_) else b"")
     except ValueError as error:
         raise BadClip(f"its column names cannot be read ({error}); {OTHERWISE}") from None
     if not isinstance(names, list) or not all(
