@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from crosscale.cli import main
 from crosscale.skeleton.layout import Layout
+
+sys.path.append(str(Path(__file__).parent / "data" / "readers"))
+import bvh_files
 
 FRAMES, TAKES = 48, 10
 ACTIONS = {"wave": "right_forearm", "kick": "right_shank"}
@@ -98,26 +102,47 @@ def _sdk_name(joint: str) -> str:
     return "".join(word.capitalize() for word in [*words, side])
 
 
-FORMATS: dict[str, tuple[str, Callable[[Path, str, np.ndarray], None]]] = {
-    "npz": ("ntu25", write_npz),
-    "azure": ("azure32", write_azure),
-    "mediapipe": ("blazepose33", write_mediapipe),
-    "openpose": ("openpose25", write_openpose),
-    "kinect": ("ntu25", write_kinect),
+def write_bvh(folder: Path, name: str, action: str, take: int) -> None:
+    """Somebody who turns the right arm or leg to and fro, in centimetres."""
+    root = bvh_files.person(100.0)
+    draws = np.random.default_rng(take)
+    turned = {"wave": ("RightArm", "RightForeArm"), "kick": ("RightUpLeg", "RightLeg")}[action]
+    channels = [(bone.name, channel) for bone in root.all() for channel in bone.channels]
+    frames = bvh_files.still(root, FRAMES, (0, 90, 0))
+    swing = np.sin(2 * np.pi * draws.uniform(1, 1.5) * np.arange(FRAMES) / 30 + draws.uniform(0, 6))
+    for bone, degrees in zip(turned, (70, 40), strict=True):
+        frames[:, channels.index((bone, "Xrotation"))] = -degrees * (0.6 + 0.4 * swing)
+    frames[:, 3:] += draws.normal(scale=3, size=frames[:1, 3:].shape)
+    (folder / f"{name}.bvh").write_text(bvh_files.text(root, frames, 1 / 30))
+
+
+Write = Callable[[Path, str, str, int], None]
+
+
+def of_joints(layout: str, write: Callable[[Path, str, np.ndarray], None]) -> Write:
+    return lambda folder, name, action, take: write(folder, name, performed(layout, action, take))
+
+
+FORMATS: dict[str, Write] = {
+    "npz": of_joints("ntu25", write_npz),
+    "azure": of_joints("azure32", write_azure),
+    "mediapipe": of_joints("blazepose33", write_mediapipe),
+    "openpose": of_joints("openpose25", write_openpose),
+    "kinect": of_joints("ntu25", write_kinect),
+    "bvh": write_bvh,
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source_format", FORMATS)
 def test_four_commands_make_a_collection(source_format, tmp_path, monkeypatch, capsys):
-    layout, write = FORMATS[source_format]
     monkeypatch.chdir(tmp_path)
     lines = ["name,label"]
     for action in ACTIONS:
         folder = tmp_path / "recordings" / action
         folder.mkdir(parents=True)
         for take in range(TAKES):
-            write(folder, f"{action}{take}", performed(layout, action, take))
+            FORMATS[source_format](folder, f"{action}{take}", action, take)
         lines += [f"{action}/{action}{take},{action}" for take in range(0, TAKES, 2)]
     Path("labels.csv").write_text("\n".join(lines) + "\n")
 

@@ -110,7 +110,9 @@ def test_help_shows_the_functions_own_words(name, capsys):
     assert documented.splitlines()[0] == line
     with pytest.raises(SystemExit, match="0"):
         main([*name.split(), "--help"])
-    assert line.rstrip(".") in " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().out.split())
+    assert line.rstrip(".") in told
+    assert f"crosscale {name}" in told, "there is no example"
 
 
 def test_help_of_a_recipe_shows_its_values(capsys):

@@ -31,6 +31,8 @@ def bench(
 ) -> Bench | list[Point]:
     """Measure how fast everything is here, each beside a plain way of doing it in the same run.
 
+        crosscale bench --size small --what '[training,reading]'
+
     Args:
         what: which measurements, for example '[training,reading]'; all if not given.
         size: full takes minutes, small seconds.

@@ -19,6 +19,8 @@ from crosscale.train.loop import EpochDone
 def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto") -> list[Path]:
     """Train and judge methods on data sets with several seeds, and tabulate the differences.
 
+        crosscale compare plan.yaml --out comparison
+
     What is finished is left alone, what was interrupted is gone on with, and what the plan says
     otherwise now is made anew. See `crosscale.compare.plan` for the plan's keys.
 

@@ -109,6 +109,8 @@ def prepare(
 def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
     """Verify a store's checksums and find test clips that equal training clips.
 
+        crosscale data check stores/nwucla
+
     Args:
         store: a store made by `crosscale prepare`.
         protocol: the one to look at; by default all that come with the store.
@@ -152,6 +154,8 @@ def merge(
 
 def show(store: Path, *, clips: int = 10) -> ClipStore:
     """Tell what a store holds: classes, subjects, cameras, protocols and the first clips.
+
+        crosscale data show stores/mine --clips 20
 
     Args:
         store: a store made by `crosscale prepare`.

@@ -15,6 +15,8 @@ from crosscale.recipe import Precision, read_recipe
 def demo(*, out: Path = Path("demo"), epochs: int = 48, seed: int = 0) -> Report:
     """Make synthetic recordings, prepare, pre-train, evaluate, and show the report's path.
 
+        crosscale demo --out demo
+
     The recordings are synthetic stick figures: the figures say that everything works, and nothing
     about real data. On a processor with bf16 instructions it trains in bf16, which is faster.
 

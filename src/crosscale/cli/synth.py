@@ -23,6 +23,8 @@ def synth(
 ) -> SyntheticSet:
     """Make a synthetic data set of stick figures, in the format and naming of NTU RGB+D.
 
+        crosscale synth recordings --classes 4 --subjects 4 --cameras 2
+
     Args:
         out: the folder to make.
         classes: how many actions; NTU RGB+D has 60 or 120.
