@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,16 @@ from crosscale.streams.stream import Stream
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    return written(tmp_path / "store", "mine")
+
+
+def written(path: Path, name: str) -> Path:
     layout, rng = Layout.load("kinect20"), np.random.default_rng(0)
-    with StoreWriter("store", name="mine", layout=layout) as writer:
+    with StoreWriter(path, name=name, layout=layout) as writer:
         for i in range(6):
             x = rng.normal(size=(12, 1, 20, 3)).astype(np.float32)
             writer.add(Clip(f"clip_{i}", x, ("b",), f"class {i % 2}", subject=i))
-    return tmp_path / "store"
+    return path
 
 
 @pytest.fixture
@@ -88,6 +93,14 @@ def test_map_takes_the_encoder_that_comes_with_crosscale(store, capsys):
     assert main(["map", "parts", "--data", str(store), "--out", "parts.html"]) == 0
     assert '"name": "clip_3"' in Path("parts.html").read_text()
     assert not list(Path().glob("features-*"))
+
+
+def test_map_marks_clips_of_another_store_by_its_own_protocol(run, tmp_path, capsys):
+    other = written(tmp_path / "other", "utdmhad")
+    assert main(["map", str(run), "--data", str(other), "--out", "other.html"]) == 0
+    assert "not marked" not in capsys.readouterr().out
+    parts = ["test", "train"] * 3  # odd subjects train
+    assert f'"parts": {json.dumps(parts)}' in Path("other.html").read_text()
 
 
 def test_layout_check_tells_what_a_layout_says_and_draws_it(store, capsys):

@@ -3,6 +3,7 @@ import socket
 import pytest
 
 from crosscale.cli import main
+from crosscale.cli.serve import _head
 from crosscale.predict.head_file import FittedHead, save_head
 from crosscale.serve import server
 from crosscale.serve.guard import Guard
@@ -26,6 +27,11 @@ def test_all_parts_are_put_together(listened, run, index, head, model, tmp_path,
         assert isinstance(app, Guard)
         assert (app.host, host, port) == (None, "127.0.0.1", 8123)
     assert "30 clips to search; 3 classes" in capsys.readouterr().err
+
+
+def test_a_head_of_the_index_is_judged_on_people_whom_it_has_not_seen(model, index, store):
+    assert _head("knn", model, index, store).cv_people_ == 2
+    assert _head("knn", model, index, None).cv_people_ == 0
 
 
 def test_listening_to_others_is_warned_of(listened, run, capsys):

@@ -6,7 +6,7 @@ import torch
 from rich.console import Console
 
 from crosscale.cli.console import plain_console
-from crosscale.data.protocol import Split, split
+from crosscale.data.protocol import Split, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.encoder.engines import EngineChoice
 from crosscale.errors import CrosscaleError
@@ -83,14 +83,15 @@ def map_clips(
 ) -> Path:
     """Write an interactive map of embeddings, where pointing at a dot plays its clip.
 
-    For example: crosscale map runs/nwucla --out map.html
+        crosscale map runs/nwucla --out map.html
         crosscale map parts --data stores/mine --out map.html
 
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
             comes with crosscale), or user/model on the Hugging Face hub.
         data: the store; by default the one that the run was trained on.
-        protocol: which clips are marked as train and test; by default that of the run.
+        protocol: which clips are marked as train and test; by default that of the run, or of
+            another store its own first one.
         out: the page to write; by default `map.html` inside the run.
         clips: with more clips than this, so many are drawn at random.
         seed: of that draw and of the map.
@@ -159,5 +160,7 @@ def _parts(store: ClipStore, protocol: str | None, trained: str, console: Consol
     except CrosscaleError as error:
         if protocol is not None:
             raise
+        if own := protocols(store):
+            return split(store, own[0])
         console.print(f"clips are not marked as train and test: {error}", style="yellow")
         return None

@@ -23,7 +23,7 @@ from crosscale.predict.answers import NONE, Answers
 from crosscale.predict.head import HEADS, make_head
 from crosscale.predict.head_file import FittedHead, load_head_for, save_head
 from crosscale.predict.index import Index, build_index, refuse_to_replace
-from crosscale.predict.labels import label_names, labels_of
+from crosscale.predict.labels import label_names, labels_of, people_of
 from crosscale.predict.live import LiveClassifier
 from crosscale.predict.model import ExactEngine, Model, load
 from crosscale.predict.stream import answer_lines, listen
@@ -332,10 +332,8 @@ def _fit(
     if not 0 <= false_rejection < 1:
         raise CrosscaleError(f"false_rejection is from 0 up to 1, not {false_rejection:g}")
     rows = np.array([label is not None for label in labels])
-    people = store.column("subject")[rows]
-    head = make_head(kind, false_rejection).fit(
-        vectors[rows], labels[rows].astype(str), people if (people >= 0).all() else None
-    )
+    people = people_of(store, np.array(store.names, object)[rows])
+    head = make_head(kind, false_rejection).fit(vectors[rows], labels[rows].astype(str), people)
     console.print(f"{rows.sum():,} labelled clips of {len(head.classes_)} classes")
     if head.cv_clips_:
         apart = f", each person's by those of the others ({head.cv_people_} people)"

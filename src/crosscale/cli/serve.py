@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from crosscale.cli.console import plain_console
+from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.predict.head import HEADS, Head, make_head
 from crosscale.predict.head_file import load_head_for
 from crosscale.predict.index import Index
+from crosscale.predict.labels import people_of
 from crosscale.predict.model import Model, load
 from crosscale.serve import webcam as assets
 
@@ -66,12 +68,13 @@ def serve(
     opened = None if index is None else Index.open(index)
     if store is not None and opened is None:
         raise CrosscaleError("--store has the clips of an index: name it with --index")
+    clips = None if opened is None else store_of(opened, store)
     service = Service(
         model,
         run=run.name,
-        head=None if head is None else _head(head, model, opened),
+        head=None if head is None else _head(head, model, opened, clips),
         index=opened,
-        store=None if opened is None else store_of(opened, store),
+        store=clips,
     )
     console = plain_console(stderr=True)
     local = is_loopback(host)
@@ -109,7 +112,7 @@ def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
     return folder
 
 
-def _head(name: str, model: Model, index: Index | None) -> Head:
+def _head(name: str, model: Model, index: Index | None, store: ClipStore | None) -> Head:
     if name not in HEADS:
         return load_head_for(model.fingerprint, Path(name)).head
     if index is None:
@@ -117,9 +120,10 @@ def _head(name: str, model: Model, index: Index | None) -> Head:
     index.check(model)
     rows = [row for row, label in enumerate(index.labels) if label is not None]
     labels = [index.labels[row] for row in rows]
+    people = None if store is None else people_of(store, [index.names[row] for row in rows])
     if len(set(labels)) < 2:
         raise CrosscaleError(f"{index.path} labels fewer than two classes: name a saved head")
-    return make_head(name, 0.05).fit(index.vectors[rows], labels)
+    return make_head(name, 0.05).fit(index.vectors[rows], labels, people)
 
 
 def _tell(console: Console, service: "Service") -> None:

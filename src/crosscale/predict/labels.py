@@ -1,5 +1,6 @@
 """Which clips of a store are labelled, and how: by the store itself or by a table."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ def label_names(store: ClipStore) -> NDArray[Any]:
     names = np.array([*store.classes, None], dtype=object)
     labelled: NDArray[Any] = names[store.labels]  # -1 is the last
     return labelled
+
+
+def people_of(store: ClipStore, names: Iterable[str]) -> NDArray[np.int64] | None:
+    """Who is in each of some clips (n,), or None where the store does not know it of all of them.
+
+    Heads that know it judge themselves on people whom they have not seen.
+    """
+    people = dict(zip(store.names, store.column("subject"), strict=True))
+    found = np.array([people.get(name, -1) for name in names])
+    return found if (found >= 0).all() else None
 
 
 def labels_of(store: ClipStore, table: Path | None = None) -> NDArray[Any]:
