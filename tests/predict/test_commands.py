@@ -67,7 +67,7 @@ def test_recordings_become_vectors_answers_neighbours_and_segments(
     parts = [act(action, frames=100, seed=800 + i) for i, action in enumerate(["hop", "wave"])]
     long = write_store("long", [Clip("day", np.concatenate(parts), ("0",), frame_rate=20.0)])
     cut = ["segment", run, long.path, "--out", at / "segments.csv", "--step", 0.25]
-    assert ask(*cut, "--labels", store.path) == 0
+    assert ask(*cut, "--labels", store.path, "--false_rejection", 0) == 0
     segments = read_csv(at / "segments.csv")
     labels = [row["label"] for row in segments if float(row["end"]) - float(row["start"]) > 2]
     assert labels == ["hop", "wave"]
@@ -130,6 +130,18 @@ def test_a_saved_head_names_another_store_without_labels(
     strict = ["--false_rejection", 0, "--out", tmp_path / "all.csv"]
     assert ask(*fit, "--unlabelled", other.path, *strict) == 0
     assert NONE not in {row["label"] for row in read_csv(tmp_path / "all.csv")}
+
+
+def test_a_head_of_moments_is_made_and_asked_for(run, store, table, tmp_path, capsys):
+    out, segments = tmp_path / "out.csv", tmp_path / "segments.csv"
+    fit = ["classify", run, store.path, "--labels", table, "--out", out]
+    assert ask(*fit, "--save", tmp_path / "whole") == 0
+    assert ask(*fit, "--moments", "--save", tmp_path / "moments") == 0
+    assert "84 held-out labelled clips and parts of clips right" in capsys.readouterr().out
+    for head, told in (("whole", True), ("moments", False)):
+        at = ["segment", run, store.path, "--head", tmp_path / head, "--out", segments]
+        assert ask(*at) == 0
+        assert ("whole knows whole clips alone" in capsys.readouterr().out) == told
 
 
 def test_after_none_of_these_the_second_is_the_most_probable(

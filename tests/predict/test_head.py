@@ -156,10 +156,21 @@ def test_of_people_whom_no_labelled_clip_shows_as_few_are_rejected_as_stated(kin
 def test_nobody_judges_his_own_clips_where_it_is_known_who_is_in_them(kind):
     x, y, who = performed(people=3)
     head = make_head(kind).fit(x, y, who)
-    assert (head.cv_clips_, head.cv_people_) == (len(x), 3)
+    assert (head.cv_clips_, head.cv_groups_) == (len(x), 3)
     assert head.cv_accuracy_ < make_head(kind).fit(x, y).cv_accuracy_
     names = np.array(["Ann", "Bo", "Cy"])[who]
     assert make_head(kind).fit(x, y, names).threshold_ == head.threshold_
+
+
+@BOTH
+def test_parts_of_a_clip_do_not_judge_each_other(kind):
+    x, y = blobs(noise=1.5)
+    parts = np.concatenate([x, x + 0.01 * np.random.default_rng(0).normal(size=x.shape)])
+    clip = np.tile(np.arange(len(x)), 2)
+    among = make_head(kind).fit(parts, np.tile(y, 2))
+    apart = make_head(kind).fit(parts, np.tile(y, 2), clip)
+    assert apart.cv_accuracy_ < among.cv_accuracy_ - 0.1
+    assert apart.cv_accuracy_ == pytest.approx(make_head(kind).fit(x, y).cv_accuracy_, abs=0.15)
 
 
 @BOTH
@@ -169,7 +180,7 @@ def test_a_class_of_one_person_trains_whoever_is_held_out(kind):
     head = make_head(kind).fit(x[kept], y[kept], who[kept])
     assert head.cv_clips_ == (y[kept] != "class3").sum()
     alone = make_head(kind).fit(x[who == 1], y[who == 1], who[who == 1])
-    assert (alone.cv_clips_, alone.cv_people_) == ((who == 1).sum(), 0)
+    assert (alone.cv_clips_, alone.cv_groups_) == ((who == 1).sum(), 0)
 
 
 @BOTH

@@ -30,8 +30,8 @@ def test_all_parts_are_put_together(listened, run, index, head, model, tmp_path,
 
 
 def test_a_head_of_the_index_is_judged_on_people_whom_it_has_not_seen(model, index, store):
-    assert _head("knn", model, index, store).cv_people_ == 2
-    assert _head("knn", model, index, None).cv_people_ == 0
+    assert _head("knn", model, index, store).cv_groups_ == 2
+    assert _head("knn", model, index, None).cv_groups_ == 0
 
 
 def test_listening_to_others_is_warned_of(listened, run, capsys):

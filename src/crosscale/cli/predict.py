@@ -26,6 +26,7 @@ from crosscale.predict.index import Index, build_index, refuse_to_replace
 from crosscale.predict.labels import label_names, labels_of, people_of
 from crosscale.predict.live import LiveClassifier
 from crosscale.predict.model import ExactEngine, Model, load
+from crosscale.predict.moments import embed_parts
 from crosscale.predict.stream import answer_lines, listen
 from crosscale.predict.tables import check_ending, write_table
 from crosscale.skeleton.layout import Layout
@@ -65,6 +66,7 @@ def classify(
     head: str = "linear",
     false_rejection: float = 0.05,
     save: Path | None = None,
+    moments: bool = False,
     device: str = "cpu",
 ) -> Answers:
     """Name clips by a few labelled ones, with probabilities and "none of these".
@@ -91,6 +93,8 @@ def classify(
         false_rejection: share of clips of the known classes that may be called none of these; 0
             rejects nothing.
         save: keep the head in this file, for `classify --head`, `segment` and `live`.
+        moments: learn from parts of the labelled clips too. Such a head is for `segment`, `live`
+            and `serve`, which see windows of recordings; whole clips it names a little worse.
         device: cpu or cuda.
     """
     check_ending(out)
@@ -108,7 +112,7 @@ def classify(
                 "to classify with --unlabelled"
             )
         vectors = _vectors(model, opened)
-        fitted = _fit(head, opened, vectors, given, model, false_rejection, console)
+        fitted = _fit(head, opened, vectors, given, model, false_rejection, console, moments)
         vectors = _vectors(model, other) if other else vectors[rows]
     else:
         fitted = _saved_head(head, labels, model)
@@ -219,9 +223,12 @@ def segment(
         crosscale segment runs/nwucla stores/long --head mine.head --out segments.csv
         crosscale segment runs/nwucla stores/long --labels stores/clips --out segments.csv
 
+    A saved head should know moments (`crosscale classify --moments --save`); with --labels one is
+    fitted so.
+
     A moment is named by the mean of all windows that contain it; where nothing is reported, it is
-    none of the classes. A window should be about as long as the labelled clips: shorter actions
-    than half a window are missed.
+    none of the classes. A window should be about two thirds as long as the labelled clips: shorter
+    actions than half a window are missed.
 
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
@@ -242,12 +249,13 @@ def segment(
     console = plain_console()
     if head not in HEADS:
         fitted = _saved_head(head, labels, model)
+        _tell_whole(fitted, head, console)
     elif labels is None:
         raise CrosscaleError("name a saved head with --head, or a labelled store with --labels")
     else:
         clips = ClipStore.open(labels)
         given, vectors = labels_of(clips), _vectors(model, clips)
-        fitted = _fit(head, clips, vectors, given, model, false_rejection, console)
+        fitted = _fit(head, clips, vectors, given, model, false_rejection, console, moments=True)
     with _bar("recordings") as bar:
         task = bar.add_task("segmenting", total=len(opened))
         parts = []
@@ -292,9 +300,9 @@ def live(
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
             comes with crosscale), or user/model on the Hugging Face hub.
-        head: a head saved by `crosscale classify --save`.
+        head: a head saved by `crosscale classify --moments --save`.
         layout: the skeleton of the frames, a built-in name or a YAML file.
-        window: seconds that an answer looks back, about as long as the labelled clips.
+        window: seconds that an answer looks back, about two thirds as long as the labelled clips.
         step: seconds from one answer to the next.
         socket: HOST:PORT of this machine to listen at instead of standard input, such as
             127.0.0.1:7000; answers go back to the one who sends frames.
@@ -327,19 +335,27 @@ def _fit(
     model: Model,
     false_rejection: float,
     console: Console,
+    moments: bool = False,
 ) -> FittedHead:
     """Fit a head on the labelled rows, and tell how well it does on those held out."""
     if not 0 <= false_rejection < 1:
         raise CrosscaleError(f"false_rejection is from 0 up to 1, not {false_rejection:g}")
-    rows = np.array([label is not None for label in labels])
-    people = people_of(store, np.array(store.names, object)[rows])
-    head = make_head(kind, false_rejection).fit(vectors[rows], labels[rows].astype(str), people)
-    console.print(f"{rows.sum():,} labelled clips of {len(head.classes_)} classes")
+    rows = np.flatnonzero([label is not None for label in labels])
+    x, clip = vectors[rows], rows
+    if moments:
+        parts, of = embed_parts(model, store, rows)
+        x, clip = np.concatenate([x, parts]), np.concatenate([clip, of])
+    people = people_of(store, [store.names[row] for row in clip])
+    groups = clip if people is None and moments else people
+    head = make_head(kind, false_rejection).fit(x, labels[clip].astype(str), groups)
+    console.print(f"{len(rows):,} labelled clips of {len(head.classes_)} classes")
     if head.cv_clips_:
-        apart = f", each person's by those of the others ({head.cv_people_} people)"
+        what = "clips and parts of clips" if moments else "clips"
+        apart = people is not None and head.cv_groups_
         console.print(
             f"cross-validation: {100 * head.cv_accuracy_:.1f} % of {head.cv_clips_:,} held-out "
-            f"labelled clips right{apart if head.cv_people_ else ''}"
+            f"labelled {what} right"
+            + (f", each person's by those of the others ({apart} people)" if apart else "")
         )
     else:
         console.print(
@@ -347,7 +363,17 @@ def _fit(
             f"called {NONE}",
             style="yellow",
         )
-    return FittedHead(head, model.fingerprint)
+    return FittedHead(head, model.fingerprint, moments)
+
+
+def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
+    """Say so when a head that is to name moments knows whole clips alone."""
+    if not fitted.moments:
+        console.print(
+            f"{head} knows whole clips alone; one made with classify --moments names more moments "
+            "right",
+            style="yellow",
+        )
 
 
 def _saved_head(head: str, labels: Path | None, model: Model) -> FittedHead:

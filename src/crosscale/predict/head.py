@@ -39,7 +39,8 @@ class Head(ClassifierMixin, BaseEstimator):
     clips, nothing can be held out: the temperature is a fixed one, nothing is rejected, and
     `cv_accuracy_` is NaN. People move alike from clip to clip, so where it is known who is in each
     clip, all clips of a person are held out together, but for classes that nobody else performs:
-    what is learned from the answers then holds for people whom no labelled clip shows.
+    what is learned from the answers then holds for people whom no labelled clip shows. Parts of a
+    clip belong together as well.
 
     A clip is as familiar as it is near to a labelled clip of its most probable class, by cosine
     distance, in proportion to how near such clips are to each other; among classes it does not
@@ -55,7 +56,7 @@ class Head(ClassifierMixin, BaseEstimator):
         threshold_: a clip less familiar than this is none of the classes; -inf rejects nothing.
         cv_accuracy_: share of held-out clips named right.
         cv_clips_: number of clips held out, one after the other.
-        cv_people_: number of people held out, one or some at a time; 0 where clips were.
+        cv_groups_: number of groups held out, one or some at a time; 0 where clips were.
     """
 
     kind: HeadKind
@@ -69,7 +70,8 @@ class Head(ClassifierMixin, BaseEstimator):
         Args:
             X: (N, D) embeddings.
             y: (N,) classes, two or more different ones.
-            groups: (N,) who is in each clip, by number or name, where that is known.
+            groups: (N,) what is alike and is held out together: the person in each clip where that
+                is known, or else the clip that each is a part of.
 
         Raises:
             ValueError: when they do not fit each other, or there is one class only.
@@ -81,7 +83,7 @@ class Head(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a head needs clips of two classes or more, not 1 class: {y[0]}")
-        folds, self.cv_people_ = _folds(codes, groups)
+        folds, self.cv_groups_ = _folds(codes, groups)
         held, scores, familiarity = self._held_out(X, codes, folds)
         self.cv_clips_ = len(held)
         self.temperature_, self.threshold_ = UNCALIBRATED[self.kind], -np.inf
@@ -219,22 +221,22 @@ def make_head(kind: str, false_rejection: float = 0.05) -> Head:
 
 
 def _folds(codes: NDArray[np.int64], groups: Any) -> tuple[list[NDArray[np.int64]], int]:
-    """Rows that are held out together, of every class some others train; and how many people."""
+    """Rows that are held out together, of every class some others train; and how many groups."""
     if groups is not None:
         check_consistent_length(codes, groups)
-        people = np.unique(groups, return_inverse=True)[1]
-        if folds := list(_folds_of_people(codes, people)):
-            return folds, len(np.unique(people[np.concatenate(folds)]))
+        numbers = np.unique(groups, return_inverse=True)[1]
+        if folds := list(_folds_of_groups(codes, numbers)):
+            return folds, len(np.unique(numbers[np.concatenate(folds)]))
     return list(_folds_of_clips(codes)), 0
 
 
-def _folds_of_people(
-    codes: NDArray[np.int64], people: NDArray[np.int64]
+def _folds_of_groups(
+    codes: NDArray[np.int64], numbers: NDArray[np.int64]
 ) -> Iterator[NDArray[np.int64]]:
-    count = int(people.max()) + 1
+    count = int(numbers.max()) + 1
     if count > 1:
         classes = int(codes.max()) + 1
-        for train, rows in GroupKFold(min(FOLDS, count)).split(codes, groups=people):
+        for train, rows in GroupKFold(min(FOLDS, count)).split(codes, groups=numbers):
             remain = np.bincount(codes[train], minlength=classes) > 0
             if len(rows := rows[remain[codes[rows]]]):
                 yield rows

@@ -23,10 +23,12 @@ class FittedHead:
     Attributes:
         head: fitted on class names.
         encoder: fingerprint of the encoder that made the embeddings.
+        moments: whether it learned from parts of clips too.
     """
 
     head: Head
     encoder: str
+    moments: bool = False
 
     def check(self, encoder: str, where: str) -> None:
         """Refuse embeddings of another encoder.
@@ -52,13 +54,14 @@ def save_head(fitted: FittedHead, path: Path) -> None:
         "format": FORMAT,
         "kind": head.kind,
         "encoder": fitted.encoder,
+        "moments": fitted.moments,
         "classes": [str(name) for name in head.classes_],
         "false_rejection": head.false_rejection,
         "temperature": head.temperature_,
         "threshold": None if np.isinf(head.threshold_) else head.threshold_,
         "cv_accuracy": None if np.isnan(head.cv_accuracy_) else head.cv_accuracy_,
         "cv_clips": head.cv_clips_,
-        "cv_people": head.cv_people_,
+        "cv_groups": head.cv_groups_,
     }
     tensors = {
         name: torch.from_numpy(np.ascontiguousarray(getattr(head, name)))
@@ -103,12 +106,13 @@ def load_head(path: Path) -> FittedHead:
         head.threshold_ = _number(facts["threshold"], -np.inf)
         head.cv_accuracy_ = _number(facts["cv_accuracy"], np.nan)
         head.cv_clips_ = int(facts["cv_clips"])
-        head.cv_people_ = int(facts.get("cv_people", 0))  # older heads held out clips alone
+        head.cv_groups_ = int(facts.get("cv_groups", 0))  # older heads held out clips alone
         encoder = str(facts["encoder"])
+        moments = bool(facts.get("moments", False))  # older heads learned from whole clips
     except (KeyError, TypeError, ValueError) as error:
         raise BadCheckpoint(f"{path} lacks or spoils {error}; fit the head again") from error
     _check(head, path)
-    return FittedHead(head, encoder)
+    return FittedHead(head, encoder, moments)
 
 
 def _number(value: float | None, absent: float) -> float:
