@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,7 @@ from crosscale.cli import main
 from crosscale.encoder.published import from_published, to_published
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.export.published_file import read_published, write_published
+from crosscale.predict.model import load
 from crosscale.run import load_encoders
 from crosscale.streams.preprocess import PUBLISHED, Preprocess
 
@@ -171,6 +173,15 @@ def test_other_things_than_tensors_are_refused(tmp_path):
         read_published(tmp_path / "b.pt")
     with pytest.raises(CrosscaleError, match="no checkpoint at"):
         read_published(tmp_path)
+
+
+def test_the_encoder_that_comes_with_crosscale_goes_out_and_back(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "published", "parts", "--out", "parts.pt"]) == 0
+    back = capsys.readouterr().out.splitlines()[-1].replace("RUN", "back")
+    assert main(back.removeprefix("crosscale ").split()) == 0
+    clips = [np.random.default_rng(seed).normal(size=(30, 1, 10, 3)) for seed in range(3)]
+    np.testing.assert_array_equal(load("back").embed(clips), load("parts").embed(clips))
 
 
 def test_data_or_a_layout_must_be_named_and_a_run_is_not_replaced(file, run, tmp_path, capsys):

@@ -9,6 +9,7 @@ from crosscale.data.store import ClipStore
 from crosscale.encoder.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.export.hub import push as push_to_hub
+from crosscale.export.hub import resolve
 from crosscale.export.model_folder import write_model_folder
 from crosscale.export.program import TOLERANCE, Exported, export_onnx, export_torch
 from crosscale.export.published_file import import_checkpoint, read_published, write_published
@@ -28,13 +29,14 @@ def onnx(run: Path, *, out: Path, with_preprocess: bool = False) -> Exported:
     file; it is kept only if it agrees with the encoders to 0.0001 of the largest feature.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, or a folder, in which it becomes encoder.onnx. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
         with_preprocess: take recordings as they are; resampling, root and facing are inside.
     """
     path = _file_in(out, ".onnx")
-    return _told(export_onnx(load_encoders(run), path, with_preprocess=with_preprocess))
+    return _told(export_onnx(load_encoders(resolve(run)), path, with_preprocess=with_preprocess))
 
 
 def torch_program(run: Path, *, out: Path, with_preprocess: bool = False) -> Exported:
@@ -47,13 +49,14 @@ def torch_program(run: Path, *, out: Path, with_preprocess: bool = False) -> Exp
     kept only if it agrees with the encoders to 0.0001 of the largest feature.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, or a folder, in which it becomes encoder.pt2. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
         with_preprocess: take recordings as they are; resampling, root and facing are inside.
     """
     path = _file_in(out, ".pt2")
-    return _told(export_torch(load_encoders(run), path, with_preprocess=with_preprocess))
+    return _told(export_torch(load_encoders(resolve(run)), path, with_preprocess=with_preprocess))
 
 
 def published(run: Path, *, out: Path) -> None:
@@ -66,11 +69,12 @@ def published(run: Path, *, out: Path) -> None:
     scales, which those programs lack, for example encoder_q_joint_part10.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, or its encoder file.
+        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
+            comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, ending in .pt.
     """
     _check_ending(out, ".pt")
-    trained = load_encoders(run)
+    trained = load_encoders(resolve(run))
     write_published(trained, out)
     settings = [
         f"--preprocess.{name} {value}"
