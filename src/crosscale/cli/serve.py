@@ -45,8 +45,9 @@ def serve(
             comes with crosscale), or user/model on the Hugging Face hub.
         index: a folder made by `crosscale index` with the same encoder; without it, nothing is
             searched.
-        head: a head saved by `crosscale classify --save`; or linear or knn, which is fitted on the
-            labels of the index; without it, no action is named.
+        head: a head saved by `crosscale classify --save`, best one that knows `--moments`; or
+            linear or knn, which is fitted on the labels of the index, on whole clips; without it,
+            no action is named.
         store: where the clips of the index are, to be played; by default where they were.
         host: address to listen at; anyone who reaches another one than this machine's own can use
             the server.
