@@ -262,6 +262,18 @@ def test_ctrl_c_ends_live_in_silence(places):
     assert error.strip() == "crosscale: stopped; nothing half-written is left"
 
 
+def test_files_are_written_when_nobody_reads_what_is_told(places, table):
+    out = places["at"] / "unread.csv"
+    fit = ["classify", places["run"], places["store"], "--labels", table, "--out", out]
+    words = [*CROSSCALE, *map(str, fit), "--save", f"{out}.head"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.wait(60) == 0
+        assert b"Error" not in process.stderr.read()
+    assert out.exists()
+    assert out.with_name("unread.csv.head").exists()
+
+
 def test_live_ends_when_nobody_reads_its_answers(places):
     command = [*CROSSCALE, "live", "{run}", "--head", "{at}/head"]
     words = [word.format(**places) for word in [*command, "--layout", "kinect20"]]
