@@ -57,7 +57,7 @@ class Sly:
         ("a.npz", npz(frames(5))[:-40], "not a whole numpy file"),
         ("a.npz", npz(frames(5), classes=np.array([Sly()], object)), "Python objects"),
         ("a.npz", npz(np.full((5, 1, 10, 3), np.nan, np.float32)), "shows no body"),
-        ("a.npz", npz(np.full((5, 1, 10, 3), np.inf, np.float32)), "infinite"),
+        ("a.npz", npz(np.full((5, 1, 10, 3), np.inf, np.float32)), "where no body can be"),
         ("a.npz", npz(np.zeros((0, 1, 10, 3), np.float32)), "no frames"),
         ("a.npz", npz(frames(5, joints=7)), "7 joints"),
         ("a.npz", npz(frames(5), layout="../../etc/passwd"), "no layout"),

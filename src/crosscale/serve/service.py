@@ -109,7 +109,7 @@ class Service:
         self.limits = limits or Limits()
         self._rows = {name: row for row, name in enumerate(store.names)} if store else {}
         self._reader = Isolated(
-            self.limits.seconds, self.limits.memory, ["crosscale.serve.reading"]
+            self.limits.seconds, self.limits.memory, ["crosscale.serve.preloaded"]
         )
         self._turn = threading.Lock()  # the encoder uses all cores for one question at a time
 

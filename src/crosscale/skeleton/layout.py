@@ -5,7 +5,9 @@ tensor stores them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -80,9 +82,8 @@ class Layout:
         Raises:
             CrosscaleError: when there is none, or it contradicts itself.
         """
-        builtin = resources.files("crosscale.skeleton") / "layouts" / f"{name}.yaml"
-        if builtin.is_file():
-            return cls.from_dict(yaml.safe_load(builtin.read_text()), origin=f"layout {name}")
+        if str(name) in builtin_layouts():
+            return _builtin(str(name))
         path = Path(name)
         if not path.is_file():
             raise CrosscaleError(
@@ -113,7 +114,7 @@ class Layout:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data from which `from_dict` builds the same layout."""
-        return dict(self.source)
+        return deepcopy(dict(self.source))
 
     def index(self, joint: str) -> int:
         """Position of a joint.
@@ -157,6 +158,12 @@ def builtin_layouts() -> list[str]:
     """Names of the layouts inside the package."""
     folder = resources.files("crosscale.skeleton") / "layouts"
     return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir())
+
+
+@cache
+def _builtin(name: str) -> Layout:
+    text = (resources.files("crosscale.skeleton") / "layouts" / f"{name}.yaml").read_text()
+    return Layout.from_dict(yaml.safe_load(text), origin=f"layout {name}")
 
 
 class _LayoutParser:

@@ -1,0 +1,24 @@
+"""All that reading an upload needs, loaded: processes that read are forked from one that has it.
+
+Loading it takes ten times as long as reading a clip does.
+"""
+
+from contextlib import suppress
+from importlib import import_module
+
+from crosscale.data.readers import READERS
+from crosscale.skeleton.layout import Layout, builtin_layouts
+
+# The command line is what a forked process takes for its main program; recognising a format asks
+# every reader.
+for _module in (
+    "crosscale.cli",
+    "crosscale.serve.reading",
+    *(module for module, _ in READERS.values()),
+):
+    import_module(_module)
+for _module in ("c3d", "h5py", "crosscale.data.readers.skeleton_scan"):
+    with suppress(ImportError):  # optional libraries
+        import_module(_module)
+for _name in builtin_layouts():
+    Layout.load(_name)
