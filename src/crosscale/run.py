@@ -24,6 +24,7 @@ from crosscale.encoder.published import load_whole
 from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.files import atomic_path, sha256
+from crosscale.formats import refuse_other_version
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import ClipTensors, Preprocess
 from crosscale.streams.stream import Stream, StreamTransform
@@ -257,6 +258,7 @@ def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor
 
     Raises:
         BadCheckpoint: when it is damaged, or another program's.
+        CrosscaleError: when another version of this program wrote it.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -264,6 +266,7 @@ def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise BadCheckpoint(f"{path} cannot be read: {error}") from error
+    refuse_other_version(path, facts.get("format"), expected_format, "make it again")
     if facts.get("format") != expected_format:
         raise BadCheckpoint(
             f"{path} is not a '{expected_format}' file but '{facts.get('format', 'unknown')}'"

@@ -44,3 +44,22 @@ def inputs(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path
     }
     (work / "plan.yaml").write_text(yaml.safe_dump(plan))
     return Path(shutil.copytree(work, work.with_name("inputs")))
+
+
+@pytest.fixture(scope="session")
+def files(commands: Commands, inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a file of each of the kinds in `readable.FILES`."""
+    work = inputs.with_name("work")
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(inputs, work)
+    for words in (
+        ("evaluate", "knn", "run"),
+        ("evaluate", "finetune", "run", "--config.epochs=1"),
+        ("compare", "plan.yaml", "--out", "compared"),
+        (
+            *("classify", "run", "store", "--unlabelled", "old_store"),
+            *("--out", "named.csv", "--save", "named.head"),
+        ),
+    ):
+        commands.well(*words, folder=work)
+    return Path(shutil.copytree(work, tmp_path_factory.mktemp("readable") / "work"))

@@ -15,6 +15,7 @@ from crosscale.compare.plan import Cell, Plan
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.evaluation import Evaluation
 from crosscale.files import atomic_path
+from crosscale.formats import refuse_other_version
 from crosscale.recipe import settings_of
 from crosscale.settings import flat, plain
 
@@ -109,9 +110,9 @@ def read_result(path: Path) -> Result:
         CrosscaleError: naming a file that is damaged or no result.
     """
     try:
-        values = checked(
-            json.loads(path.read_text(encoding="utf-8")), path, "delete it and judge its cell anew"
-        )
+        remedy, read = "delete it and its cell is judged anew", json.loads(path.read_text("utf-8"))
+        refuse_other_version(path, read["format"], FORMAT, remedy)
+        values = checked(read, path, remedy)
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
         values["evaluations"] = {

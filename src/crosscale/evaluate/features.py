@@ -13,6 +13,7 @@ from crosscale.data.arrayfiles import open_arrays
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.named import align, check_labels, check_unique, listed, pick
 from crosscale.files import atomic_path
+from crosscale.formats import refuse_other_version
 
 FORMAT = "crosscale features 1"
 
@@ -107,6 +108,7 @@ class Features:
             parts = open_arrays(path)
         except CrosscaleError as error:
             raise CrosscaleError(f"{path} is damaged or no npz file; delete it") from error
+        refuse_other_version(Path(path), str(parts.get("format")), FORMAT, "delete it")
         if str(parts.get("format")) != FORMAT:
             raise CrosscaleError(f"{path} holds no features in the format {FORMAT!r}; delete it")
         vectors = [name for name in parts if name.startswith("vectors_")]

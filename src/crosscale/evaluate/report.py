@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 import crosscale
+from crosscale.checksum import checked, with_checksum
 from crosscale.errors import CrosscaleError
 from crosscale.evaluate.curves import Panels, Rows, labelled_panels, pretraining_panels
 from crosscale.evaluate.evaluation import Evaluation
@@ -19,6 +21,7 @@ from crosscale.evaluate.metrics import Metrics
 from crosscale.evaluate.plots import NAMED_CLASSES, confusion_svg, curves_svg, map_svg, tsne
 from crosscale.evaluate.retrieval import side_by_side
 from crosscale.files import atomic_path
+from crosscale.formats import refuse_other_version
 
 FORMAT = "crosscale results 1"
 MAP_CLIPS = 2000
@@ -78,10 +81,28 @@ def results_json(report: Report) -> str:
         "baselines": {name: dict(tests) for name, tests in report.baselines.items()},
         "evaluations": [evaluation.to_dict() for evaluation in report.evaluations],
     }
-    text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(with_checksum(results), indent=2, ensure_ascii=False, allow_nan=False)
     # one line per list of plain values; a line break is never inside a JSON string
     rows = re.compile(r"\[\n\s*([^\[\]{}]*?)\n\s*\]")
     return rows.sub(lambda row: "[" + re.sub(r"\n\s*", " ", row[1]) + "]", text) + "\n"
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """What `results_json` wrote, read from a file; older ones have no checksum.
+
+    Raises:
+        CrosscaleError: when the file is damaged, or of another format or version.
+    """
+    remedy = "evaluate again or delete it"
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CrosscaleError(f"{path} is damaged ({error}); {remedy}") from error
+    found = results.get("format") if isinstance(results, dict) else None
+    refuse_other_version(path, found, FORMAT, remedy)
+    if found != FORMAT:
+        raise CrosscaleError(f"{path} holds no results of an evaluation; {remedy}")
+    return checked(results, path, remedy)
 
 
 def report_html(report: Report) -> str:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import crosscale
 from crosscale.errors import CrosscaleError
-from crosscale.evaluate.report import FORMAT as RESULTS_FORMAT
+from crosscale.evaluate.report import read_results
 from crosscale.files import atomic_folder
 from crosscale.run import ENCODER_FILE, TrainedEncoders, load_encoders
 
@@ -174,10 +174,8 @@ def _figures(run: Path, streams: Collection[str]) -> Iterator[Figure]:
     A sum with the streams of other runs says nothing about this one, and is left out.
     """
     for path in sorted(run.glob("*/results.json")):
+        results = read_results(path)
         try:
-            results = json.loads(path.read_text(encoding="utf-8"))
-            if results["format"] != RESULTS_FORMAT:
-                raise CrosscaleError(f"{path} is of another version; evaluate again or delete it")
             for evaluation in results["evaluations"]:
                 judged = {name for test in evaluation["metrics"].values() for name in test}
                 if judged - {"sum"} == set(streams):

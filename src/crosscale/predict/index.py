@@ -25,6 +25,7 @@ from crosscale.data.arrayfiles import open_array
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.files import atomic_folder, sha256
+from crosscale.formats import is_version_of, refuse_other_version
 from crosscale.predict.embeddings import facts_of, write_rows
 from crosscale.predict.labels import label_names
 from crosscale.predict.model import Model
@@ -194,24 +195,30 @@ def refuse_to_replace(path: Path, overwrite: bool) -> None:
     if path.exists():
         if not overwrite:
             raise CrosscaleError(f"{path} exists already; choose another folder or say --overwrite")
-        _describe(path)
+        _load(path)  # of any version
 
 
 def _describe(path: Path) -> dict[str, Any]:
+    facts = _load(path)
+    refuse_other_version(path / DESCRIPTION, facts["format"], FORMAT, "build it again")
+    if missing := sorted({"run", "encoder", "width", "bytes", "sha256"} - facts.keys()):
+        raise CrosscaleError(f"{path / DESCRIPTION} lacks {', '.join(missing)}; build it again")
+    return checked(facts, path / DESCRIPTION, "build it again")
+
+
+def _load(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise CrosscaleError(f"{path} does not exist; make an index with: crosscale index")
     try:
         facts = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         facts = None
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+    if not isinstance(facts, dict) or not is_version_of(facts.get("format"), FORMAT):
         raise CrosscaleError(
             f"{path} is no search index (no {DESCRIPTION} of the form '{FORMAT}'); "
             "make one with: crosscale index"
         )
-    if missing := sorted({"run", "encoder", "width", "bytes", "sha256"} - facts.keys()):
-        raise CrosscaleError(f"{path / DESCRIPTION} lacks {', '.join(missing)}; build it again")
-    return checked(facts, path / DESCRIPTION, "build it again")
+    return facts
 
 
 def _check_sum(file: Path, facts: dict[str, Any]) -> None:

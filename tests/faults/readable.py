@@ -1,0 +1,61 @@
+"""Files that the package writes and reads, of every kind, and what is read of each."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crosscale.compare.results import read_result
+from crosscale.data.store import ClipStore
+from crosscale.data.store_files import DESCRIPTION, FRAMES, TABLE, describe
+from crosscale.evaluate.features import Features
+from crosscale.evaluate.report import read_results
+from crosscale.evaluate.tuned import HEAD_FILE, HEAD_FORMAT
+from crosscale.predict import head_file
+from crosscale.predict.index import Index
+from crosscale.run import ENCODER_FILE, FORMAT, read_safetensors
+from crosscale.train import checkpoint
+
+
+def tensors(expected_format: str) -> Callable[[Path], Any]:
+    def read(path: Path) -> Any:
+        found, facts = read_safetensors(path, expected_format)
+        return {name: tensor.tolist() for name, tensor in found.items()}, facts
+
+    return read
+
+
+def known(values: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """What is used of a description; a bit may turn the checksum's name into a stranger."""
+    return {key: values[key] for key in keys}
+
+
+def store(path: Path) -> Any:
+    ClipStore.open(path.parent).verify()
+    return known(describe(path.parent), "name", "classes", "layout", "provenance", "clips")
+
+
+def index(path: Path) -> Any:
+    opened = Index.open(path.parent)
+    opened.verify()
+    return known(opened.facts, "run", "encoder", "width")
+
+
+ENCODER = f"run/{ENCODER_FILE}"
+# Those that say which version of their format they have.
+NAMED: dict[str, Callable[[Path], Any]] = {
+    ENCODER: tensors(FORMAT),
+    f"run/{checkpoint.LAST}": tensors(checkpoint.FORMAT),
+    "run/features-*.npz": lambda path: Features.load(path).fingerprint(),
+    "run/knn/results.json": lambda path: known(read_results(path), "title", "about", "evaluations"),
+    f"run/finetune/{HEAD_FILE}": tensors(HEAD_FORMAT),
+    "named.head": tensors(head_file.FORMAT),
+    f"store/{DESCRIPTION}": store,
+    "old_index/index.json": index,
+    "compared/results/synthetic--plain--0.json": read_result,
+}
+FILES = NAMED | {
+    f"store/{FRAMES}": store,
+    f"store/{TABLE}": store,
+    "old_index/embeddings.npy": index,
+    "old_index/clips.parquet": index,
+}
