@@ -152,9 +152,9 @@ def test_wrong_paths_are_told(kind, run, tmp_path, capsys):
     target = str(tmp_path / "out.txt")
     assert main(["export", kind, str(run), "--out", target]) == 2
     assert "name a file that ends in ." in capsys.readouterr().err
-    for wrong in (tmp_path, tmp_path / "absent"):
+    for wrong, told in ((tmp_path, "no trained encoder at"), (tmp_path / "absent", "no run at")):
         assert main(["export", kind, str(wrong), "--out", str(tmp_path / "made")]) == 2
-        assert "no trained encoder at" in capsys.readouterr().err
+        assert told in capsys.readouterr().err
     short = tmp_path / "encoder.safetensors"
     short.write_bytes((run / "encoder.safetensors").read_bytes()[:5000])
     assert main(["export", kind, str(short), "--out", str(tmp_path / "made")]) == 2
