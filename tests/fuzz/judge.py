@@ -30,7 +30,7 @@ SECONDS = 5.0  # of the processor's time
 GROWTH, MOST = 160 << 20, 6 << 30
 LONGEST_MESSAGE = 1000
 # Neither a picture nor a room is larger.
-FARTHEST = 1e9
+FARTHEST = 1.001e9  # readers take 1e9, in a unit of their own: it may be rounded
 # A skeleton that is not known is shown as a layout file to be filled in.
 # Readers that ask libraries tell of whatever these raise.
 NOT_FORESEEN = re.compile("not foreseen|MemoryError|[Uu]nable to allocate|out of memory")

@@ -160,20 +160,20 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     mat = written(lambda folder: savemat(folder / "a27_s8_t4_skeleton.mat", skeleton))
     yield "utdmhad", "utdmhad", mat
     arrays = written(lambda folder: test_arrays.write_npy(folder, CLIPS))
-    yield "ntu60-arrays pkl", "ntu60-arrays", arrays
-    yield "ntu60-arrays npy", "ntu60-arrays", dict(reversed(arrays.items()))
+    yield "ntu60-arrays-pkl", "ntu60-arrays", arrays
+    yield "ntu60-arrays-npy", "ntu60-arrays", dict(reversed(arrays.items()))
     x = written(lambda folder: test_arrays.write_npz(folder, CLIPS))
-    yield "ntu120-arrays npz", "ntu120-arrays", x
+    yield "ntu120-arrays-npz", "ntu120-arrays", x
     annotations = [test_arrays.annotation(i, clip) for i, clip in enumerate(CLIPS)]
     split = {"train": test_arrays.NAMES[:2], "val": test_arrays.NAMES[2:]}
     kept = written(lambda folder: test_arrays.write_annotations(folder, annotations, split))
-    yield "arrays annotations", "ntu60-arrays", kept
-    yield "npz of many", "npz", plain_npz()
-    yield "npz of one", "npz", one_npz()
+    yield "arrays-annotations", "ntu60-arrays", kept
+    yield "npz-of-many", "npz", plain_npz()
+    yield "npz-of-one", "npz", one_npz()
     yield "bvh", "bvh", bvh()
     points = test_markers.millimetres_z_up(test_markers.standing(4))
     for units, scale in (("mm  ", -1.0), ("m   ", 1.0)):
-        name = "c3d" if scale < 0 else "c3d of integers"
+        name = "c3d" if scale < 0 else "c3d-of-integers"
         yield (
             name,
             "c3d",
@@ -194,41 +194,41 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     lists = estimated.ultralytics(people, ids=True)
     yield "ultralytics", "ultralytics", text("a.json", json.dumps(estimated.ultralytics(people)))
     lines = "\n".join(map(json.dumps, lists))
-    yield "ultralytics lines", "ultralytics", text("a.jsonl", lines)
+    yield "ultralytics-lines", "ultralytics", text("a.jsonl", lines)
     for shape in ("tasks", "javascript", "protobuf"):
-        yield f"mediapipe {shape}", "mediapipe", mediapipe(shape)
-    yield "mediapipe csv", "mediapipe", mediapipe_csv()
+        yield f"mediapipe-{shape}", "mediapipe", mediapipe(shape)
+    yield "mediapipe-csv", "mediapipe", mediapipe_csv()
     world = test_mediapipe.world(3)
-    yield "mediapipe npy", "mediapipe", written(lambda f: np.save(f / "a.npy", world))
+    yield "mediapipe-npy", "mediapipe", written(lambda f: np.save(f / "a.npy", world))
     yield "deeplabcut", "deeplabcut", written(lambda f: named.write_deeplabcut(f / "a.csv", TWO))
     yield (
-        "deeplabcut h5",
+        "deeplabcut-h5",
         "deeplabcut",
         written(lambda f: named.write_deeplabcut_h5(f / "a.h5", TWO)),
     )
-    yield "sleap h5", "sleap", written(lambda f: named.write_sleap_h5(f / "a.h5", TWO))
+    yield "sleap-h5", "sleap", written(lambda f: named.write_sleap_h5(f / "a.h5", TWO))
     yield (
-        "sleap h5 dims",
+        "sleap-h5-dims",
         "sleap",
         written(lambda f: named.write_sleap_h5(f / "a.h5", TWO, standard=True)),
     )
-    yield "sleap csv", "sleap", written(lambda f: named.write_sleap_csv(f / "a.csv", TWO))
+    yield "sleap-csv", "sleap", written(lambda f: named.write_sleap_csv(f / "a.csv", TWO))
     for ending in (".csv", ".parquet"):
         columns = named.long_rows(TWO, clip="a", label="wave")
         yield (
-            f"long {ending[1:]}",
+            f"long-{ending[1:]}",
             "long",
             written(lambda f, c=columns, e=ending: named.write_long(f / f"a{e}", c)),
         )
     space = named.long_in_space(named.in_space(4))
-    yield "long in space", "long", written(lambda f: named.write_long(f / "a.csv", space))
+    yield "long-in-space", "long", written(lambda f: named.write_long(f / "a.csv", space))
     kinect = test_kinect_csv.wide("ntu25", test_kinect_csv.bodies("ntu25", 3), body="BodyID")
     yield "kinect", "kinect", text("a.csv", kinect)
-    yield "kinect rows of joints", "kinect", kinect_rows()
+    yield "kinect-rows-of-joints", "kinect", kinect_rows()
     azure = test_azure.recording(test_azure.person(3), test_azure.person(3, 2.0))
     yield "azure", "azure", text("a.json", json.dumps(azure))
     yield "msr", "msr", text("a03_s07_e02_skeleton3D.txt", test_msr.rows(test_msr.PERSON[:3]))
-    yield "utkinect labels", "utkinect", utkinect()
+    yield "utkinect-labels", "utkinect", utkinect()
     yield "utkinect", "utkinect", dict(reversed(utkinect().items()))
     sbu = test_sbu.rows(test_sbu.normalised(test_sbu.PAIR))
     yield "sbu", "sbu", text("s02s03/05/001/skeleton_pos.txt", sbu)
@@ -242,21 +242,21 @@ def tables() -> Iterator[Sample]:
     clips = {f"{name}.skeleton": skeletons() for name in ("a", "b")}
     labels = {"labels.csv": b"a,wave\nb,walk\n"}
     yield Sample(
-        *("skeleton labels", "skeleton", {f"clips/{k}": v for k, v in clips.items()} | labels),
+        *("skeleton-labels", "skeleton", {f"clips/{k}": v for k, v in clips.items()} | labels),
         *("labels.csv", "clips", {"labels": "{folder}/labels.csv"}),
     )
     listed = {"missing.txt": b"S001C001P001R001A002\r\n S001C001P001R001A003.skeleton \n"}
     ntu = {"clips/S001C001P001R001A001.skeleton": skeletons()}
     yield Sample(
-        *("ntu60 missing", "ntu60", ntu | listed, "missing.txt", "clips"),
+        *("ntu60-missing", "ntu60", ntu | listed, "missing.txt", "clips"),
         {"missing": "{folder}/missing.txt"},
     )
     alone: list[tuple[str, Files, Callable[[Path], object]]] = [
         ("pickle", written(lambda f: test_arrays.write_npy(f, CLIPS)), load_pickle),
         ("array", written(lambda f: np.save(f / "a.npy", CLIPS[0])), open_array),
         ("arrays", plain_npz(), open_arrays),
-        ("label file", labels, read_labels),
-        ("missing list", listed, read_missing),
+        ("label-file", labels, read_labels),
+        ("missing-list", listed, read_missing),
     ]
     for name, files, read in alone:
         path = next(iter(files))

@@ -111,7 +111,7 @@ def sighted(found: Detections, where: str, confidence: float | None = None) -> S
     if least is None:
         least = CONFIDENCE if found.joints.shape[-1] == 2 else 0.0
     joints, unsure = _sure(found, least)
-    _refuse_far(joints, found.frame, found.names, where)
+    _refuse_far(joints, found, where)
     there = np.flatnonzero(np.isfinite(joints).all(-1).any(1))
     if not len(there):
         reason = f" with a confidence of {least:g}" if unsure else ""
@@ -121,7 +121,6 @@ def sighted(found: Detections, where: str, confidence: float | None = None) -> S
     joints = joints[there]
     metre = _metre(joints)
     joints = joints / metre
-    _refuse_far(joints, found.frame[there], found.names, where)
     if found.ids is None:
         ids = linked(frame[there], joints)
     else:
@@ -196,12 +195,13 @@ def _sure(found: Detections, least: float) -> tuple[np.ndarray, int]:
     return np.where(low[..., None], np.nan, joints), unsure
 
 
-def _refuse_far(joints: np.ndarray, frame: np.ndarray, names: Sequence[str], where: str) -> None:
+def _refuse_far(joints: np.ndarray, found: Detections, where: str) -> None:
     far = np.abs(joints) > FARTHEST
     if far.any():
         row, joint, axis = np.argwhere(far)[0]
         raise BadClip(
-            f"{where}: frame {frame[row]}: {names[joint]} lies at {joints[row, joint, axis]:.3g}"
+            f"{where}: frame {found.frame[row]}: {found.names[joint]} lies at "
+            f"{joints[row, joint, axis]:.3g}"
         )
 
 

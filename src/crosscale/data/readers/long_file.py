@@ -210,6 +210,7 @@ def _parquet(path: Path, words: Sequence[str], numbers: Sequence[str]) -> pa.Tab
     try:
         table = pq.read_table(path, columns=list(types), use_threads=False)
         table = table.cast(pa.schema([(name, types[name]) for name in table.column_names]))
+        table.validate(full=True)  # words that are no UTF-8 are not looked at before
     except (OSError, pa.ArrowException) as error:
         raise BadClip(f"{path.name}: {shown(error, 150)}") from None
     if table.num_rows == 0:
