@@ -8,9 +8,10 @@ import torch
 
 from crosscale.bench import naive, works
 from crosscale.bench.growth import GROWN, growth
+from crosscale.bench.measures import MEASURES
 from crosscale.bench.operations import forward_operations
 from crosscale.bench.table import Bench, slower_than
-from crosscale.bench.works import MEASURES, Row, Size
+from crosscale.bench.works import Row, Size
 from crosscale.cli import main
 from crosscale.data.readers import Item
 from crosscale.data.readers.ntu import Ntu60

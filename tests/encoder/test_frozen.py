@@ -66,7 +66,7 @@ def test_made_for_a_number_of_frames_it_computes_wide_blocks_otherwise():
 def test_nodes_are_read_one_after_the_other_and_their_mean_is_what_was_trained():
     encoder = _trained()
     bodies = torch.randn(5, 3, FRAMES, _nodes(encoder))
-    maps, _, _ = encoder._maps(bodies.unsqueeze(-1), None, None)  # (B, width, V, T')
+    maps, _, _ = encoder._maps(bodies.unsqueeze(-1), None, None, encoder.stack)  # (B, width, V, T')
     nodes = Frozen(encoder, "nodes")
     assert nodes.width == encoder.width * _nodes(encoder)
     right = maps.mean(dim=3).transpose(1, 2).flatten(1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +20,7 @@ from crosscale.data.synthetic import SyntheticSettings, write_synthetic
 from crosscale.encoder.engines import available, build, fastest
 from crosscale.encoder.frozen import Frozen
 from crosscale.encoder.published import from_published, load_whole
+from crosscale.encoder.recorded import record
 from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.evaluate.knn import knn_scores
 from crosscale.evaluate.linear import LinearConfig, linear_scores, one_thread
@@ -107,8 +109,8 @@ def training(size: Size, device: torch.device, multiply: float) -> Iterator[Row]
         present = torch.ones(size.batch, 2, dtype=torch.bool, device=device)
         present[:, bodies:] = False
         seen = x * present[:, None, None, None, :]
-        ours = _step(layout, settings, size, seen, present, plain=False)
-        plain = _step(layout, settings, size, seen, present, plain=True)
+        ours = partial(training_step(layout, settings, size, device), seen, present)
+        plain = partial(training_step(layout, settings, size, device, plain=True), seen, present)
         with default_memory():
             before = fastest_seconds({"plain": plain}, size.rounds, device)["plain"]
         now = fastest_seconds({"ours": ours}, size.rounds, device)["ours"]
@@ -124,15 +126,23 @@ def training(size: Size, device: torch.device, multiply: float) -> Iterator[Row]
         )
 
 
-def _step(
+def training_step(
     layout: Layout,
     settings: EncoderSettings,
     size: Size,
-    x: Tensor,
-    present: Tensor,
+    device: torch.device,
     *,
-    plain: bool,
-) -> Callable[[], None]:
+    plain: bool = False,
+) -> Callable[[Tensor, Tensor], None]:
+    """A step of two scales, from the views of clips (N, 3, T, V, M), present (N, M), to the update.
+
+    Args:
+        layout: of the clips.
+        settings: of the encoder.
+        size: of the batch and the queue.
+        device: where it is trained.
+        plain: by the plain encoder.
+    """
     contrast = ContrastSettings(streams=["joint", "joint@part10"], queue=size.queue)
     torch.manual_seed(0)
     method = MomentumContrast(layout, contrast, settings)
@@ -140,12 +150,14 @@ def _step(
         for network in (*method.query, *method.key):
             network.encoder = PlainSTGCN(network.encoder.adjacency, settings)
         method.key.requires_grad_(False)
-    method.to(x.device)
+    method.to(device)
+    if device.type == "cuda" and not plain:
+        record(method)
     views = Views(ViewSettings(cut=Cut(most=2)), layout, ["joints", "part10"])
     optimiser = torch.optim.SGD(method.query.parameters(), lr=0.01, momentum=0.9, foreach=True)
-    clips = torch.arange(len(x), device=x.device)
+    clips = torch.arange(size.batch, device=device)
 
-    def step() -> None:
+    def step(x: Tensor, present: Tensor) -> None:
         method(views(x, 1), present, clips, cross=False).loss.backward()
         optimiser.step()
         optimiser.zero_grad()
@@ -292,13 +304,3 @@ def _features(count: int) -> tuple[np.ndarray, np.ndarray]:
     draws = np.random.default_rng(count)
     labels = draws.integers(CLASSES, size=count)
     return draws.normal(size=(count, WIDTH)).astype(np.float32), labels
-
-
-MEASURES: dict[str, Measure] = {
-    "training": training,
-    "embedding": embedding,
-    "reading": reading,
-    "preprocessing": preprocessing,
-    "linear": linear,
-    "neighbours": neighbours,
-}

@@ -11,13 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscale.bench.growth import GROWN, Point, growth
+from crosscale.bench.measures import MEASURES
 from crosscale.bench.table import Bench, slower_than
 from crosscale.bench.timing import matmul_rate
-from crosscale.bench.works import MEASURES, SIZES, Row
+from crosscale.bench.works import SIZES, Row
 from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_path
 
-What = Literal["training", "embedding", "reading", "preprocessing", "linear", "neighbours"]
+What = Literal[
+    "training", "feeding", "embedding", "reading", "preprocessing", "linear", "neighbours"
+]
 
 
 def bench(

@@ -5,7 +5,7 @@ Tensors inside are (N, C, V, T) in channels-last memory, so that every step is a
 over contiguous channels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,9 @@ from crosscale.skeleton.layout import Graph
 
 TEMPORAL_KERNEL = 9
 SUBSETS = 3
+
+# Bodies (B, V C, T) and, where edges are cut, which are kept, to maps (B, width, V, T').
+Stack = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class STGCN(nn.Module):
     adjacency: Tensor
     # Keep only what goes into each block for the backward pass, and compute the rest once more.
     recompute: bool = False
+    # What takes the place of `stack` in training; see `crosscale.encoder.recorded`.
+    recorder: Stack | None = None
 
     def __init__(self, graph: Graph, settings: EncoderSettings, channels: int = 3) -> None:
         super().__init__()
@@ -107,18 +112,19 @@ class STGCN(nn.Module):
         Returns:
             (N, width): the mean over time and nodes, and over the bodies.
         """
-        return self._pooled(*self._maps(x, present, keep))
+        replayed = self.recorder if self.training else None
+        return self._pooled(*self._maps(x, present, keep, replayed or self.stack))
 
     def with_drop(
         self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, and once more without what has most energy: twice (N, width)."""
-        hidden, owner, count = self._maps(x, present, keep)
+        hidden, owner, count = self._maps(x, present, keep, self.stack)
         dropped = self._pooled(drop_energetic(hidden), owner, count)
         return self._pooled(hidden, owner, count), dropped
 
     def _maps(
-        self, x: Tensor, present: Tensor | None, keep: Tensor | None
+        self, x: Tensor, present: Tensor | None, keep: Tensor | None, stack: Stack
     ) -> tuple[Tensor, Tensor, int]:
         """Maps (B, width, V, T') of the bodies, the clip of each (B,), and the number of clips."""
         count, channels, frames, nodes, bodies = x.shape
@@ -127,18 +133,30 @@ class STGCN(nn.Module):
         if present is not None and self.bodies == "present":
             there = present.reshape(-1)
             flat, owner = flat[there], owner[there]
+        if keep is None:
+            return stack(flat), owner, count
+        return stack(flat, keep if keep.shape[0] == 1 else keep[owner]), owner, count
+
+    def stack(self, flat: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Bodies (B, V C, T) through all blocks, to maps (B, width, V, T').
+
+        Args:
+            flat: the bodies.
+            keep: 0 where an edge is cut, else 1: (B, V, V) or (1, V, V).
+        """
         adjacency = self.adjacency
+        nodes, frames = adjacency.shape[-1], flat.shape[-1]
         if keep is not None:
-            adjacency = adjacency * (keep if keep.shape[0] == 1 else keep[owner]).unsqueeze(1)
+            adjacency = adjacency * keep.unsqueeze(1)
         if self.norm_by == "joint":
             flat = self.input_norm(flat)
-        hidden = flat.view(-1, nodes, channels, frames).transpose(1, 2)
+        hidden = flat.view(len(flat), nodes, -1, frames).transpose(1, 2)
         if self.norm_by == "axis":
             hidden = self.input_norm(hidden)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             hidden = self._through(block, hidden, adjacency)
-        return hidden, owner, count
+        return hidden
 
     def _through(self, block: nn.Module, hidden: Tensor, adjacency: Tensor) -> Tensor:
         if not (self.recompute and torch.is_grad_enabled()):
@@ -151,8 +169,9 @@ class STGCN(nn.Module):
     def _pooled(self, hidden: Tensor, owner: Tensor, count: int) -> Tensor:
         features = hidden.mean(dim=(2, 3), dtype=self.adjacency.dtype)
         total = features.new_zeros(count, self.width).index_add_(0, owner, features)
-        number = torch.bincount(owner, minlength=count).clamp(min=1)
-        return total / number.unsqueeze(1)
+        # torch.bincount would make a GPU's host wait
+        number = features.new_zeros(count).index_add_(0, owner, features.new_ones(len(owner)))
+        return total / number.clamp(min=1).unsqueeze(1)
 
 
 def _second_pass(

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from crosscale.contrast.method import MomentumContrast, Shared
 from crosscale.data.store import ClipStore
+from crosscale.encoder.recorded import record
 from crosscale.encoder.synchronised import synchronise
 from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_path, only_writer
@@ -139,17 +140,20 @@ def pretrain(
     if team.count > 1 and recipe.optimisation.batch_norm == "synchronised":
         synchronise(method)
     method.to(fabric.device)
+    if fabric.device.type == "cuda" and team.count == 1 and not recipe.optimisation.recompute:
+        record(method)
     scales = [stream.scale for stream in method.streams]
     extreme = recipe.extreme if recipe.contrast.extreme else None
     views = Views(recipe.views, data.store.layout, scales, recipe.seed, extreme)
     with ExitStack() as stack:
         team.first(lambda: stack.enter_context(only_writer(folder)))
+        # Before the state is read: what reads it can take an interruption for a damaged file.
+        stopped = stack.enter_context(_stop_requests())
         progress = team.first(lambda: _begin(folder, resume, values, method, optimiser, say))
         team.share(method, optimiser)
         trained, stepper = fabric.setup(method, optimiser)
         log = stack.enter_context(MetricsLog(folder, progress.epoch)) if team.is_first else None
         alarm = CollapseAlarm(recipe.contrast.features, say)
-        stopped = stack.enter_context(_stop_requests())
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
             sums = Sums(progress.sums, fabric.device)
