@@ -16,8 +16,9 @@ import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -61,14 +62,19 @@ def load_pickle(path: Path | str) -> Any:
 
 
 def _refuse_hollow(path: Path) -> None:
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size, hollow = path.stat().st_size, MemoryError("it claims more than its file holds")
+    if not size:
+        return
+    # A file would be asked for all that is claimed, mapped memory gives what there is.
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as held:
         try:
-            for opcode, argument, _ in pickletools.genops(file):
+            for opcode, argument, _ in pickletools.genops(cast(IO[bytes], held)):
                 if opcode.name in (*_PLACES, _LENGTH) and (argument or 0) > size:
-                    raise MemoryError("it claims more than its file holds")
-        except (ValueError, OverflowError):
-            return  # what is damaged is told by the unpickler, which knows more old forms
+                    raise hollow
+        except (ValueError, OverflowError) as error:
+            if "remain" in str(error):  # the unpickler would first ask for all that is claimed
+                raise hollow from None
+            # all other damage is told by the unpickler, which knows more old forms
 
 
 class _Forbidden(Exception):

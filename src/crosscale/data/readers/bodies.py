@@ -22,7 +22,7 @@ def refuse_far(joints: np.ndarray, where: str, frame: np.ndarray | None = None) 
         BadClip: naming the frame.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # half precision ends before that
-        far = np.abs(joints) > FARTHEST
+        far = (joints > FARTHEST) | (joints < -FARTHEST)  # the least integer has no absolute value
     if far.any():
         place = tuple(np.argwhere(far)[0])
         number = place[0] if frame is None else frame[place[0]]
