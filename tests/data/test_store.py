@@ -179,9 +179,37 @@ def test_opening_says_what_is_not_a_store(clip, stored, tmp_path):
 
 def test_a_newer_version_is_named(clip, stored):
     path = stored(clip("a")).path
-    _edit(path, version=2)
-    with pytest.raises(CrosscaleError, match="version 2, this program reads version 1"):
+    _edit(path, version=3)
+    with pytest.raises(CrosscaleError, match="version 3, this program reads versions 1 and 2"):
         ClipStore.open(path)
+
+
+def test_a_store_in_shards_is_read_as_the_one_of_one_file(clip, stored):
+    clips = [clip(str(i), frames=3 + i % 4, bodies=1 + i % 2, label=f"a{i % 3}") for i in range(11)]
+    whole, cut = stored(*clips), stored(*clips, name="mine2", shard_clips=4)
+    assert (whole.shards, cut.shards) == (1, 3)
+    assert cut.table.equals(whole.table)
+    for i, one in enumerate(clips):
+        np.testing.assert_array_equal(cut.coordinates(i), one.coordinates)
+    for chosen in ([], [5], [9, 0, 4, 3, 9], range(11)):
+        some, same = cut.recordings(chosen).alone(), whole.recordings(chosen).alone()
+        np.testing.assert_array_equal(some.rows, same.rows)
+        np.testing.assert_array_equal(some.frames, same.frames)
+    cut.verify()
+
+
+def test_a_shard_that_is_missing_or_of_another_store_is_named(clip, stored):
+    path = stored(*(clip(str(i)) for i in range(4)), shard_clips=2).path
+    with (path / "frames-00001.npy").open("r+b") as file:
+        file.seek(-7, 2)
+        file.write(b"\x01")
+    with pytest.raises(CrosscaleError, match=r"frames-00001.npy has changed"):
+        ClipStore.open(path).verify()
+    (path / "frames-00001.npy").unlink()
+    with pytest.raises(CrosscaleError, match=r"frames-00001.npy cannot be read"):
+        ClipStore.open(path)
+    with pytest.raises(CrosscaleError, match="a shard cannot hold 0 clips"):
+        stored(clip("a"), name="none", shard_clips=0)
 
 
 def test_an_incomplete_description_is_named(clip, stored):

@@ -46,6 +46,7 @@ def prepare(
     strict: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
+    shard_clips: int | None = None,
 ) -> PrepareReport:
     """Read recordings into a store: one folder that all other commands take.
 
@@ -76,6 +77,8 @@ def prepare(
         strict: stop at the first recording that cannot be used.
         overwrite: replace the store if it is there.
         workers: processes at most; by default one for each core.
+        shard_clips: write a file of frames for each so many clips, for collections that are copied
+            or kept in pieces; all commands read them as one. By default one file.
     """
     console = plain_console()
     if source_format == "auto":
@@ -100,6 +103,7 @@ def prepare(
         strict=strict,
         overwrite=overwrite,
         workers=workers,
+        shard_clips=shard_clips,
         console=console,
     )
     _tell(console, report, reader.name)
@@ -167,6 +171,7 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
     console.print(
         f"{store}: {opened.name}, {len(opened):,} clips, {frames:,} frames, "
         f"layout {opened.layout.name} ({len(opened.layout.joints)} joints)"
+        + (f", in {opened.shards:,} shards" if opened.shards > 1 else "")
     )
     console.print(f"read from {opened.provenance['source']}, {opened.provenance['written'][:16]}")
     counts = _counts(opened)

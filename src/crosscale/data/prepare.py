@@ -21,11 +21,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from crosscale.data.clip import Clip
 from crosscale.data.official import differences
 from crosscale.data.readers import Item, Reader, fitted
 from crosscale.data.reading import Outcome, read_all
-from crosscale.data.store import ClipStore, StoreWriter
+from crosscale.data.store import ClipStore, Row, StoreWriter
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
@@ -68,14 +67,13 @@ class PrepareReport:
     differences: list[str] | None = None
     seconds: float = 0.0
 
-    def count(self, clip: Clip) -> None:
+    def count(self, row: Row) -> None:
         """Take a clip of the store into account."""
         self.read += 1
-        self.mended.update({_kind(note) for note in clip.notes})
+        self.mended.update({_kind(note) for note in row["notes"]})
         for name, counter in self.counts.items():
-            value = getattr(clip, name)
-            if value is not None:
-                counter[value] += 1
+            if row[name] is not None:
+                counter[row[name]] += 1
 
     def save(self, folder: Path) -> None:
         """Write `report.json`, what is needed to see later which recordings are absent and why."""
@@ -99,6 +97,7 @@ def prepare(
     strict: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
+    shard_clips: int | None = None,
     console: Console | None = None,
 ) -> PrepareReport:
     """Read all recordings below `source` into a clip store.
@@ -110,6 +109,7 @@ def prepare(
         strict: stop at the first recording that cannot be used, instead of setting it aside.
         overwrite: replace a store that is there.
         workers: processes at most; None takes one for each core.
+        shard_clips: clips in a file of frames at most; None writes one file.
         console: shows a progress bar; none is shown without.
 
     Returns:
@@ -123,7 +123,12 @@ def prepare(
     layout = Layout.of(reader.layout)
     report = PrepareReport(out)
     writer = StoreWriter(
-        out, name=reader.name, layout=layout, classes=reader.classes, overwrite=overwrite
+        out,
+        name=reader.name,
+        layout=layout,
+        classes=reader.classes,
+        shard_clips=shard_clips,
+        overwrite=overwrite,
     )
     with writer:
         found = reader.find(source)
@@ -165,10 +170,9 @@ def _store(writer: StoreWriter, outcome: Outcome, report: PrepareReport) -> str:
     if outcome.clip is None:
         return outcome.reason
     try:
-        writer.add(outcome.clip)
+        report.count(writer.add(outcome.clip))
     except BadClip as error:
         return str(error)
-    report.count(outcome.clip)
     return ""
 
 

@@ -10,11 +10,12 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,22 +25,26 @@ from crosscale import __version__
 from crosscale.checksum import canonical, with_checksum
 from crosscale.data.clip import Clip
 from crosscale.data.recordings import Recordings
+from crosscale.data.shards import FrameFile, Frames, Shard
 from crosscale.data.store_files import (
     DESCRIPTION,
     FORMAT,
     FRAMES,
+    ONE_FILE,
     SCHEMA,
+    SHARDED,
     TABLE,
-    VERSION,
     describe,
     digest,
-    map_frames,
     read_table,
     refuse_to_replace,
+    shard_file,
 )
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.files import atomic_folder, sha256
 from crosscale.skeleton.layout import Layout
+
+Row = dict[str, Any]  # a clip's row of the table, its label still a name
 
 _TRIES = 50
 _PAUSES, _PAUSE = 5, 0.02  # seconds; while a new store takes its place there is none for an instant
@@ -60,7 +65,7 @@ class ClipStore:
     """
 
     def __init__(
-        self, path: Path, description: Mapping[str, Any], frames: np.ndarray, table: pa.Table
+        self, path: Path, description: Mapping[str, Any], frames: Frames, table: pa.Table
     ) -> None:
         self.path = path
         self.name = str(description["name"])
@@ -87,7 +92,7 @@ class ClipStore:
         for _ in range(_TRIES):
             description, fault = _settled(path), None
             try:
-                store = cls(path, description, map_frames(path, description), read_table(path))
+                store = cls(path, description, Frames(path, description), read_table(path))
             except CrosscaleError as error:
                 fault = error
             if _settled(path) != description:
@@ -107,15 +112,14 @@ class ClipStore:
         A read-only view of the mapped file: copy it before changing it.
         """
         frames, bodies = self._shapes[i]
-        first = self._first[i]
-        rows = self._frames[first : first + frames * bodies]
+        rows = self._frames.rows(int(self._first[i]), int(frames * bodies))
         return rows.reshape(frames, bodies, *rows.shape[1:])
 
     def recordings(self, indices: Sequence[int]) -> Recordings:
-        """The clips at `indices`, in that order, over the mapped file."""
+        """The clips at `indices`, in that order: see `Frames.recordings`."""
         chosen = np.asarray(indices, np.int64)
         frames, bodies = self._shapes[chosen].T
-        return Recordings(self._frames, self._first[chosen], frames, bodies)
+        return self._frames.recordings(self._first[chosen], frames, bodies)
 
     def column(self, name: str) -> np.ndarray:
         """One column of the table, (N,).
@@ -140,6 +144,11 @@ class ClipStore:
             values = np.empty(len(column), dtype=object)
             values[:] = column.to_pylist()
         return values
+
+    @property
+    def shards(self) -> int:
+        """Number of files that hold the frames."""
+        return len(self._frames)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -171,14 +180,16 @@ class ClipStore:
     def _check_fit(self) -> None:
         """The table must describe exactly the rows that are there."""
         starts = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1))])
-        joints = self._frames.shape[1]
+        joints, count = self._frames.joints, self._frames.count
         wrong = ""
         if len(set(self.names)) != len(self.names):
             wrong = "names a clip twice"
         elif (self._shapes < 1).any() or (self._first != starts[:-1]).any():
             wrong = "does not list the clips' frames one after the other"
-        elif starts[-1] != len(self._frames):
-            wrong = f"describes {starts[-1]} rows, but {FRAMES} has {len(self._frames)}"
+        elif starts[-1] != count:
+            wrong = f"describes {starts[-1]} rows, but {FRAMES} has {count}"
+        elif not self._frames.holds(self._first, self._shapes.prod(axis=1)):
+            wrong = "has a clip that goes on in another shard"
         elif joints != len(self.layout.joints):
             wrong = f"goes with {joints} joints, but the layout has {len(self.layout.joints)}"
         elif (self.labels >= len(self.classes)).any() or (self.labels < -1).any():
@@ -186,6 +197,43 @@ class ClipStore:
         if wrong:
             raise CrosscaleError(
                 f"{self.path}: {TABLE} {wrong}; the store is damaged, prepare the data set again"
+            )
+
+
+@dataclass(frozen=True)
+class Form:
+    """What all clips of a store have in common.
+
+    Attributes:
+        layout: their skeleton.
+        classes: all class names in order; None takes those that the clips have.
+        size: coordinates a joint, 2 or 3; 0 as long as no clip has said it.
+    """
+
+    layout: Layout
+    classes: tuple[str, ...] | None = None
+    size: int = 0
+
+    def check(self, clip: Clip) -> None:
+        """Refuse a clip that does not fit.
+
+        Raises:
+            BadClip: when its joints, coordinates or label are others.
+        """
+        joints, size = clip.coordinates.shape[2:]
+        if joints != len(self.layout.joints):
+            raise BadClip(
+                f"{clip.name}: has {joints} joints, layout {self.layout.name} has "
+                f"{len(self.layout.joints)}; give the layout of these recordings"
+            )
+        if self.size not in (0, size):
+            raise BadClip(
+                f"{clip.name}: has {size} coordinates a joint, clips before it {self.size}; "
+                "prepare recordings in the plane and in space apart"
+            )
+        if self.classes is not None and clip.label is not None and clip.label not in self.classes:
+            raise BadClip(
+                f"{clip.name}: '{clip.label}' is not one of the {len(self.classes)} classes"
             )
 
 
@@ -197,6 +245,7 @@ class StoreWriter:
 
     Attributes:
         folder: inside the block, where the files are; further files may be put there.
+        form: what all clips have in common.
         provenance: kept in the store's description; add to it inside the block.
     """
 
@@ -207,6 +256,7 @@ class StoreWriter:
         name: str,
         layout: Layout,
         classes: tuple[str, ...] | None = None,
+        shard_clips: int | None = None,
         overwrite: bool = False,
     ) -> None:
         """Plan a store.
@@ -216,21 +266,27 @@ class StoreWriter:
             name: kind of data set.
             layout: the skeleton of all clips.
             classes: all class names in order; None takes those that the clips have.
+            shard_clips: clips in a file of frames at most; None writes one file.
             overwrite: replace a store that is there; anything else is never replaced.
+
+        Raises:
+            CrosscaleError: when `shard_clips` is not positive.
         """
+        if shard_clips is not None and shard_clips < 1:
+            raise CrosscaleError(f"a shard cannot hold {shard_clips} clips; give 1 or more")
         self.path = Path(path)
         self.name = name
-        self.layout = layout
-        self.classes = classes
+        self.form = Form(layout, classes)
         self.folder = self.path
         self.provenance: dict[str, Any] = {}
         self._overwrite = overwrite
+        self._shard_clips = shard_clips
+        self._shards: list[Shard] = []
+        self._frames: FrameFile | None = None
         self._rows = 0
-        self._size = 0
         self._columns: dict[str, list[Any]] = {field: [] for field in SCHEMA.names}
         self._names: set[str] = set()
         self._open: ExitStack
-        self._frames: BinaryIO
 
     def __enter__(self) -> "StoreWriter":
         """Begin in a temporary folder.
@@ -241,8 +297,6 @@ class StoreWriter:
         refuse_to_replace(self.path, self._overwrite)
         with ExitStack() as stack:
             self.folder = stack.enter_context(atomic_folder(self.path, overwrite=True))
-            self._frames = stack.enter_context((self.folder / FRAMES).open("wb"))
-            self._write_header()
             self._open = stack.pop_all()
         return self
 
@@ -258,70 +312,76 @@ class StoreWriter:
                 raise error
             self._finish()
 
-    def add(self, clip: Clip) -> None:
+    def add(self, clip: Clip) -> Row:
         """Append a clip.
 
-        Raises:
-            BadClip: when its name is taken, or its joints or label do not fit the store.
-        """
-        self._check(clip)
-        frames, bodies, _, self._size = clip.coordinates.shape
-        row = {
-            "name": clip.name,
-            "first_row": self._rows,
-            "frames": frames,
-            "bodies": bodies,
-            "body_ids": clip.bodies,
-            "label": clip.label,  # becomes a number when all classes are known
-            "subject": clip.subject,
-            "camera": clip.camera,
-            "setup": clip.setup,
-            "repetition": clip.repetition,
-            "frame_rate": clip.frame_rate,
-            "part": clip.part,
-            "digest": digest(clip.coordinates),
-            "notes": clip.notes,
-        }
-        self._frames.write(clip.coordinates.astype("<f4").data)
-        self._rows += frames * bodies
-        self._names.add(clip.name)
-        for field, value in row.items():
-            self._columns[field].append(value)
+        Returns:
+            Its row of the table.
 
-    def _check(self, clip: Clip) -> None:
-        joints, size = clip.coordinates.shape[2:]
+        Raises:
+            BadClip: when its name is taken, or it does not fit the store.
+        """
         if clip.name in self._names:
             raise BadClip(f"{clip.name}: another clip has this name already")
-        if joints != len(self.layout.joints):
-            raise BadClip(
-                f"{clip.name}: has {joints} joints, layout {self.layout.name} has "
-                f"{len(self.layout.joints)}; give the layout of these recordings"
-            )
-        if self._size not in (0, size):
-            raise BadClip(
-                f"{clip.name}: has {size} coordinates a joint, clips before it {self._size}; "
-                "prepare recordings in the plane and in space apart"
-            )
-        if self.classes is not None and clip.label is not None and clip.label not in self.classes:
-            raise BadClip(
-                f"{clip.name}: '{clip.label}' is not one of the {len(self.classes)} classes"
-            )
+        self.form.check(clip)
+        self.form = replace(self.form, size=clip.coordinates.shape[3])
+        if self._frames is None:
+            self._frames = self._begin_shard()
+        self._frames.write(clip.coordinates)
+        row = row_of(clip)
+        self._append(row)
+        if self._frames.clips == self._shard_clips:
+            self._end_shard()
+        return row
+
+    def add_shard(self, shard: Shard, rows: Sequence[Row]) -> None:
+        """Append the clips of a finished file in the folder; they fit the form.
+
+        Args:
+            shard: named `shard_file(K)`, made by `FrameFile.finish`.
+            rows: of its clips, in order, made by `row_of`.
+
+        Raises:
+            CrosscaleError: when a name is taken.
+        """
+        for row in rows:
+            if row["name"] in self._names:
+                raise CrosscaleError(f"{row['name']}: two clips have this name; rename one of them")
+            self._append(row)
+        self._shards.append(shard)
+
+    def _append(self, row: Row) -> None:
+        self._names.add(row["name"])
+        for field, value in row.items():
+            self._columns[field].append(value)
+        self._columns["first_row"].append(self._rows)
+        self._rows += row["frames"] * row["bodies"]
+
+    def _begin_shard(self) -> FrameFile:
+        name = FRAMES if self._shard_clips is None else shard_file(len(self._shards))
+        frames = FrameFile(self.folder / name, len(self.form.layout.joints), self.form.size)
+        self._open.callback(frames.close)
+        return frames
+
+    def _end_shard(self) -> None:
+        if self._frames is not None:
+            self._shards.append(self._frames.finish())
+            self._frames = None
 
     def _finish(self) -> None:
         if not self._names:
             raise CrosscaleError(f"there is no clip to store in {self.path}")
-        self._frames.seek(0)
-        self._write_header()
-        self._frames.close()
+        self._end_shard()
         labels = self._columns["label"]
-        classes = self.classes or tuple(sorted({x for x in labels if x is not None}, key=_natural))
+        known = {label for label in labels if label is not None}
+        classes = self.form.classes or tuple(sorted(known, key=_natural))
         number = {label: i for i, label in enumerate(classes)}
         self._columns["label"] = [number.get(label) for label in labels]
-        table = pa.table(self._columns, schema=SCHEMA)
-        pq.write_table(table, self.folder / TABLE, compression="zstd")
+        table, file = pa.table(self._columns, schema=SCHEMA), self.folder / TABLE
+        pq.write_table(table, file, compression="zstd")
         description = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": ONE_FILE if self._shard_clips is None else SHARDED,
             "name": self.name,
             "clips": len(self._names),
             "classes": classes,
@@ -330,18 +390,34 @@ class StoreWriter:
                 "written": datetime.now(UTC).isoformat(),
                 **self.provenance,
             },
-            "bytes": {file: (self.folder / file).stat().st_size for file in (FRAMES, TABLE)},
-            "sha256": {file: sha256(self.folder / file) for file in (FRAMES, TABLE)},
-            "layout": self.layout.to_dict(),
+            "bytes": {one.file: one.bytes for one in self._shards} | {TABLE: file.stat().st_size},
+            "sha256": {one.file: one.sha256 for one in self._shards} | {TABLE: sha256(file)},
+            "layout": self.form.layout.to_dict(),
         }
+        if self._shard_clips is not None:
+            description["shards"] = [{"file": one.file, "rows": one.rows} for one in self._shards]
         text = json.dumps(with_checksum(description), indent=1, ensure_ascii=False)
         (self.folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
-    def _write_header(self) -> None:
-        """A `.npy` header; numpy leaves room in it, so that the number of rows may grow."""
-        shape = (self._rows, len(self.layout.joints), self._size)
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._frames, header)
+
+def row_of(clip: Clip) -> Row:
+    """A clip's row of the table; where it lies is not known yet, and its label is still a name."""
+    frames, bodies = clip.coordinates.shape[:2]
+    return {
+        "name": clip.name,
+        "frames": frames,
+        "bodies": bodies,
+        "body_ids": clip.bodies,
+        "label": clip.label,  # becomes a number when all classes are known
+        "subject": clip.subject,
+        "camera": clip.camera,
+        "setup": clip.setup,
+        "repetition": clip.repetition,
+        "frame_rate": clip.frame_rate,
+        "part": clip.part,
+        "digest": digest(clip.coordinates),
+        "notes": clip.notes,
+    }
 
 
 def _settled(path: Path) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 store.json      format version, layout, classes, provenance, size and SHA-256 of the others
 frames.npy      (rows, V, C) float32, C = 3 in metres or 2; a clip is a block of T*M rows
+frames-K.npy    in its place in a store of shards, K = 00000, 00001 ...
 clips.parquet   one row a clip: name, place in frames.npy, label, subject, camera ...
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosscale.checksum import checked
-from crosscale.data.arrayfiles import open_array
 from crosscale.errors import CrosscaleError
 
 FORMAT = "crosscale clip store"
-VERSION = 1
+ONE_FILE, SHARDED = 1, 2  # versions; a program that knows no shards refuses the second by name
 DESCRIPTION, FRAMES, TABLE = "store.json", "frames.npy", "clips.parquet"
+_SHARD = re.compile(r"frames-[0-9]{5,}\.npy")
 
 SCHEMA = pa.schema(
     [
@@ -77,39 +79,38 @@ def describe(path: Path) -> dict[str, Any]:
             "make one from recordings with: crosscale prepare"
         )
     version = description.get("version")
-    if version != VERSION:
+    if version not in (ONE_FILE, SHARDED):
         raise CrosscaleError(
-            f"{path} is a clip store of version {version}, this program reads version {VERSION}; "
-            "prepare the data set again, or bring crosscale up to date"
+            f"{path} is a clip store of version {version}, this program reads versions "
+            f"{ONE_FILE} and {SHARDED}; prepare the data set again, or bring crosscale up to date"
         )
     needed = {"name", "layout", "classes", "provenance", "bytes", "sha256"}
+    needed |= {"shards"} if version == SHARDED else set()
     if missing := sorted(needed - description.keys()):
         raise CrosscaleError(f"{path / DESCRIPTION} lacks {', '.join(missing)}; prepare it again")
     return checked(description, path / DESCRIPTION, "copy or prepare it again")
 
 
-def map_frames(path: Path, description: Mapping[str, Any]) -> np.ndarray:
-    """Map `frames.npy` into memory, (rows, V, C) float32, read-only.
+def frame_files(description: Mapping[str, Any]) -> dict[str, int | None]:
+    """Files of frames in order, and how many rows each has; None where only the file tells.
 
     Raises:
-        CrosscaleError: when it is missing, cut short or of another form.
+        CrosscaleError: when a store of shards does not list them.
     """
-    file = path / FRAMES
+    if description["version"] == ONE_FILE:
+        return {FRAMES: None}
     try:
-        size, expected = file.stat().st_size, description["bytes"][FRAMES]
-        if size != expected:
-            raise CrosscaleError(
-                f"{file} has {size:,} bytes, not the {expected:,} written; "
-                "the copy is incomplete, copy or prepare it again"
-            )
-    except OSError as error:
-        raise CrosscaleError(f"{file} cannot be read: {error}") from error
-    frames = open_array(file)
-    if frames.ndim != 3 or frames.shape[2] not in (2, 3) or frames.dtype != np.float32:
-        raise CrosscaleError(
-            f"{file} holds {frames.dtype} {frames.shape}, not float32 (rows, V, 2 or 3)"
-        )
-    return frames.view(np.ndarray)
+        files = {str(one["file"]): int(one["rows"]) for one in description["shards"]}
+    except (TypeError, KeyError, ValueError):
+        files = {}
+    if not files or not all(_SHARD.fullmatch(file) for file in files):
+        raise CrosscaleError(f"{DESCRIPTION} does not list its shards; prepare the data set again")
+    return dict(files)
+
+
+def shard_file(number: int) -> str:
+    """Name of a shard."""
+    return f"frames-{number:05d}.npy"
 
 
 def read_table(path: Path) -> pa.Table:

@@ -3,7 +3,7 @@
 Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies of all clips.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -109,7 +109,10 @@ def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) 
     Raises:
         CrosscaleError: when the clips cannot be turned.
     """
-    return _preprocess(store.recordings(indices), store.layout, settings)
+    parts = (
+        store.recordings(indices[begin : begin + CHUNK]) for begin in range(0, len(indices), CHUNK)
+    )
+    return _preprocess(parts, len(indices), store.layout, settings)
 
 
 def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess) -> ClipTensors:
@@ -124,7 +127,9 @@ def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess
         CrosscaleError: when a clip does not fit the layout, or cannot be turned.
     """
     _check(clips, layout)
-    return _preprocess(Recordings.of(clips, len(layout.joints)), layout, settings)
+    whole = Recordings.of(clips, len(layout.joints))
+    parts = (whole.part(slice(begin, begin + CHUNK)) for begin in range(0, len(whole), CHUNK))
+    return _preprocess(parts, len(whole), layout, settings)
 
 
 def _check(clips: Sequence[np.ndarray], layout: Layout) -> None:
@@ -140,13 +145,15 @@ def _check(clips: Sequence[np.ndarray], layout: Layout) -> None:
         raise CrosscaleError(f"clips have {sorted(sizes)} coordinates; all need 2, or all need 3")
 
 
-def _preprocess(recordings: Recordings, layout: Layout, settings: Preprocess) -> ClipTensors:
-    joints = recordings.rows.shape[1]
-    shape = (len(recordings), settings.bodies, 3, settings.frames, joints)
+def _preprocess(
+    parts: Iterable[Recordings], count: int, layout: Layout, settings: Preprocess
+) -> ClipTensors:
+    """Clips that come in parts of CHUNK, so that only one part's rows need be in memory."""
+    shape = (count, settings.bodies, 3, settings.frames, len(layout.joints))
     planes, present = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
-    for begin in range(0, len(recordings), CHUNK):
-        chunk = slice(begin, begin + CHUNK)
-        part = in_space(recordings.part(chunk), layout)
+    for number, recordings in enumerate(parts):
+        chunk = slice(number * CHUNK, (number + 1) * CHUNK)
+        part = in_space(recordings, layout)
         samples = sample(part, settings.frames, settings.bodies, settings.length)
         there = torch.from_numpy(samples.there)
         planes[chunk][there] = _bodies(part.rows, samples, layout, settings)
