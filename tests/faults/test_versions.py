@@ -8,7 +8,7 @@ from readable import NAMED
 
 from crosscale.errors import CrosscaleError
 
-REMEDY = {0: "again|anew|delete it", 2: "bring crosscale up to date"}
+REMEDY = {0: "again|anew|delete it", 3: "bring crosscale up to date"}
 
 
 def in_version(content: bytes, version: int) -> bytes:

@@ -81,8 +81,8 @@ def describe(path: Path) -> dict[str, Any]:
     version = description.get("version")
     if version not in (ONE_FILE, SHARDED):
         raise CrosscaleError(
-            f"{path} is a clip store of version {version}, this program reads versions "
-            f"{ONE_FILE} and {SHARDED}; prepare the data set again, or bring crosscale up to date"
+            f"{path} is a clip store of version {version}, this program reads "
+            f"version {SHARDED} and version {ONE_FILE}; prepare the data set again, or bring crosscale up to date"
         )
     needed = {"name", "layout", "classes", "provenance", "bytes", "sha256"}
     needed |= {"shards"} if version == SHARDED else set()
