@@ -180,7 +180,7 @@ def test_opening_says_what_is_not_a_store(clip, stored, tmp_path):
 def test_a_newer_version_is_named(clip, stored):
     path = stored(clip("a")).path
     _edit(path, version=3)
-    with pytest.raises(CrosscaleError, match="version 3, this program reads version 2 and version 1"):
+    with pytest.raises(CrosscaleError, match=r"version 3, .* reads version 2 and version 1"):
         ClipStore.open(path)
 
 

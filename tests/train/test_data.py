@@ -12,10 +12,10 @@ from crosscale.streams.preprocess import StoredClips, load
 from crosscale.train.data import load_training
 
 
-def made(folder, clips):
+def made(folder, clips, **options):
     layout = Layout.load("kinect20")
     generator = torch.Generator().manual_seed(0)
-    with StoreWriter(folder, name="made", layout=layout) as writer:
+    with StoreWriter(folder, name="made", layout=layout, **options) as writer:
         for i in range(clips):
             x = torch.randn(30 + i % 9, 1, 20, 3, generator=generator).numpy()
             writer.add(Clip(f"clip {i}", x, ("0",), label=f"act {i % 3}", subject=i % 4))
@@ -33,6 +33,16 @@ def test_batches_are_those_of_clips_preprocessed_at_once(tmp_path):
         batch = data.clips.take(clips)
         assert torch.equal(batch.coordinates, whole.coordinates[clips])
         assert torch.equal(batch.present, whole.present[clips])
+
+
+def test_batches_from_shards_are_those_from_one_file(tmp_path):
+    whole, cut = made(tmp_path / "whole", 40), made(tmp_path / "cut", 40, shard_clips=6)
+    assert (whole.shards, cut.shards) == (1, 7)
+    assert whole.fingerprint == cut.fingerprint
+    one, other = (load_training(s, RECIPE, torch.device("cpu")).clips for s in (whole, cut))
+    for clips in torch.randperm(40, generator=torch.Generator().manual_seed(1)).split(7):
+        assert torch.equal(one.take(clips).coordinates, other.take(clips).coordinates)
+        assert torch.equal(one.take(clips).present, other.take(clips).present)
 
 
 def test_on_a_processor_memory_does_not_grow_with_the_data(tmp_path):

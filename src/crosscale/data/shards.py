@@ -140,12 +140,12 @@ class Frames:
         if len(used) < 2:
             rows = self._mapped(int(used[0]) if len(used) else 0)
             return Recordings(rows, first, frames, bodies)
-        order = np.argsort(shard, kind="stable")
         places = [np.flatnonzero(shard == one) for one in used]
         parts = [
             Recordings(self._mapped(int(one)), first[at], frames[at], bodies[at]).alone().rows
             for one, at in zip(used, places, strict=True)
         ]
+        order = np.concatenate(places)
         count = (frames * bodies)[order]
         starts = np.empty_like(first)
         starts[order] = np.cumsum(count) - count

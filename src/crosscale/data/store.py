@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -200,43 +199,6 @@ class ClipStore:
             )
 
 
-@dataclass(frozen=True)
-class Form:
-    """What all clips of a store have in common.
-
-    Attributes:
-        layout: their skeleton.
-        classes: all class names in order; None takes those that the clips have.
-        size: coordinates a joint, 2 or 3; 0 as long as no clip has said it.
-    """
-
-    layout: Layout
-    classes: tuple[str, ...] | None = None
-    size: int = 0
-
-    def check(self, clip: Clip) -> None:
-        """Refuse a clip that does not fit.
-
-        Raises:
-            BadClip: when its joints, coordinates or label are others.
-        """
-        joints, size = clip.coordinates.shape[2:]
-        if joints != len(self.layout.joints):
-            raise BadClip(
-                f"{clip.name}: has {joints} joints, layout {self.layout.name} has "
-                f"{len(self.layout.joints)}; give the layout of these recordings"
-            )
-        if self.size not in (0, size):
-            raise BadClip(
-                f"{clip.name}: has {size} coordinates a joint, clips before it {self.size}; "
-                "prepare recordings in the plane and in space apart"
-            )
-        if self.classes is not None and clip.label is not None and clip.label not in self.classes:
-            raise BadClip(
-                f"{clip.name}: '{clip.label}' is not one of the {len(self.classes)} classes"
-            )
-
-
 class StoreWriter:
     """Writes clips, one after the other, into a store that appears whole when the block ends.
 
@@ -245,7 +207,6 @@ class StoreWriter:
 
     Attributes:
         folder: inside the block, where the files are; further files may be put there.
-        form: what all clips have in common.
         provenance: kept in the store's description; add to it inside the block.
     """
 
@@ -276,7 +237,8 @@ class StoreWriter:
             raise CrosscaleError(f"a shard cannot hold {shard_clips} clips; give 1 or more")
         self.path = Path(path)
         self.name = name
-        self.form = Form(layout, classes)
+        self.layout = layout
+        self.classes = classes
         self.folder = self.path
         self.provenance: dict[str, Any] = {}
         self._overwrite = overwrite
@@ -284,6 +246,7 @@ class StoreWriter:
         self._shards: list[Shard] = []
         self._frames: FrameFile | None = None
         self._rows = 0
+        self._size = 0
         self._columns: dict[str, list[Any]] = {field: [] for field in SCHEMA.names}
         self._names: set[str] = set()
         self._open: ExitStack
@@ -319,47 +282,45 @@ class StoreWriter:
             Its row of the table.
 
         Raises:
-            BadClip: when its name is taken, or it does not fit the store.
+            BadClip: when its name is taken, or its joints or label do not fit the store.
         """
-        if clip.name in self._names:
-            raise BadClip(f"{clip.name}: another clip has this name already")
-        self.form.check(clip)
-        self.form = replace(self.form, size=clip.coordinates.shape[3])
+        self._check(clip)
+        self._size = clip.coordinates.shape[3]
         if self._frames is None:
             self._frames = self._begin_shard()
         self._frames.write(clip.coordinates)
-        row = row_of(clip)
-        self._append(row)
-        if self._frames.clips == self._shard_clips:
-            self._end_shard()
-        return row
-
-    def add_shard(self, shard: Shard, rows: Sequence[Row]) -> None:
-        """Append the clips of a finished file in the folder; they fit the form.
-
-        Args:
-            shard: named `shard_file(K)`, made by `FrameFile.finish`.
-            rows: of its clips, in order, made by `row_of`.
-
-        Raises:
-            CrosscaleError: when a name is taken.
-        """
-        for row in rows:
-            if row["name"] in self._names:
-                raise CrosscaleError(f"{row['name']}: two clips have this name; rename one of them")
-            self._append(row)
-        self._shards.append(shard)
-
-    def _append(self, row: Row) -> None:
-        self._names.add(row["name"])
+        row = _row_of(clip)
         for field, value in row.items():
             self._columns[field].append(value)
         self._columns["first_row"].append(self._rows)
         self._rows += row["frames"] * row["bodies"]
+        self._names.add(clip.name)
+        if self._frames.clips == self._shard_clips:
+            self._end_shard()
+        return row
+
+    def _check(self, clip: Clip) -> None:
+        joints, size = clip.coordinates.shape[2:]
+        if clip.name in self._names:
+            raise BadClip(f"{clip.name}: another clip has this name already")
+        if joints != len(self.layout.joints):
+            raise BadClip(
+                f"{clip.name}: has {joints} joints, layout {self.layout.name} has "
+                f"{len(self.layout.joints)}; give the layout of these recordings"
+            )
+        if self._size not in (0, size):
+            raise BadClip(
+                f"{clip.name}: has {size} coordinates a joint, clips before it {self._size}; "
+                "prepare recordings in the plane and in space apart"
+            )
+        if self.classes is not None and clip.label is not None and clip.label not in self.classes:
+            raise BadClip(
+                f"{clip.name}: '{clip.label}' is not one of the {len(self.classes)} classes"
+            )
 
     def _begin_shard(self) -> FrameFile:
         name = FRAMES if self._shard_clips is None else shard_file(len(self._shards))
-        frames = FrameFile(self.folder / name, len(self.form.layout.joints), self.form.size)
+        frames = FrameFile(self.folder / name, len(self.layout.joints), self._size)
         self._open.callback(frames.close)
         return frames
 
@@ -374,7 +335,7 @@ class StoreWriter:
         self._end_shard()
         labels = self._columns["label"]
         known = {label for label in labels if label is not None}
-        classes = self.form.classes or tuple(sorted(known, key=_natural))
+        classes = self.classes or tuple(sorted(known, key=_natural))
         number = {label: i for i, label in enumerate(classes)}
         self._columns["label"] = [number.get(label) for label in labels]
         table, file = pa.table(self._columns, schema=SCHEMA), self.folder / TABLE
@@ -392,7 +353,7 @@ class StoreWriter:
             },
             "bytes": {one.file: one.bytes for one in self._shards} | {TABLE: file.stat().st_size},
             "sha256": {one.file: one.sha256 for one in self._shards} | {TABLE: sha256(file)},
-            "layout": self.form.layout.to_dict(),
+            "layout": self.layout.to_dict(),
         }
         if self._shard_clips is not None:
             description["shards"] = [{"file": one.file, "rows": one.rows} for one in self._shards]
@@ -400,7 +361,7 @@ class StoreWriter:
         (self.folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
 
 
-def row_of(clip: Clip) -> Row:
+def _row_of(clip: Clip) -> Row:
     """A clip's row of the table; where it lies is not known yet, and its label is still a name."""
     frames, bodies = clip.coordinates.shape[:2]
     return {

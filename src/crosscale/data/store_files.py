@@ -81,8 +81,8 @@ def describe(path: Path) -> dict[str, Any]:
     version = description.get("version")
     if version not in (ONE_FILE, SHARDED):
         raise CrosscaleError(
-            f"{path} is a clip store of version {version}, this program reads "
-            f"version {SHARDED} and version {ONE_FILE}; prepare the data set again, or bring crosscale up to date"
+            f"{path} is a clip store of version {version}, this program reads version {SHARDED} "
+            f"and version {ONE_FILE}; prepare the data set again, or bring crosscale up to date"
         )
     needed = {"name", "layout", "classes", "provenance", "bytes", "sha256"}
     needed |= {"shards"} if version == SHARDED else set()
@@ -99,13 +99,14 @@ def frame_files(description: Mapping[str, Any]) -> dict[str, int | None]:
     """
     if description["version"] == ONE_FILE:
         return {FRAMES: None}
+    files: dict[str, int | None] = {}
     try:
-        files = {str(one["file"]): int(one["rows"]) for one in description["shards"]}
+        files |= {str(one["file"]): int(one["rows"]) for one in description["shards"]}
     except (TypeError, KeyError, ValueError):
-        files = {}
+        files.clear()
     if not files or not all(_SHARD.fullmatch(file) for file in files):
         raise CrosscaleError(f"{DESCRIPTION} does not list its shards; prepare the data set again")
-    return dict(files)
+    return files
 
 
 def shard_file(number: int) -> str:
