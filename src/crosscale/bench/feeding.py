@@ -25,17 +25,17 @@ def feeding(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
     joints = len(layout.joints)
     kept = ClipTensors(
         torch.randn(CLIPS, 3, FRAMES, joints, 2, device=device),
-        torch.ones(CLIPS, 2, dtype=torch.bool, device=device),
+        torch.ones(CLIPS, 2, dtype=torch.bool),
     )
-    on_host = ClipTensors(kept.coordinates.cpu(), kept.present.cpu())
+    on_host = ClipTensors(kept.coordinates.cpu(), kept.present)
     order = torch.randperm(CLIPS, generator=torch.Generator().manual_seed(0))
     train = training_step(layout, settings, size, device)
 
     def steps(clips: ClipTensors) -> Callable[[], None]:
         def run() -> None:
             for rows in order.split(size.batch)[:STEPS]:
-                batch = clips.take(rows.to(clips.coordinates.device))
-                train(batch.coordinates.to(device), batch.present.to(device))
+                batch = clips.take(rows)
+                train(batch.coordinates.to(device), batch.present)
 
         return run
 

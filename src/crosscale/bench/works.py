@@ -106,9 +106,9 @@ def training(size: Size, device: torch.device, multiply: float) -> Iterator[Row]
         for scale in ("joints", "part10")
     )
     for bodies, words, goal in ((2, "two bodies", 3.0), (1, "one body", 5.0)):
-        present = torch.ones(size.batch, 2, dtype=torch.bool, device=device)
+        present = torch.ones(size.batch, 2, dtype=torch.bool)
         present[:, bodies:] = False
-        seen = x * present[:, None, None, None, :]
+        seen = x * present.to(device)[:, None, None, None, :]
         ours = partial(training_step(layout, settings, size, device), seen, present)
         plain = partial(training_step(layout, settings, size, device, plain=True), seen, present)
         with default_memory():

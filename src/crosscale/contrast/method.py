@@ -144,7 +144,7 @@ class MomentumContrast(nn.Module):
         _check(settings)
         self.settings = settings
         self.streams = [Stream.parse(name) for name in settings.streams]
-        self.transforms = [StreamTransform(stream, layout) for stream in self.streams]
+        self.transforms = nn.ModuleList(StreamTransform(stream, layout) for stream in self.streams)
         graphs = [stream.graph(layout) for stream in self.streams]
         networks = [
             Network(STGCN(graph, encoder), ProjectionHead(encoder.width, settings.features))

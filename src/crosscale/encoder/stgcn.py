@@ -106,7 +106,9 @@ class STGCN(nn.Module):
 
         Args:
             x: clips (N, C, T, V, M).
-            present: which bodies are there, (N, M); all of them where it is not given.
+            present: which bodies are there, (N, M); all of them where it is not given. Best on a
+                processor: a GPU would have to be asked for their number, which waits for all it
+                has been given to do.
             keep: 0 where an edge is cut, else 1: (N, V, V), or (1, V, V) for one cut for all.
 
         Returns:
@@ -129,10 +131,12 @@ class STGCN(nn.Module):
         """Maps (B, width, V, T') of the bodies, the clip of each (B,), and the number of clips."""
         count, channels, frames, nodes, bodies = x.shape
         flat = x.permute(0, 4, 3, 1, 2).reshape(count * bodies, nodes * channels, frames)
-        owner = torch.arange(count, device=x.device).repeat_interleave(bodies)
         if present is not None and self.bodies == "present":
-            there = present.reshape(-1)
-            flat, owner = flat[there], owner[there]
+            rows = present.reshape(-1).nonzero().squeeze(1).to(x.device, non_blocking=True)
+            flat = flat.index_select(0, rows)
+        else:
+            rows = torch.arange(count * bodies, device=x.device)
+        owner = rows // bodies
         if keep is None:
             return stack(flat), owner, count
         return stack(flat, keep if keep.shape[0] == 1 else keep[owner]), owner, count
@@ -219,7 +223,8 @@ class Block(nn.Module):
             self.around = nn.Identity()
         elif residual:
             self.around = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride=(1, stride)), nn.BatchNorm2d(outputs)
+                ThinnedConvolution(inputs, outputs, 1, stride=(1, stride)),
+                nn.BatchNorm2d(outputs),
             )
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
@@ -230,6 +235,22 @@ class Block(nn.Module):
         if self.around is not None:
             hidden += self.around(x)
         return functional.relu(hidden, inplace=True)
+
+
+class ThinnedConvolution(nn.Conv2d):
+    """A 1×1 convolution of every other frame.
+
+    Of few channels, frames are left out before it: where a processor has AVX2 and nothing newer,
+    the backward pass of a strided one writes past its memory (oneDNN, issue 6035).
+    """
+
+    FEW = 8
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, V, T) to (N, C', V, T')."""
+        if self.in_channels >= self.FEW:
+            return super().forward(x)
+        return functional.conv2d(x[..., :: self.stride[1]], self.weight, self.bias)
 
 
 class GraphConvolution(nn.Module):

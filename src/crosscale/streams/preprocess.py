@@ -73,8 +73,9 @@ class ClipTensors:
     present: Tensor
 
     def take(self, clips: Tensor) -> "ClipTensors":
-        """The clips of these numbers (K,), in that order."""
-        return ClipTensors(self.coordinates[clips], self.present[clips])
+        """The clips of these numbers (K,), in that order; each part stays where it lies."""
+        rows = clips.to(self.coordinates.device, non_blocking=True)
+        return ClipTensors(self.coordinates[rows], self.present[clips.to(self.present.device)])
 
 
 class ClipSource(Protocol):

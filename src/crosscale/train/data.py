@@ -16,7 +16,8 @@ def load_training(store: ClipStore, recipe: Recipe, device: torch.device) -> Tra
     """The training part: kept on a device of its own, on a processor taken batch by batch.
 
     A batch takes a processor milliseconds to preprocess, a step far longer; so memory need not
-    grow with the data. Another device would have to wait for each batch.
+    grow with the data. Another device would have to wait for each batch. Which bodies are there
+    stays on the host, which has to know their number before it can start a step.
 
     Raises:
         CrosscaleError: when the store has no such protocol or no training clips.
@@ -25,7 +26,7 @@ def load_training(store: ClipStore, recipe: Recipe, device: torch.device) -> Tra
     clips: ClipSource = StoredClips(store, parts.train, recipe.preprocess)
     if device.type != "cpu":
         whole = clips.take(torch.arange(len(parts.train)))
-        clips = ClipTensors(whole.coordinates.to(device), whole.present.to(device))
+        clips = ClipTensors(whole.coordinates.to(device), whole.present)
     labels = store.labels[parts.train]
     names = [store.names[row] for row in parts.train]
     probe = _probe(store, recipe, parts.train, clips, labels) if recipe.knn_every else None

@@ -157,7 +157,7 @@ def pretrain(
         while progress.epoch < recipe.optimisation.epochs:
             started, first = time.perf_counter(), progress.step
             sums = Sums(progress.sums, fabric.device)
-            steps = _batches(recipe, len(data.labels), progress, fabric.device)
+            steps = _batches(recipe, len(data.labels), progress)
             for clips, seed in steps:
                 rate = learning_rate(recipe.optimisation, _position(recipe, data, progress))
                 for group in optimiser.param_groups:
@@ -203,28 +203,28 @@ def steps_per_epoch(recipe: Recipe, clips: int) -> int:
 def _shown(
     recipe: Recipe, data: TrainingData, views: Views, team: Team, clips: Tensor, seed: int
 ) -> Shown:
-    """This process's part of a batch of clips (N,)."""
+    """This process's part of a batch of clips (N,), whose numbers lie on the host."""
+    numbers = clips.to(team.device, non_blocking=True)
     if team.count == 1:
         batch = data.clips.take(clips)
-        return Shown(views(batch.coordinates, seed), batch.present, clips)
+        return Shown(views(batch.coordinates, seed), batch.present, numbers)
     part = team.part(len(clips))
-    own = clips[part.rows]
-    batch = data.clips.take(own)
+    batch = data.clips.take(clips[part.rows.cpu()])
     seen, keyed = list(views(batch.coordinates, seed, part)), batch
     order = torch.arange(len(clips))
     if recipe.optimisation.batch_norm == "shuffled":
         generator = torch.Generator().manual_seed(derived_seed(seed, "shuffle"))
         order = torch.randperm(len(clips), generator=generator)
         others = team.part(len(clips), order)
-        keyed = data.clips.take(clips[others.rows])
+        keyed = data.clips.take(clips[others.rows.cpu()])
         seen[1] = views.key(keyed.coordinates, seed, others)
-    back = order.argsort().to(clips.device)
+    back = order.argsort().to(team.device)
 
     def gather(keys: Tensor) -> Tensor:
         return team.gather(keys, len(clips))[:, back]
 
-    shared = Shared(clips, part.rows, keyed.present, gather)
-    return Shown(seen, batch.present, own, team.weight(part), shared)
+    shared = Shared(numbers, part.rows, keyed.present, gather)
+    return Shown(seen, batch.present, numbers[part.rows], team.weight(part), shared)
 
 
 def _check(recipe: Recipe, clips: int, team: Team) -> None:
@@ -296,7 +296,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
 
 
 def _batches(
-    recipe: Recipe, count: int, progress: checkpoint.Progress, device: torch.device
+    recipe: Recipe, count: int, progress: checkpoint.Progress
 ) -> Iterator[tuple[Tensor, int]]:
     """Clip numbers (N,) and seed of each step that is left in the epoch."""
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, f"epoch {progress.epoch}"))
@@ -305,7 +305,7 @@ def _batches(
     batches = order.split(recipe.optimisation.batch)[: steps_per_epoch(recipe, count)]
     for step, clips in enumerate(batches):
         if step >= progress.step:
-            yield clips.to(device), derived_seed(recipe.seed, f"step {replayed} {step}")
+            yield clips, derived_seed(recipe.seed, f"step {replayed} {step}")
 
 
 def _position(recipe: Recipe, data: TrainingData, progress: checkpoint.Progress) -> float:
@@ -342,9 +342,7 @@ def _keep_batch(
     recipe: Recipe, data: TrainingData, views: Views, epoch: int, step: int, folder: Path
 ) -> Path:
     """Write a step's views for inspection; they are drawn again, as everything follows the seed."""
-    clips, seed = next(
-        _batches(recipe, len(data.labels), checkpoint.Progress(epoch, step), data.labels.device)
-    )
+    clips, seed = next(_batches(recipe, len(data.labels), checkpoint.Progress(epoch, step)))
     drawn = views(data.clips.take(clips).coordinates, seed)
     names = zip(("query", "key", "extreme"), drawn, strict=False)
     tensors = {name: view.coordinates.cpu().contiguous() for name, view in names}

@@ -87,6 +87,24 @@ class Drawn:
         return draws if self._part is None else draws[self._part.rows]
 
 
+class Constant:
+    """A tensor that is copied once to each device and type it is used with.
+
+    A copy made anew for each batch would make a GPU's host wait for all it has started.
+    """
+
+    def __init__(self, value: torch.Tensor) -> None:
+        self._value = value
+        self._copies: dict[tuple[torch.device, torch.dtype], torch.Tensor] = {}
+
+    def on(self, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """The copy on a device, of its own type where none is named."""
+        key = (device, dtype or self._value.dtype)
+        if key not in self._copies:
+            self._copies[key] = self._value.to(*key)
+        return self._copies[key]
+
+
 class Change(Drawn):
     """A random change of a batch, drawn for each sample by itself."""
 

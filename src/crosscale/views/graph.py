@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Graph
-from crosscale.views.drawn import Drawn
+from crosscale.views.drawn import Constant, Drawn
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class EdgeCut(Drawn):
         self.cut = cut
         self.limit = cut.limit(graph)
         self.nodes = len(graph.names)
-        self.edges = graph.edges
+        self.count = len(graph.edges)
+        self.edges = Constant(torch.tensor(graph.edges))
 
     def __call__(self, n: int, device: torch.device) -> Tensor | None:
         """Draw for n samples.
@@ -84,7 +85,7 @@ class EdgeCut(Drawn):
         rows = n if self.cut.draw == "sample" else 1
         mask = torch.ones(rows, self.nodes, self.nodes, device=device)
         kept = (~self._drawn_edges(mask)).float()
-        child, parent = torch.tensor(self.edges, device=device).unbind(1)
+        child, parent = self.edges.on(device).unbind(1)
         mask[:, child, parent] = kept
         if self.cut.direction == "both":
             mask[:, parent, child] = kept
@@ -92,8 +93,8 @@ class EdgeCut(Drawn):
 
     def _drawn_edges(self, mask: Tensor) -> Tensor:
         """(rows, E) bool: 0..limit distinct candidates, of which self links are skipped."""
-        candidates = len(self.edges) + (self.nodes if self.cut.self_links else 0)
+        candidates = self.count + (self.nodes if self.cut.self_links else 0)
         count = self.integers(0, self.limit, (len(mask), 1), mask.device)
         order = self.uniform(0, 1, (len(mask), candidates), mask).argsort(dim=1)
         rank = order.argsort(dim=1)
-        return (rank < count)[:, : len(self.edges)]
+        return (rank < count)[:, : self.count]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crosscale.errors import CrosscaleError
-from crosscale.views.drawn import Change, checked_chance
+from crosscale.views.drawn import Change, Constant, checked_chance
 
 
 class Shear(Change):
@@ -116,15 +116,16 @@ class BoneLengths(Change):
         for joint, parent in enumerate(parents):
             if parent != joint:
                 step[joint, parent] = 1
-        self.bones = torch.eye(joints) - step  # a joint's place minus its parent's
-        self.chains = torch.linalg.inv(self.bones)  # sums bones from the centre to a joint
-        self.centre = torch.tensor([float(joint == parent) for joint, parent in enumerate(parents)])
+        bones = torch.eye(joints) - step  # a joint's place minus its parent's
+        self.bones = Constant(bones)
+        self.chains = Constant(torch.linalg.inv(bones))  # sums bones from the centre to a joint
+        self.centre = Constant(torch.tensor([j == parent for j, parent in enumerate(parents)]))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Change the bodies of each sample, all of a sample alike."""
         factors = self.uniform(1 - self.ratio, 1 + self.ratio, (len(x), x.shape[3]), x)
-        centre, chains, bones = (t.to(x) for t in (self.centre, self.chains, self.bones))
-        factors = torch.where(centre > 0, 1.0, factors)
+        chains, bones = (t.on(x.device, x.dtype) for t in (self.chains, self.bones))
+        factors = torch.where(self.centre.on(x.device), 1.0, factors)
         change = torch.einsum("vb,nb,bw->nvw", chains, factors, bones)  # (N, V, V)
         return torch.einsum("nvw,nctwm->nctvm", change, x)
 
@@ -169,12 +170,12 @@ class Mirror(Change):
         order = list(range(joints))
         for left, right in pairs:
             order[left], order[right] = right, left
-        self.order = torch.tensor(order)
+        self.order = Constant(torch.tensor(order))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Mirror some samples."""
         chosen = self.uniform(0, 1, (len(x), 1, 1, 1, 1), x) < self.chance
-        other = x[:, :, :, self.order.to(x.device)].clone()
+        other = x[:, :, :, self.order.on(x.device)].clone()
         other[:, 0].neg_()
         return torch.where(chosen, other, x)
 
