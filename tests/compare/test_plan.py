@@ -54,10 +54,18 @@ def test_two_protocols_of_one_data_set_use_the_same_recipes(write_plan):
 def test_a_method_may_be_a_whole_recipe_or_a_file(write_plan, tmp_path):
     own = tmp_path / "own.yaml"
     own.write_text("include: [nwucla/sgclr]\ncontrast: {temperature: 0.5}\n")
-    methods = {"a": "nwucla/sgclr", "b": str(own)}
+    methods = {"a": "nwucla/sgclr", "b": str(own), "c": "own.yaml"}
     plan = read_plan(write_plan(methods=methods, set=None, against=None))
     assert plan.cells[0].recipe.protocol == "xview"
     assert plan.cells[1].recipe.contrast.temperature == 0.5
+    assert plan.cells[2].recipe == plan.cells[1].recipe
+
+
+def test_stores_are_looked_for_from_the_plans_folder_on(write_plan, tmp_path):
+    plan = read_plan(write_plan(data={"synthetic": {"store": "stores/synth"}}))
+    assert {cell.store for cell in plan.cells} == {tmp_path / "stores" / "synth"}
+    plan = read_plan(write_plan(data={"synthetic": {"store": "/elsewhere/synth"}}))
+    assert {str(cell.store) for cell in plan.cells} == {"/elsewhere/synth"}
 
 
 def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):

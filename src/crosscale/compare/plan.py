@@ -89,7 +89,7 @@ class _Method:
 def read_plan(path: Path) -> Plan:
     """Read a plan and resolve the recipe of every cell.
 
-    The file's keys:
+    Stores and recipe files are looked for from the plan's folder on. The file's keys:
 
     - `data`: name to `store` (a folder), and where they differ from the usual: `protocol` (else
       the recipe's), `recipes` (whose recipes are used; else those of the name) and `set`
@@ -132,7 +132,13 @@ def read_plan(path: Path) -> Plan:
         judges=_judges(values, path),
         against=against,
         cells=tuple(
-            Cell(on, by, seed, data[on].store, _resolved(data[on], on, methods[by], common, seed))
+            Cell(
+                on,
+                by,
+                seed,
+                path.parent / data[on].store,
+                _resolved(data[on], on, methods[by], common, seed, path.parent),
+            )
             for seed in seeds
             for on in data
             for by in methods
@@ -141,10 +147,14 @@ def read_plan(path: Path) -> Plan:
 
 
 def _resolved(
-    data: _Data, name: str, method: _Method, common: Mapping[str, Any], seed: int
+    data: _Data, name: str, method: _Method, common: Mapping[str, Any], seed: int, folder: Path
 ) -> Recipe:
-    is_whole = "/" in method.recipe or method.recipe.endswith((".yaml", ".yml"))
-    recipe = method.recipe if is_whole else f"{data.recipes or name}/{method.recipe}"
+    if method.recipe.endswith((".yaml", ".yml")):
+        recipe = str(folder / method.recipe)
+    elif "/" in method.recipe:
+        recipe = method.recipe
+    else:
+        recipe = f"{data.recipes or name}/{method.recipe}"
     changes = {**common, **data.set, **method.set, "seed": seed}
     if data.protocol:
         changes["protocol"] = data.protocol
