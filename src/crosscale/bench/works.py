@@ -25,6 +25,7 @@ from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.evaluate.knn import knn_scores
 from crosscale.evaluate.linear import LinearConfig, linear_scores, one_thread
 from crosscale.memory import default_memory
+from crosscale.repeatable import repeatable
 from crosscale.skeleton.layout import Layout
 from crosscale.streams.preprocess import Preprocess, preprocess
 from crosscale.views.compose import Views, ViewSettings
@@ -162,7 +163,7 @@ def training_step(
         optimiser.step()
         optimiser.zero_grad()
 
-    return step
+    return step if plain else repeatable()(step)
 
 
 def embedding(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:

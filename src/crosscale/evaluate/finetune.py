@@ -14,6 +14,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluate.linear import new_layer
 from crosscale.evaluate.semi import check_share
 from crosscale.recipe import Optimisation
+from crosscale.repeatable import repeatable
 from crosscale.run import embed_stream
 from crosscale.streams.preprocess import ClipTensors
 from crosscale.train.schedule import learning_rate
@@ -98,6 +99,7 @@ class Classifier(nn.Module):
         return functional.log_softmax(self.head(features), dim=1)
 
 
+@repeatable()
 def tune(
     encoder: STGCN,
     transform: nn.Module,

@@ -28,6 +28,7 @@ from crosscale.encoder.synchronised import synchronise
 from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_path, only_writer
 from crosscale.recipe import Recipe, settings_of
+from crosscale.repeatable import repeatable
 from crosscale.run import save_encoders, write_safetensors
 from crosscale.settings import flat, plain
 from crosscale.streams.preprocess import ClipSource
@@ -146,6 +147,7 @@ def pretrain(
     extreme = recipe.extreme if recipe.contrast.extreme else None
     views = Views(recipe.views, data.store.layout, scales, recipe.seed, extreme)
     with ExitStack() as stack:
+        stack.enter_context(repeatable())
         team.first(lambda: stack.enter_context(only_writer(folder)))
         # Before the state is read: what reads it can take an interruption for a damaged file.
         stopped = stack.enter_context(_stop_requests())
