@@ -89,34 +89,40 @@ def test_the_same_seed_gives_the_same_run(undisturbed, tmp_path):
     assert _equal(_state(undisturbed), _state(tmp_path / "again"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_on_a_gpu_too_a_resumed_run_equals_the_undisturbed_one(tmp_path):
-    _train(tmp_path / "whole", device="cuda")
-    _train(tmp_path / "run", _changed(epochs=2), device="cuda")
-    _train(tmp_path / "run", device="cuda", resume=True)
-    assert [row["epoch"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3, 4]
-    assert _equal(_state(tmp_path / "whole"), _state(tmp_path / "run"))
-
-
 def test_another_seed_gives_another_run(undisturbed, tmp_path):
     _train(tmp_path / "other", dataclasses.replace(TINY, seed=1))
     assert not _equal(_state(undisturbed), _state(tmp_path / "other"))
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_a_run_stopped_and_resumed_equals_the_undisturbed_one(undisturbed, tmp_path, epoch):
-    folder = tmp_path / "stopped"
+def _train_and_stop(folder, epoch, **options):
+    """A run that is told to stop after an epoch."""
 
     def stop(done):
         if done.epoch == epoch:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(KeyboardInterrupt):
-        _train(folder, report=stop)
+        _train(folder, report=stop, **options)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_a_run_stopped_and_resumed_equals_the_undisturbed_one(undisturbed, tmp_path, epoch):
+    folder = tmp_path / "stopped"
+    _train_and_stop(folder, epoch)
     assert not (folder / ENCODER_FILE).exists()
     _train(folder, resume=True)
     assert _equal(_state(undisturbed), _state(folder))
     assert (folder / METRICS).read_text() == (undisturbed / METRICS).read_text()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_too_the_same_seed_gives_the_same_run_stopped_or_not(tmp_path):
+    for name in ("one", "other"):
+        _train(tmp_path / name, device="cuda")
+    _train_and_stop(tmp_path / "stopped", 2, device="cuda")
+    _train(tmp_path / "stopped", device="cuda", resume=True)
+    assert _equal(_state(tmp_path / "one"), _state(tmp_path / "other"))
+    assert _equal(_state(tmp_path / "one"), _state(tmp_path / "stopped"))
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
