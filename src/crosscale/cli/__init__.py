@@ -182,6 +182,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "demo",
         "Make synthetic recordings, prepare, pre-train, evaluate, and show the report's path.",
     ),
+    "retrain": (
+        "crosscale.cli.retrain",
+        "retrain",
+        "Make the encoder `parts` again, which comes with crosscale, from the recordings on.",
+    ),
 }
 USER_ERROR, INTERRUPTED = 2, 130
 
