@@ -10,53 +10,58 @@ import pytest
 
 from crosscale.cli import COMMANDS
 
-sys.path.append(str(Path(__file__).parents[1] / "data" / "readers"))
-import bvh_files
-import estimator_files
-
-
-def write_sources(folder: Path) -> None:
-    """Folders that the page on formats speaks of: takes, videos and mice."""
-    for name in ("takes/walk", "takes/wave", "videos/walk", "mice"):
-        (folder / name).mkdir(parents=True)
-    body = bvh_files.person(100.0)
-    for action in ("walk", "wave"):
-        take = bvh_files.text(body, bvh_files.still(body, 20, (0, 90, 0)))
-        (folder / "takes" / action / "first.bvh").write_text(take)
-    walking = estimator_files.alphapose(estimator_files.walking("coco17", 20))
-    (folder / "videos" / "walk" / "alphapose-results.json").write_text(walking)
-    joints = ("nose", "left_ear", "right_ear", "back", "left_hip", "right_hip", "tail")
-    head = [
-        ["scorer", *["DLC"] * 3 * len(joints)],
-        ["bodyparts", *(joint for joint in joints for _ in range(3))],
-        ["coords", *["x", "y", "likelihood"] * len(joints)],
-    ]
-    rows = [
-        [frame, *(n for j in range(len(joints)) for n in (10 * j + frame, 20 + j * j, 0.9))]
-        for frame in range(20)
-    ]
-    table = "\n".join(",".join(map(str, row)) for row in [*head, *rows])
-    (folder / "mice" / "first.csv").write_text(table + "\n")
-
+sys.path.append(str(Path(__file__).parent))
+from stages import STAGES, Stage
 
 DOCS = Path(__file__).parents[2] / "docs"
-BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SOURCES = {"formats": write_sources}
-PAGES = sorted(page for page in DOCS.glob("*.md") if BLOCK.search(page.read_text()))
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS_OF = ("crosscale ", "make ", "pip ", "torchrun ", "srun ", "git ", "python ")
+PROGRAMS = {"bash": ["bash", "-euo", "pipefail"], "python": [sys.executable, "-"]}
+ALL = sorted([*DOCS.glob("*.md"), DOCS.parent / "README.md"])
+PAGES = [page for page in ALL if PROGRAMS.keys() & dict(FENCE.findall(page.read_text()))]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_block_of_a_page_runs_in_an_empty_folder(page, tmp_path):
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "COLUMNS": "100"}
-    SOURCES.get(page.stem, lambda folder: None)(tmp_path)
-    for language, block in BLOCK.findall(page.read_text()):
-        program = {"bash": ["bash", "-euo", "pipefail"], "python": [sys.executable, "-"]}[language]
+    stage = STAGES.get(page.stem, Stage())
+    folder = tmp_path / "page"
+    folder.mkdir()
+    stage.write(folder)
+    own = [str(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = {**os.environ, "PATH": os.pathsep.join(own), "COLUMNS": "100"}
+    environment |= {name: value.format(folder=folder) for name, value in stage.settings.items()}
+    (tmp_path / "bin").mkdir()
+    for name, text in stage.programs.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    for language, block in FENCE.findall(page.read_text()):
+        if language not in PROGRAMS:
+            continue
+        for written, run in stage.instead.items():
+            block = block.replace(written, run.format(folder=folder))
         done = subprocess.run(
-            program, input=block, cwd=tmp_path, env=environment, text=True, capture_output=True
+            PROGRAMS[language],
+            input=block,
+            cwd=folder,
+            env=environment,
+            text=True,
+            capture_output=True,
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: page.stem)
+def test_no_block_of_commands_is_left_out(page):
+    for language, block in FENCE.findall(page.read_text()):
+        if language not in PROGRAMS:
+            assert not any(line.startswith(COMMANDS_OF) for line in block.splitlines()), block
+
+
+def test_what_is_put_in_place_of_a_pages_words_stands_there():
+    texts = {page.stem: page.read_text() for page in ALL}
+    for page, stage in STAGES.items():
+        assert all(written in texts[page] for written in stage.instead), page
 
 
 def test_pages_with_commands_are_there():

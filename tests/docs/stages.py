@@ -1,0 +1,223 @@
+"""What pages of the documentation need to run here: recordings, small sizes, hosts for clusters."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+sys.path.append(str(Path(__file__).parents[1] / "data" / "readers"))
+import bvh_files
+import estimator_files
+
+from kinect_folders import write_nwucla, write_utdmhad
+from tiny_run import TINY
+
+TESTS = Path(__file__).parents[1]
+ROOT = TESTS.parent
+SMALL = " ".join([*TINY, "--optimisation.epochs=1", "--optimisation.batch=8"])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a page needs.
+
+    Attributes:
+        write: puts recordings and the like into the page's folder.
+        instead: what a page says to what is run in its place, where that would take hours, a
+            cluster, a camera or the internet; `{folder}` is the page's folder.
+        programs: that stand in for those which are not here, by name.
+        settings: of the environment.
+    """
+
+    write: Callable[[Path], None] = lambda folder: None
+    instead: dict[str, str] = field(default_factory=dict)
+    programs: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def _formats(folder: Path) -> None:
+    """Takes, videos and mice; who is in a video is found by networks that are pretended."""
+    for name in ("takes/walk", "takes/wave", "videos/walk", "mice"):
+        (folder / name).mkdir(parents=True)
+    for action in ("walk", "wave"):
+        _take(folder / "takes" / action / "first.bvh")
+    walking = estimator_files.alphapose(estimator_files.walking("coco17", 20))
+    (folder / "videos" / "walk" / "alphapose-results.json").write_text(walking)
+    joints = ("nose", "left_ear", "right_ear", "back", "left_hip", "right_hip", "tail")
+    head = [
+        ["scorer", *["DLC"] * 3 * len(joints)],
+        ["bodyparts", *(joint for joint in joints for _ in range(3))],
+        ["coords", *["x", "y", "likelihood"] * len(joints)],
+    ]
+    rows = [
+        [frame, *(n for j in range(len(joints)) for n in (10 * j + frame, 20 + j * j, 0.9))]
+        for frame in range(20)
+    ]
+    table = "\n".join(",".join(map(str, row)) for row in [*head, *rows])
+    (folder / "mice" / "first.csv").write_text(table + "\n")
+
+    for action, step in (("walk", 2), ("wave", 0)):
+        (folder / "films" / action).mkdir(parents=True)
+        for film in range(2):
+            _film(folder / "films" / action / f"{film}.avi", step, 80 + 10 * film)
+    named = [f"{action}/{film},{action}" for action in ("walk", "wave") for film in range(2)]
+    (folder / "films.csv").write_text("\n".join(["name,label", *named, ""]))
+    pretend = f"""
+import sys
+sys.path.append({str(TESTS / "data")!r})
+import crosscale.data.blazepose
+from pretend_networks import PretendNetworks
+crosscale.data.blazepose.BlazePose = PretendNetworks
+"""
+    (folder / "pretend").mkdir()
+    (folder / "pretend" / "sitecustomize.py").write_text(pretend)
+
+
+def _take(path: Path, frames: int = 20) -> None:
+    body = bvh_files.person(100.0)
+    path.write_text(bvh_files.text(body, bvh_files.still(body, frames, (0, 90, 0))))
+
+
+def _readme(folder: Path) -> None:
+    (folder / "Makefile").write_text("demo test:\n\t@echo $@\n")
+    write_nwucla(folder / "nw-ucla")
+    (folder / "recordings").mkdir()
+    for take in range(6):
+        _take(folder / "recordings" / f"take{take}.bvh", 20 + take)
+    (folder / "labels.csv").write_text(
+        "name,label\ntake0,walk\ntake1,walk\ntake2,wave\ntake3,wave\n"
+    )
+
+
+def _film(path: Path, step: int, side: int) -> None:
+    import cv2
+
+    sys.path.append(str(TESTS / "data"))
+    from pretend_networks import painted
+
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (320, 240))
+    for frame in range(30):
+        writer.write(painted({"red": (60 + step * frame, 130, side)})[..., ::-1].copy())
+    writer.release()
+
+
+def _index(folder: Path) -> None:
+    """An environment that a clone finds made already, whose `crosscale demo` is short."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("there is no repository here to clone")
+    program = Path(sys.executable).parent / "crosscale"
+    environment = "\n".join(
+        [
+            "#!/bin/sh -e",
+            f"{sys.executable} -m venv --without-pip .venv",
+            f"echo '#!/bin/sh\nexec {program} \"$@\" --epochs 1' > .venv/bin/crosscale",
+            "chmod +x .venv/bin/crosscale",
+            "touch .venv/.ready",
+        ]
+    )
+    hook = folder / "template" / "hooks" / "post-checkout"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(environment + "\n")
+    hook.chmod(0o755)
+
+
+def _results(folder: Path) -> None:
+    write_nwucla(folder / "path" / "to" / "nw-ucla")
+    write_utdmhad(folder / "path" / "to" / "utd-mhad")
+    for name in ("methods", "ablations"):
+        plan = yaml.safe_load((ROOT / "docs" / "results" / name / "plan.yaml").read_text())
+        plan["methods"] = dict(list(plan["methods"].items())[:2])
+        plan |= {"seeds": [0], "against": next(iter(plan["methods"]))}
+        plan["set"] |= {"encoder.hidden": 2, "encoder.width": 8, "contrast.queue": 32}
+        plan["set"] |= {"preprocess.frames": 12, "precision": "32-true"}
+        for data in plan["data"].values():
+            data["set"] = {"optimisation.epochs": 1}
+        place = folder / "docs" / "results" / name
+        place.mkdir(parents=True)
+        (place / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
+
+
+def _scale(folder: Path) -> None:
+    from crosscale.cli import main
+
+    made = ["synth", str(folder / "raw"), "--classes=3", "--subjects=4", "--cameras=2"]
+    assert main([*made, "--repetitions=1", "--frames=[12,16]"]) == 0
+    store = str(folder / "stores" / "ntu60")
+    assert main(["prepare", "ntu60", str(folder / "raw"), "--out", store]) == 0
+
+
+# What Slurm sets for each of two tasks on one machine.
+_SRUN = """#!/bin/bash
+export SLURM_JOB_ID=12345 SLURM_JOB_NAME=train SLURM_NTASKS=2 SLURM_NTASKS_PER_NODE=2
+export SLURM_NNODES=1 SLURM_NODEID=0 SLURM_NODELIST=localhost SLURM_STEP_NODELIST=localhost
+SLURM_PROCID=1 SLURM_LOCALID=1 "$@" &
+other=$!
+SLURM_PROCID=0 SLURM_LOCALID=0 "$@"
+wait $other
+"""
+
+STAGES = {
+    # What make does here is run by .ci/run, and from a clone by the page "index".
+    "README": Stage(
+        _readme,
+        {
+            "prepare nwucla PATH": "prepare nwucla nw-ucla",
+            "--out runs/nwucla": f"--out runs/nwucla {SMALL} --preprocess.bodies 1",
+            "CLIP": "take5",
+            "import crosscale\n": (
+                "import crosscale\nfrom crosscale.data.store import ClipStore\n"
+                "clips = ClipStore.open('stores/mine')\n"
+                "labelled, labels = [0, 1, 2, 3], ['walk', 'walk', 'wave', 'wave']\n"
+            ),
+        },
+    ),
+    "index": Stage(
+        _index,
+        {
+            "git clone REPOSITORY": f"git clone -q --template {{folder}}/template {ROOT}",
+        },
+    ),
+    "formats": Stage(
+        _formats,
+        {
+            "crosscale prepare video takes --out stores/takes --label_from_folder": (
+                "crosscale prepare video films --out stores/films\n"
+                "crosscale classify parts stores/films --labels films.csv --out films-named.csv "
+                "--unlabelled stores/films --save mine.head"
+            ),
+            "crosscale camera | crosscale live runs/takes": (
+                "crosscale camera --source films/walk/0.avi | crosscale live parts"
+            ),
+        },
+        programs={"pip": "#!/bin/sh\n"},
+        settings={"PYTHONPATH": "{folder}/pretend"},
+    ),
+    "results": Stage(
+        _results,
+        {
+            "--device cuda": "--device cpu",
+            "--optimisation.epochs 100 --precision bf16-mixed": "--optimisation.epochs 1",
+            "--optimisation.epochs 200 --precision bf16-mixed": "--optimisation.epochs 1",
+            "--seed 0 --out": f"--seed 0 {SMALL} --preprocess.bodies 1 --out",
+        },
+    ),
+    "scale": Stage(
+        _scale,
+        {
+            "--nnodes 2 --node-rank 0 --nproc-per-node 4 --master-addr first.example "
+            "--master-port 29500": "--standalone --nproc-per-node 2",
+            "--processes 4 --nodes 2": "--processes 2 --nodes 1",
+            "--processes 4": "--processes 2",
+            "--device cuda": f"--device cpu {SMALL}",
+            "crosscale pretrain ntu60/crosscale --data stores/ntu60 --out runs/ntu60 --processes": (
+                f"crosscale pretrain ntu60/crosscale --data stores/ntu60 --out runs/one {SMALL} "
+                "--processes"
+            ),
+            "--out runs/ntu60 --device": "--out runs/two --device",
+        },
+        programs={"srun": _SRUN},
+    ),
+}
