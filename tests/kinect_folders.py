@@ -22,7 +22,7 @@ def write_nwucla(folder, clips=24):
     place.mkdir(parents=True)
     for clip in range(clips):
         action, camera, subject = clip % 2, 1 + clip // 2 % 3, 1 + clip // 6
-        name = f"a0{action + 1}_s0{subject}_e00_v0{camera}"
+        name = f"a0{action + 1}_s{subject:02d}_e00_v0{camera}"
         made = skeletons(action, clip).tolist()
         content = {"file_name": name, "skeletons": made, "label": action + 1}
         (place / f"{name}.json").write_text(json.dumps(content))

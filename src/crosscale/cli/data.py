@@ -14,7 +14,7 @@ from crosscale.data import check as checking
 from crosscale.data import merge as merging
 from crosscale.data.naming import Named, Naming
 from crosscale.data.official import differences
-from crosscale.data.prepare import COUNTED, REPORT, PrepareReport
+from crosscale.data.prepare import COUNTED, REPORT, Engine, PrepareReport
 from crosscale.data.prepare import prepare as prepare_store
 from crosscale.data.protocol import protocols, split
 from crosscale.data.readers import make_reader
@@ -47,6 +47,7 @@ def prepare(
     overwrite: bool = False,
     workers: int | None = None,
     shard_clips: int | None = None,
+    engine: Engine = "here",
 ) -> PrepareReport:
     """Read recordings into a store: one folder that all other commands take.
 
@@ -79,6 +80,8 @@ def prepare(
         workers: processes at most; by default one for each core.
         shard_clips: write a file of frames for each so many clips, for collections that are copied
             or kept in pieces; all commands read them as one. By default one file.
+        engine: here reads on this machine; ray on all of a Ray cluster (RAY_ADDRESS), which must
+            find the recordings under the same paths.
     """
     console = plain_console()
     if source_format == "auto":
@@ -104,6 +107,7 @@ def prepare(
         overwrite=overwrite,
         workers=workers,
         shard_clips=shard_clips,
+        engine=engine,
         console=console,
     )
     _tell(console, report, reader.name)

@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -25,15 +26,18 @@ from crosscale.predict.head_file import FittedHead, load_head_for, save_head
 from crosscale.predict.index import Index, build_index, refuse_to_replace
 from crosscale.predict.labels import label_names, labels_of, people_of
 from crosscale.predict.live import LiveClassifier
-from crosscale.predict.model import ExactEngine, Model, load
+from crosscale.predict.model import Model, load
 from crosscale.predict.moments import embed_parts
+from crosscale.predict.spread import spread_chunks
 from crosscale.predict.stream import answer_lines, listen
 from crosscale.predict.tables import check_ending, write_table
 from crosscale.skeleton.layout import Layout
 
+Embedding = Literal["torch", "compiled", "openvino", "onnxruntime", "ray"]
+
 
 def embed(
-    run: Path, store: Path, *, out: Path, device: str = "cpu", engine: ExactEngine = "torch"
+    run: Path, store: Path, *, out: Path, device: str = "cpu", engine: Embedding = "torch"
 ) -> None:
     """Write one vector a clip, in the store's order, with names and labels.
 
@@ -48,11 +52,12 @@ def embed(
         out: the file, ending in .parquet or .npz; encoder and store are named in its metadata.
         device: cpu or cuda.
         engine: what computes; the others take seconds to build and are faster on thousands of
-            clips.
+            clips; ray is PyTorch on all machines of a Ray cluster (RAY_ADDRESS), or all cores here.
     """
     check_ending(out, embeddings.ENDINGS)
-    model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
-    embeddings.write_embeddings(out, model, opened, _chunks(model, opened))
+    model, opened, chunks = _embedding(run, store, device, engine)
+    with closing(chunks):
+        embeddings.write_embeddings(out, model, opened, chunks)
     plain_console().print(f"{len(opened):,} vectors of {model.width} numbers: {out}")
 
 
@@ -134,7 +139,7 @@ def index(
     out: Path,
     overwrite: bool = False,
     device: str = "cpu",
-    engine: ExactEngine = "torch",
+    engine: Embedding = "torch",
 ) -> None:
     """Make a folder in which `crosscale search` finds similar clips.
 
@@ -148,11 +153,12 @@ def index(
         overwrite: replace the index if it is there.
         device: cpu or cuda.
         engine: what computes; the others take seconds to build and are faster on thousands of
-            clips.
+            clips; ray is PyTorch on all machines of a Ray cluster (RAY_ADDRESS), or all cores here.
     """
     refuse_to_replace(out, overwrite)
-    model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
-    build_index(out, model, opened, _chunks(model, opened), run=run, overwrite=overwrite)
+    model, opened, chunks = _embedding(run, store, device, engine)
+    with closing(chunks):
+        build_index(out, model, opened, chunks, run=run, overwrite=overwrite)
     plain_console().print(f"{len(opened):,} clips: {out}")
 
 
@@ -386,11 +392,29 @@ def _vectors(model: Model, store: ClipStore) -> NDArray[np.float32]:
     return np.concatenate([*_chunks(model, store)])
 
 
-def _chunks(model: Model, store: ClipStore) -> Iterator[NDArray[np.float32]]:
+def _embedding(
+    run: Path, store: Path, device: str, engine: Embedding
+) -> tuple[Model, ClipStore, Generator[NDArray[np.float32], None, None]]:
+    """An encoder, a store, and the embeddings of its clips by an engine or a cluster."""
+    if engine != "ray":
+        model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
+        return model, opened, _chunks(model, opened)
+    # The cluster's machines may have a GPU where this one has none.
+    model, opened = load(run), ClipStore.open(store)
+    return model, opened, _shown(spread_chunks(model, run, opened, device), len(opened))
+
+
+def _chunks(model: Model, store: ClipStore) -> Generator[NDArray[np.float32], None, None]:
     """Embeddings of a store, a part at a time, with a bar."""
+    return _shown(model.chunks(store), len(store))
+
+
+def _shown(
+    chunks: Iterator[NDArray[np.float32]], clips: int
+) -> Generator[NDArray[np.float32], None, None]:
     with _bar("clips") as bar:
-        task = bar.add_task("embedding", total=len(store))
-        for chunk in model.chunks(store):
+        task = bar.add_task("embedding", total=clips)
+        for chunk in chunks:
             yield chunk
             bar.advance(task, len(chunk))
 

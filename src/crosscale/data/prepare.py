@@ -4,10 +4,11 @@ import json
 import re
 import time
 from collections import Counter
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -22,12 +23,13 @@ from rich.progress import (
 from rich.text import Text
 
 from crosscale.data.official import differences
-from crosscale.data.readers import Item, Reader, fitted
-from crosscale.data.reading import Outcome, read_all
+from crosscale.data.readers import Reader, fitted
+from crosscale.data.reading import Outcome, read_all, read_over_cluster
 from crosscale.data.store import ClipStore, Row, StoreWriter
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 
+Engine = Literal["here", "ray"]
 REPORT = "report.json"
 COUNTED = ("label", "subject", "camera", "setup")
 
@@ -98,6 +100,7 @@ def prepare(
     overwrite: bool = False,
     workers: int | None = None,
     shard_clips: int | None = None,
+    engine: Engine = "here",
     console: Console | None = None,
 ) -> PrepareReport:
     """Read all recordings below `source` into a clip store.
@@ -110,6 +113,7 @@ def prepare(
         overwrite: replace a store that is there.
         workers: processes at most; None takes one for each core.
         shard_clips: clips in a file of frames at most; None writes one file.
+        engine: whether recordings are read on this machine, or by all of a Ray cluster.
         console: shows a progress bar; none is shown without.
 
     Returns:
@@ -134,7 +138,11 @@ def prepare(
         found = reader.find(source)
         report.left_out.update(item.left_out for item in found if item.left_out)
         items = [item for item in found if not item.left_out]
-        _read_into(writer, reader, items, report, strict, workers, console)
+        if engine == "ray":
+            outcomes = read_over_cluster(reader, items)
+        else:
+            outcomes = read_all(reader, items, workers)
+        _read_into(writer, outcomes, len(items), report, strict, console)
         if not report.read:
             raise CrosscaleError(_nothing(source, report))
         writer.provenance.update(_provenance(given, source))
@@ -146,15 +154,14 @@ def prepare(
 
 def _read_into(
     writer: StoreWriter,
-    reader: Reader,
-    items: list[Item],
+    outcomes: Generator[Outcome, None, None],
+    count: int,
     report: PrepareReport,
     strict: bool,
-    workers: int | None,
     console: Console | None,
 ) -> None:
-    with _progress(console) as progress, closing(read_all(reader, items, workers)) as outcomes:
-        task = progress.add_task("reading", total=len(items), bad=0)
+    with _progress(console) as progress, closing(outcomes):
+        task = progress.add_task("reading", total=count, bad=0)
         for outcome in outcomes:
             reason = _store(writer, outcome, report)
             if reason and strict:

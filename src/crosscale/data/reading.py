@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
+from crosscale.cluster import over_cluster
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item, Reader
 from crosscale.errors import BadClip, CrosscaleError
@@ -19,6 +20,7 @@ from crosscale.errors import BadClip, CrosscaleError
 TRIAL = 32  # recordings read first, to see how long one takes
 WORTH_PROCESSES = 10.0  # seconds of work ahead for which more processes are started
 LARGEST_CHUNK = 8  # recordings handed to a process at once; bounds what a stop must wait for
+PIECE = 64  # recordings handed to a process of a cluster at once; a piece costs milliseconds
 WAITING = 3  # chunks under way for each process; bounds the memory
 
 
@@ -62,6 +64,29 @@ def read_all(
         yield from _read_in_processes(reader, rest, workers)
     else:
         yield from (_read_one(reader, item) for item in rest)
+
+
+def read_over_cluster(reader: Reader, items: Sequence[Item]) -> Generator[Outcome, None, None]:
+    """As `read_all`, by all machines of a Ray cluster, which must find the files where they are.
+
+    Raises:
+        CrosscaleError: as `read_all`, and as `crosscale.cluster.over_cluster`.
+    """
+    pieces = [items[i : i + PIECE] for i in range(0, len(items), PIECE)]
+    with closing(over_cluster(_Reading, (reader,), pieces)) as parts:
+        for outcomes in parts:
+            yield from outcomes
+
+
+class _Reading:
+    """A reader in a process of a cluster."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __call__(self, items: Sequence[Item]) -> list[Outcome]:
+        """What became of each of a few recordings."""
+        return _read_chunk(self._reader, items)
 
 
 def _read_in_processes(

@@ -90,8 +90,8 @@ class Model:
             stream: [np.empty((0, encoder.width), np.float32)]
             for stream, encoder in self.trained.encoders.items()
         }
-        for features in self._features(source):
-            for stream, values in features.items():
+        for start in self.starts(source):
+            for stream, values in self._features(source, start).items():
                 parts[stream].append(_array(values))
         return {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
 
@@ -101,7 +101,19 @@ class Model:
         Raises:
             CrosscaleError, BadClip: as `embed`.
         """
-        return (_array(_joined(features)) for features in self._features(source))
+        return (self.chunk(source, start) for start in self.starts(source))
+
+    def starts(self, source: NamedSource) -> range:
+        """Rows of a source at which its parts begin."""
+        return range(0, len(source.names), CHUNK)
+
+    def chunk(self, source: NamedSource, start: int) -> NDArray[np.float32]:
+        """Embeddings (n, D) of the part that begins at a row.
+
+        Raises:
+            CrosscaleError, BadClip: as `embed`.
+        """
+        return _array(_joined(self._features(source, start)))
 
     def embed_present(
         self, source: CoordinateSource, rows: Sequence[int]
@@ -124,15 +136,14 @@ class Model:
             layout = Layout.load(layout)
         return open_source(clips, layout or self.layout)
 
-    def _features(self, source: NamedSource) -> Iterator[dict[str, Tensor]]:
-        for start in range(0, len(source.names), CHUNK):
-            names = source.names[start : start + CHUNK]
-            clips = self._load(source, range(start, start + len(names)))
-            shown = clips.present.any(dim=1)
-            _refuse(names, ~shown, "shows nobody that the encoder looks at")
-            features = self._embedder(clips)
-            _refuse(names, ~_usable(features), "gives no usable features; is it in metres?")
-            yield features
+    def _features(self, source: NamedSource, start: int) -> dict[str, Tensor]:
+        names = source.names[start : start + CHUNK]
+        clips = self._load(source, range(start, start + len(names)))
+        shown = clips.present.any(dim=1)
+        _refuse(names, ~shown, "shows nobody that the encoder looks at")
+        features = self._embedder(clips)
+        _refuse(names, ~_usable(features), "gives no usable features; is it in metres?")
+        return features
 
     def _load(self, source: CoordinateSource, rows: Sequence[int]) -> ClipTensors:
         clips = load_clips(in_layout(source, self.layout), rows, self.trained.preprocess)

@@ -1,0 +1,161 @@
+"""Work shared out over the machines of a Ray cluster: its results in order, each once.
+
+Source: Ray Data (Moritz et al., "Ray", OSDI 2018). What a worker that died had not given back is
+given to another one, so a result must follow from its piece of work alone.
+"""
+
+import importlib
+import logging
+import os
+import re
+import socket
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crosscale.errors import BadClip, CrosscaleError
+
+ANSWER = 5.0  # seconds for a cluster to answer in; Ray itself would try for many minutes
+# Ray tells of itself otherwise, at home and on the terminal.
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+
+
+Worker = Callable[[Any], Any]
+
+
+def over_cluster(
+    worker: Callable[..., Worker],
+    arguments: tuple[Any, ...],
+    pieces: Sequence[Any],
+    *,
+    on_gpus: bool = False,
+) -> Generator[Any, None, None]:
+    """The results of all pieces of work, in their order, whichever process finishes first.
+
+    The cluster is the one that `RAY_ADDRESS` names, else one that is started on this machine for
+    as long as it takes.
+
+    Args:
+        worker: a class, made once in each process of the cluster, then called piece by piece.
+        arguments: it is made with; they travel to each process.
+        pieces: what it is called with, one after the other.
+        on_gpus: one process for each GPU of the cluster, not for each core.
+
+    Raises:
+        CrosscaleError: when Ray is not installed, or the cluster cannot be reached or has nothing
+            to work on; and what a worker raises.
+    """
+    if not pieces:
+        return
+    with _cluster() as ray:
+        resource = "GPU" if on_gpus else "CPU"
+        count = int(ray.cluster_resources().get(resource, 0))
+        if count < 1:
+            raise CrosscaleError(f"the Ray cluster has no {resource}s to work on")
+        rows = [{"piece": (piece,)} for piece in pieces]  # in a tuple Ray leaves it as it is
+        work = ray.data.from_items(rows, override_num_blocks=len(rows))
+        results = work.map(
+            _Guarded,
+            fn_constructor_args=(worker, arguments),
+            compute=ray.data.ActorPoolStrategy(size=min(count, len(rows))),
+            num_cpus=0 if on_gpus else 1,
+            num_gpus=1 if on_gpus else 0,
+        )
+        for row in results.iter_rows():
+            yield _unwrapped(row["result"])
+
+
+class _Told(NamedTuple):
+    """An error on its way from a worker; raised there, it would arrive wrapped in Ray's own."""
+
+    message: str
+    is_bad_clip: bool
+
+
+class _Guarded:
+    """A worker whose errors come back as values."""
+
+    def __init__(self, worker: Callable[..., Worker], arguments: tuple[Any, ...]) -> None:
+        self._worker: Worker | _Told
+        try:
+            self._worker = worker(*arguments)
+        except CrosscaleError as error:
+            self._worker = _told(error)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row with a piece of work to one with its result, in a tuple, or with an error."""
+        if isinstance(self._worker, _Told):
+            return {"result": (self._worker,)}
+        try:
+            return {"result": (self._worker(row["piece"][0]),)}
+        except CrosscaleError as error:
+            return {"result": (_told(error),)}
+
+
+def _unwrapped(result: tuple[Any]) -> Any:
+    if isinstance(result[0], _Told):
+        raise (BadClip if result[0].is_bad_clip else CrosscaleError)(result[0].message)
+    return result[0]
+
+
+def _told(error: CrosscaleError) -> _Told:
+    return _Told(str(error), isinstance(error, BadClip))
+
+
+def _see_that_it_answers(address: str) -> None:
+    found = re.fullmatch(r"(?:ray://)?([^/:]+):(\d+)", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), ANSWER).close()
+    except OSError as error:
+        raise CrosscaleError(
+            f"the Ray cluster at RAY_ADDRESS={address} does not answer ({error}); unset it to work "
+            "on this machine alone"
+        ) from error
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Ray's compiled part tells at its start how it was told to be quiet."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def _cluster() -> Iterator[Any]:
+    """Ray, connected."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        ray = importlib.import_module("ray")
+        importlib.import_module("ray.data")
+    except ImportError as error:
+        raise CrosscaleError(
+            f"--engine ray needs Ray ({error}): pip install 'crosscale[ray]'"
+        ) from error
+    address = os.environ.get("RAY_ADDRESS")
+    _see_that_it_answers(address or "")
+    own = {} if address else {"include_dashboard": False}
+    try:
+        with _muted():
+            ray.init(address=address, log_to_driver=False, logging_level="error", **own)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
+        told = str(error).splitlines()[0]
+        raise CrosscaleError(f"{where} cannot be had: {told}") from error
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
