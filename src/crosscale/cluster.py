@@ -150,7 +150,9 @@ def _cluster() -> Iterator[Any]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
         told = str(error).splitlines()[0]
-        raise CrosscaleError(f"{where} cannot be had: {told}") from error
+        raise CrosscaleError(
+            f"{where} cannot be had: {told}; if it asks for a token, set RAY_AUTH_MODE=token"
+        ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
