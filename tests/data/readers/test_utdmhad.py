@@ -85,3 +85,10 @@ def test_the_whole_data_set_is_read(shared):
     for clip in clips:  # names were matched rightly: heads are above feet
         head, foot = (clip.coordinates[0, 0, layout.index(j), 1] for j in ("head", "left_foot"))
         assert head > foot
+
+
+def test_a_signalling_nan_is_no_more_than_a_missing_joint(write):
+    damaged = SKELETON.copy()
+    damaged[3, :, 1] = np.array([0x7FF0000000000001], np.uint64).view(np.float64)
+    clip = UtdMhad().read(write(d_skel=damaged))  # without numpy's warning, an error in tests
+    assert np.isnan(clip.coordinates).sum() == 3

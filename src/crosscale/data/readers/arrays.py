@@ -25,7 +25,7 @@ from crosscale.data.readers.array_sources import (
     open_source,
     sources_below,
 )
-from crosscale.data.readers.bodies import refuse_far
+from crosscale.data.readers.bodies import refuse_far, single
 from crosscale.data.readers.files import faults_named, shown, some_files
 from crosscale.data.readers.kinds import NtuActions, OwnRecordings
 from crosscale.data.readers.ntu import ntu_numbers
@@ -162,7 +162,7 @@ def _unpadded(padded: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, .
     refuse_far(padded, origin)
     length = int(np.flatnonzero(there.any(axis=1))[-1]) + 1
     bodies = np.flatnonzero(there.any(axis=0))
-    coordinates = padded[:length, bodies].astype(np.float32)
+    coordinates = single(padded[:length, bodies])
     coordinates[~there[:length, bodies]] = np.nan
     empty = int((~there[:length].any(axis=1)).sum())
     return coordinates, (f"empty frames inside: {empty}",) if empty else ()

@@ -32,6 +32,12 @@ def refuse_far(joints: np.ndarray, where: str, frame: np.ndarray | None = None) 
         )
 
 
+def single(joints: np.ndarray) -> np.ndarray:
+    """Places as float32; a NaN that a damaged file has may be one that numpy would warn of."""
+    with np.errstate(invalid="ignore"):
+        return joints.astype(np.float32)
+
+
 def mended(
     coordinates: np.ndarray,
     ids: Sequence[str],

@@ -13,7 +13,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item
-from crosscale.data.readers.bodies import refuse_far
+from crosscale.data.readers.bodies import refuse_far, single
 from crosscale.data.readers.files import some_files
 from crosscale.data.readers.kinds import Published
 from crosscale.data.readers.matlab import matlab_numbers
@@ -101,7 +101,7 @@ class UtdMhad(Published):
         refuse_far(joints, item.path.name)
         return Clip(
             name=item.name,
-            coordinates=joints[:, None].astype(np.float32),
+            coordinates=single(joints[:, None]),
             bodies=("0",),
             label=ACTIONS[action - 1],
             subject=subject,
