@@ -131,6 +131,11 @@ COMMANDS = {
     "prepare": Killed(
         ("prepare", "ntu60", "raw", "--out", "made", "--overwrite"), "made", "old_store"
     ),
+    "prepare in shards": Killed(
+        ("prepare", "ntu60", "raw", "--out", "made", "--overwrite", "--shard_clips", "4"),
+        "made",
+        "old_store",
+    ),
     "merge": Killed(
         ("data", "merge", "store", "--out", "made", "--overwrite", "--layout", "part10"),
         "made",
@@ -147,7 +152,7 @@ COMMANDS = {
     "compare": Killed(("compare", "plan.yaml", "--out", "compared"), "compared"),
 }
 # These replace a folder whole; the others build theirs up file by file.
-IN_ONE_STEP = {"prepare", "merge", "index"}
+IN_ONE_STEP = {"prepare", "prepare in shards", "merge", "index"}
 
 
 def without_times(value: Any) -> Any:
