@@ -200,6 +200,46 @@ def test_a_folder_that_another_made_meanwhile_is_not_replaced(tmp_path):
     assert contents(tmp_path) == {"store": "folder", "store/theirs.txt": "theirs"}
 
 
+# What an interrupted process leaves behind
+
+
+@pytest.mark.parametrize("atomic", [atomic_path, atomic_folder])
+def test_ctrl_c_at_any_line_before_the_block_leaves_nothing(tmp_path, atomic):
+    lines = 0
+    while interrupted_at(lines, atomic, tmp_path / "out"):
+        assert contents(tmp_path) == {}
+        lines += 1
+    assert lines > 20
+    assert (tmp_path / "out").exists()
+
+
+def interrupted_at(line, atomic, target):
+    """Whether so many lines of `files` run before the block: the next one is interrupted."""
+    left = line
+
+    def interrupt(frame, event, argument):
+        nonlocal left
+        if frame.f_code.co_filename != files.__file__:
+            return None
+        if event == "line":
+            if left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            left -= 1
+        return interrupt
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(interrupt)
+        with atomic(target):
+            sys.settrace(None)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
 # What a killed process leaves behind
 
 KILLED_IN_THE_MIDDLE = """

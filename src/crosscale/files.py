@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,9 +38,7 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
         CrosscaleError: when the file cannot be written (full disk, read-only folder).
     """
     target = Path(target)
-    with _explained(target):
-        temporary, claim = _begin(target, _make_file)
-    try:
+    with _begun(target, _make_file, _remove_file) as temporary:
         with _explained(target, temporary):
             yield temporary
         with _explained(target):
@@ -47,9 +46,6 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
             _sync(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-        os.close(claim)
 
 
 @contextmanager
@@ -65,9 +61,7 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
     target = Path(target)
     if target.exists() and not overwrite:
         raise CrosscaleError(f"{target} exists already; choose another folder or say --overwrite")
-    with _explained(target):
-        temporary, claim = _begin(target, tempfile.mkdtemp)
-    try:
+    with _begun(target, _make_folder, _remove_folder) as temporary:
         with _explained(target, temporary):
             yield temporary
         with _explained(target):
@@ -79,9 +73,6 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
             else:
                 temporary.replace(target)
             _sync(target.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        os.close(claim)
 
 
 @contextmanager
@@ -114,22 +105,48 @@ def sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _begin(target: Path, make: Callable[[str, str, Path], str]) -> tuple[Path, int]:
-    """Something new beside `target`, and the descriptor that claims it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _clear(target)
-    while True:
-        made = Path(make(HALF, f".{target.name}.", target.parent))
-        claim = _claim(made)
-        if claim is not None:
-            return made, claim
-        # Another process that was clearing up took it for a dead one's, and takes it away.
+@contextmanager
+def _begun(
+    target: Path, make: Callable[[Path], None], remove: Callable[[Path], None]
+) -> Iterator[Path]:
+    """Something new beside `target`, claimed for the block and taken away after it.
+
+    It has its name before it is there: an interruption at any moment finds what to take away.
+    """
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear(target)
+    claim = None
+    while claim is None:
+        temporary = target.parent / f".{target.name}.{secrets.token_hex(8)}{HALF}"
+        try:
+            with _explained(target):
+                make(temporary)
+                claim = _claim(temporary)
+            if claim is not None:
+                yield temporary
+            # Else another process that was clearing up took it for a dead one's, and removes it.
+        finally:
+            remove(temporary)
+            if claim is not None:
+                os.close(claim)
 
 
-def _make_file(suffix: str, prefix: str, folder: Path) -> str:
-    handle, name = tempfile.mkstemp(suffix, prefix, folder)
-    os.close(handle)
-    return name
+def _make_file(path: Path) -> None:
+    path.touch(0o600, exist_ok=False)
+
+
+def _make_folder(path: Path) -> None:
+    path.mkdir(0o700)
+
+
+def _remove_file(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _remove_folder(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _clear(target: Path) -> None:
