@@ -16,7 +16,7 @@ from crosscale.serve.reading import AUTO, read_upload
 
 before = set(sys.modules)
 read_upload(Path(sys.argv[1]), AUTO, None, "part10", Limits())
-large = {"crosscale", "scipy", "numba", "pyarrow", "h5py", "torch"}
+large = {"crosscale", "scipy", "numba", "pyarrow", "pandas", "h5py", "torch"}
 print(*(name for name in set(sys.modules) - before if name.partition(".")[0] in large))
 """
 

@@ -6,6 +6,8 @@ Loading it takes ten times as long as reading a clip does.
 from contextlib import suppress
 from importlib import import_module
 
+import pyarrow as pa
+
 from crosscale.data.readers import READERS
 from crosscale.skeleton.layout import Layout, builtin_layouts
 
@@ -22,3 +24,4 @@ for _module in ("c3d", "h5py", "crosscale.data.readers.skeleton_scan"):
         import_module(_module)
 for _name in builtin_layouts():
     Layout.load(_name)
+pa.table({"clip": [0]})  # the first one loads pandas, where that is installed
