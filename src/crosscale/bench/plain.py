@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from crosscale.encoder.stgcn import SUBSETS, TEMPORAL_KERNEL, EncoderSettings, block_shapes
+from crosscale.encoder.stgcn import SUBSETS, EncoderSettings, block_shapes
+from crosscale.encoder.temporal import TEMPORAL_KERNEL
 
 
 class PlainSTGCN(nn.Module):

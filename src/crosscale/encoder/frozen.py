@@ -5,17 +5,16 @@ are there go in. Tensors are (B, C, T, V).
 """
 
 import copy
-import math
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from crosscale.encoder.stgcn import STGCN, SUBSETS, TEMPORAL_KERNEL, Block
+from crosscale.encoder.stgcn import STGCN, SUBSETS, Block
+from crosscale.encoder.temporal import REACH, transforms
 
-REACH = TEMPORAL_KERNEL // 2
-SPECTRAL_CHANNELS = 128  # below, transforming costs more than the shorter product saves
+SPECTRAL_CHANNELS = 128  # below, transforming costs an engine more than the product saves
 
 
 Readout = Literal["mean", "nodes", "blocks"]
@@ -128,12 +127,7 @@ class _FrozenBlock(nn.Module):
 
 
 class _SpectralConvolution(nn.Module):
-    """A convolution over time as one product of channels per frequency.
-
-    Over a circle of frames long enough that its ends do not meet, a convolution is a product per
-    frequency. A complex product is three real ones (Karatsuba), whose sums are part of the
-    transforms: 25 products for 13 frames instead of 117.
-    """
+    """A convolution over time as one product of channels per frequency."""
 
     to_points: Tensor
     weight: Tensor
@@ -142,7 +136,7 @@ class _SpectralConvolution(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d, frames: int) -> None:
         super().__init__()
-        to_points, taps, to_frames = (m.to(convolution.weight) for m in _transforms(frames))
+        to_points, taps, to_frames = (m.to(convolution.weight) for m in transforms(frames))
         weight = torch.einsum("pj,oij->pio", taps, convolution.weight.squeeze(3))
         self.register_buffer("to_points", to_points)
         self.register_buffer("weight", weight.contiguous())
@@ -157,27 +151,6 @@ class _SpectralConvolution(nn.Module):
         hidden = self.to_frames @ points.view(points.shape[0], -1)
         hidden = hidden.view(frames, count, nodes, -1) + self.bias
         return hidden.permute(1, 3, 0, 2)
-
-
-def _transforms(frames: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Frames to points (P, T), taps to points (P, K), points to frames (T, P), in float64."""
-    length = frames + REACH
-    length += 1 - length % 2  # odd: then only frequency 0 is real, and the rest are alike
-    time = torch.arange(length, dtype=torch.float64)
-    ones = torch.ones_like(time)
-    to_points, taps, to_frames = [ones], [ones], [ones / length]
-    for frequency in range(1, length // 2 + 1):
-        angle = 2 * math.pi * frequency * time / length
-        cos, sin = angle.cos(), angle.sin()
-        to_points += [cos - sin, cos, -sin]
-        taps += [cos, -sin - cos, cos - sin]
-        to_frames += [2 / length * wave for wave in (cos - sin, -sin, -cos)]
-    places = [(REACH - tap) % length for tap in range(TEMPORAL_KERNEL)]
-    return (
-        torch.stack(to_points)[:, :frames],
-        torch.stack(taps)[:, places],
-        torch.stack(to_frames, dim=1)[:frames],
-    )
 
 
 def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

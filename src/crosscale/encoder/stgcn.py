@@ -19,10 +19,10 @@ from torch.utils.checkpoint import checkpoint
 
 from crosscale.encoder.dropout import Dropout
 from crosscale.encoder.energy import drop_energetic
+from crosscale.encoder.temporal import TemporalConvolution
 from crosscale.skeleton.adjacency import Hops, partitioned_adjacency
 from crosscale.skeleton.layout import Graph
 
-TEMPORAL_KERNEL = 9
 SUBSETS = 3
 
 # Bodies (B, V C, T) and, where edges are cut, which are kept, to maps (B, width, V, T').
@@ -209,13 +209,7 @@ class Block(nn.Module):
         self.spatial = GraphConvolution(inputs, outputs)
         self.edge_weight = nn.Parameter(torch.ones(SUBSETS, nodes, nodes))
         self.spatial_norm = nn.BatchNorm2d(outputs)
-        self.temporal = nn.Conv2d(
-            outputs,
-            outputs,
-            (1, TEMPORAL_KERNEL),
-            stride=(1, stride),
-            padding=(0, TEMPORAL_KERNEL // 2),
-        )
+        self.temporal = TemporalConvolution(outputs, stride)
         self.temporal_norm = nn.BatchNorm2d(outputs)
         self.dropout = Dropout(dropout)
         self.around: nn.Module | None = None
