@@ -42,7 +42,7 @@ class Optimisation:
             `shuffled` takes those of each process, and keys are computed in other processes than
             their queries (as in MoCo), which sends less.
         recompute: keep less for the backward pass and compute it once more: the same result in
-            half the memory and a quarter more time.
+            a quarter of the memory, and up to twice the time.
         replay_views: every epoch sees the same random views, as in the published code.
     """
 

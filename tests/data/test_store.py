@@ -251,7 +251,7 @@ def test_a_damaged_table_is_named(clip, stored):
 def test_a_table_of_other_clips_is_noticed(clip, stored):
     one, two = stored(clip("a")).path, stored(clip("a"), clip("b"), name="two").path
     (one / "clips.parquet").write_bytes((two / "clips.parquet").read_bytes())
-    with pytest.raises(CrosscaleError, match=r"describes 10 rows, but frames.npy has 5"):
+    with pytest.raises(CrosscaleError, match=r"describes 10 rows of frames, but there are 5"):
         ClipStore.open(one)
 
 

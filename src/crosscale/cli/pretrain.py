@@ -11,6 +11,7 @@ from rich.console import Console
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar, told
 from crosscale.data.store import ClipStore
+from crosscale.memory import return_freed_memory
 from crosscale.recipe import Recipe, recipe_names, recipe_values
 from crosscale.train.data import load_training
 from crosscale.train.loop import EpochDone, pretrain, steps_per_epoch
@@ -45,6 +46,8 @@ def train(
     Returns:
         The file of trained encoders.
     """
+    if recipe.optimisation.recompute:
+        return_freed_memory()
     fabric = team_fabric(recipe.precision, device, processes, nodes)
     console = Console(quiet=fabric.global_rank > 0)
     training = load_training(ClipStore.open(data), recipe, fabric.device)

@@ -186,7 +186,7 @@ class ClipStore:
         elif (self._shapes < 1).any() or (self._first != starts[:-1]).any():
             wrong = "does not list the clips' frames one after the other"
         elif starts[-1] != count:
-            wrong = f"describes {starts[-1]} rows, but {FRAMES} has {count}"
+            wrong = f"describes {starts[-1]} rows of frames, but there are {count}"
         elif not self._frames.holds(self._first, self._shapes.prod(axis=1)):
             wrong = "has a clip that goes on in another shard"
         elif joints != len(self.layout.joints):
