@@ -17,7 +17,7 @@ _LARGEST = (1 << 31) - 1
 # What glibc's thresholds have grown to by themselves once large blocks have been freed.
 _DEFAULT = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 * _MEBIBYTE, _TRIM_THRESHOLD: 64 * _MEBIBYTE}
 _KEPT = {_MMAP_MAX: 0, _TRIM_THRESHOLD: _LARGEST}
-_RETURNED = {_MMAP_MAX: 32768, _MMAP_THRESHOLD: _MEBIBYTE, _TRIM_THRESHOLD: _MEBIBYTE}
+_RETURNED = _DEFAULT | {_MMAP_THRESHOLD: _MEBIBYTE, _TRIM_THRESHOLD: _MEBIBYTE}
 
 
 def keep_freed_memory() -> bool:

@@ -42,7 +42,8 @@ class Optimisation:
             `shuffled` takes those of each process, and keys are computed in other processes than
             their queries (as in MoCo), which sends less.
         recompute: keep less for the backward pass and compute it once more: the same result in
-            a quarter of the memory, and up to twice the time.
+            half the memory. On a processor `pretrain` returns freed memory too: a quarter in all,
+            for two to three times the time.
         replay_views: every epoch sees the same random views, as in the published code.
     """
 

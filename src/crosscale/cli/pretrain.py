@@ -46,9 +46,9 @@ def train(
     Returns:
         The file of trained encoders.
     """
-    if recipe.optimisation.recompute:
-        return_freed_memory()
     fabric = team_fabric(recipe.precision, device, processes, nodes)
+    if recipe.optimisation.recompute and fabric.device.type == "cpu":
+        return_freed_memory()
     console = Console(quiet=fabric.global_rank > 0)
     training = load_training(ClipStore.open(data), recipe, fabric.device)
     count, batch = len(training.labels), recipe.optimisation.batch

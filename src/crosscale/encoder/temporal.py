@@ -7,6 +7,7 @@ frequency. A complex product is three real ones (Karatsuba), whose sums are part
 
 import math
 from functools import cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -50,8 +51,7 @@ class TemporalConvolution(nn.Conv2d):
         weight = (taps @ by_tap).view(-1, channels, channels)
         points = torch.bmm(points.transpose(0, 1), weight).transpose(0, 1)
         rows = torch.bmm(to_frames.expand(len(rows), -1, -1), points)
-        if self.bias is not None:
-            rows += self.bias
+        rows += cast(Tensor, self.bias)
         return rows.view(count, nodes, frames, channels).permute(0, 3, 1, 2)
 
 
