@@ -1,13 +1,9 @@
 """The command line: one typed function a command, imported when it is called."""
 
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import getdoc
-from types import FrameType
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
@@ -17,6 +13,7 @@ from crosscale import __version__
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.errors import CrosscaleError
 from crosscale.memory import keep_freed_memory
+from crosscale.stopping import signals_stop, stop_asked
 
 # name: (module, function, help). Modules are imported late because PyTorch takes seconds, which
 # `--help` and `prepare` need not wait for.
@@ -197,32 +194,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_freed_memory()
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        with _sigterm_stops():
+        with signals_stop():
             _run(arguments)
-    except CrosscaleError as error:
-        errors.print(f"crosscale: {error}", style="red", markup=False)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        errors.print("crosscale: stopped; nothing half-written is left", style="yellow")
-        return INTERRUPTED
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) or stop_asked():
+            errors.print("crosscale: stopped; nothing half-written is left", style="yellow")
+            return INTERRUPTED
+        if isinstance(error, CrosscaleError):
+            errors.print(f"crosscale: {error}", style="red", markup=False)
+            return USER_ERROR
+        raise
     return 0
-
-
-@contextmanager
-def _sigterm_stops() -> Iterator[None]:
-    """Let SIGTERM, which clusters send before they kill, end a command as Ctrl-C does."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may, and only it is told of signals
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _run(arguments: list[str]) -> None:

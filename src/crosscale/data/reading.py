@@ -2,13 +2,12 @@
 
 import multiprocessing
 import os
-import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,6 +15,7 @@ from crosscale.cluster import over_cluster
 from crosscale.data.clip import Clip
 from crosscale.data.readers import Item, Reader
 from crosscale.errors import BadClip, CrosscaleError
+from crosscale.stopping import leave_stopping_to_parent, stop_asked, stop_held_back
 
 TRIAL = 32  # recordings read first, to see how long one takes
 WORTH_PROCESSES = 10.0  # seconds of work ahead for which more processes are started
@@ -95,11 +95,11 @@ def _read_in_processes(
     chunks = [items[i : i + LARGEST_CHUNK] for i in range(0, len(items), LARGEST_CHUNK)]
     # a process forked from one with threads (BLAS, progress bar) may hang: start afresh
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_stopping_to_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=leave_stopping_to_parent)
     under_way: deque[Future[list[Outcome]]] = deque()
     try:
         for chunk in chunks:
-            with _stopping_held_back():  # a process may start here
+            with stop_held_back():  # a process may start here
                 under_way.append(pool.submit(_read_chunk, reader, chunk))
             if len(under_way) == workers * WAITING:
                 yield from under_way.popleft().result()
@@ -120,44 +120,34 @@ def _read_chunk(reader: Reader, items: Sequence[Item]) -> list[Outcome]:
 def _read_one(reader: Reader, item: Item) -> Outcome:
     try:
         return Outcome(item, reader.read(item))
-    except (BadClip, OSError) as error:
-        if _has_vanished(item, error):
-            # More than this one may be gone, as when a network drive is cut off.
-            raise CrosscaleError(
-                f"{item.path} has vanished since it was found; see that all is there, start anew"
-            ) from error
-        if isinstance(error, BadClip):
-            return Outcome(item, None, str(error))
-        return Outcome(item, None, f"{item.path}: {error.strerror or error}")
-    except CrosscaleError:
-        raise  # concerns the whole source, not this recording
-    except Exception as error:  # one odd file among 50,000 must not cost the others
-        fault = f"{type(error).__name__}: {error}".splitlines()[0]
-        return Outcome(item, None, f"{item.path}: is damaged in a way not foreseen ({fault})")
+    except Exception as error:
+        if stop_asked():
+            raise KeyboardInterrupt from error
+        return Outcome(item, None, _reason(item, error))
+
+
+def _reason(item: Item, error: Exception) -> str:
+    """Why a recording is set aside; raises where the error concerns more than this one."""
+    if isinstance(error, BadClip | OSError) and _has_vanished(item, error):
+        # More than this one may be gone, as when a network drive is cut off.
+        raise CrosscaleError(
+            f"{item.path} has vanished since it was found; see that all is there, start anew"
+        ) from error
+    if isinstance(error, BadClip):
+        return str(error)
+    if isinstance(error, CrosscaleError):
+        raise error
+    if isinstance(error, OSError):
+        return f"{item.path}: {error.strerror or error}"
+    # one odd file among 50,000 must not cost the others
+    fault = f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"{item.path}: is damaged in a way not foreseen ({fault})"
 
 
 def _has_vanished(item: Item, error: Exception) -> bool:
     """Whether a recording is no more there; a link that never led anywhere still is."""
     is_absent = isinstance(error.__cause__ or error, FileNotFoundError)
     return is_absent and not os.path.lexists(item.path)
-
-
-def _leave_stopping_to_parent() -> None:
-    """Ctrl-C reaches all processes of a terminal; only the parent acts on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _stopping_held_back() -> Iterator[None]:
-    """Ctrl-C waits until the block ends; a process started inside never sees it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cores() -> int:

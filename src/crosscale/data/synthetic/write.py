@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +19,7 @@ from crosscale.data.synthetic.further import action, most_classes
 from crosscale.data.synthetic.recording import ClipName, Recording, record_clips
 from crosscale.errors import CrosscaleError
 from crosscale.files import atomic_folder
+from crosscale.stopping import leave_stopping_to_parent
 
 _DESCRIPTION = "synthetic.json"
 _PERFORMANCES_A_TASK = 16
@@ -158,18 +158,13 @@ def _each(
         return
     # Spawned, for a forked child of a program with running threads may hang.
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _leave_stopping_to_parent) as pool:
+    with ProcessPoolExecutor(workers, context, leave_stopping_to_parent) as pool:
         try:
             yield from pool.map(write, tasks)
         except BrokenProcessPool as error:
             raise CrosscaleError(
                 "a writing process was ended from outside (is memory short?); try --workers 1"
             ) from error
-
-
-def _leave_stopping_to_parent() -> None:
-    """Ctrl-C reaches all processes of a terminal; only the parent acts on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_performances(

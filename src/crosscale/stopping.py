@@ -1,0 +1,61 @@
+"""What Ctrl-C does, and SIGTERM, which clusters send before they kill."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_asked = False
+
+
+def stop_asked() -> bool:
+    """Whether the command that runs has been asked to stop.
+
+    Compiled code that a signal arrives in may put an error of its own in place of
+    KeyboardInterrupt. Whoever takes an error for damage asks here first.
+    """
+    return _asked
+
+
+@contextmanager
+def signals_stop() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt as Ctrl-C does, and note that either came."""
+    global _asked
+    _asked = False
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may, and only it is told of signals
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        global _asked
+        _asked = True
+        raise KeyboardInterrupt
+
+    stopping = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a shell
+        stopping.append(signal.SIGINT)
+    before = {number: signal.signal(number, stop) for number in stopping}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stop_held_back() -> Iterator[None]:
+    """Ctrl-C waits until the block ends; a process started inside never sees it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_stopping_to_parent() -> None:
+    """Ctrl-C reaches all processes of a terminal; only the parent acts on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
