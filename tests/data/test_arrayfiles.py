@@ -1,6 +1,9 @@
 """Numpy files are mapped where possible and never unpickled."""
 
+import ast
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -68,3 +71,26 @@ def test_the_reported_files(shared, tmp_path, monkeypatch):
     with pytest.raises(CrosscaleError, match="holds Python objects"):
         open_arrays(folder / "data_evil.npz")
     assert not (tmp_path / "ANCHOR_PICKLE_EXECUTED").exists()
+
+
+def test_two_threads_never_parse_headers_at_once(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", np.zeros((2, 3)))
+    np.savez(tmp_path / "a.npz", a=np.zeros((2, 3)))
+    parse, parsing, together = ast.literal_eval, [], []
+
+    def watched(header):
+        parsing.append(header)
+        time.sleep(0.001)
+        together.append(len(parsing))
+        parsing.pop()
+        return parse(header)
+
+    def opened(number):
+        if number % 2:
+            return open_array(tmp_path / "a.npy").shape
+        return open_arrays(tmp_path / "a.npz")["a"].shape
+
+    monkeypatch.setattr(ast, "literal_eval", watched)
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(opened, range(40))) == {(2, 3)}
+    assert together == [1] * 40

@@ -2,6 +2,7 @@
 
 import math
 import struct
+import threading
 import tokenize
 import zipfile
 import zlib
@@ -21,6 +22,9 @@ _DAMAGED = (
     *(ValueError, TypeError, EOFError, SyntaxError, OverflowError, RuntimeError),
     *(zipfile.BadZipFile, struct.error, tokenize.TokenError, zlib.error),
 )
+# Headers are Python's literals. Where two threads parse some at once, Python 3.11 before its ninth
+# release may call one of them broken: github.com/python/cpython/issues/106905.
+_PARSING = threading.RLock()
 _WORTH_MAPPING = 1 << 20  # bytes; smaller arrays are simply read
 
 
@@ -31,7 +35,7 @@ def open_array(path: Path | str) -> np.ndarray:
         CrosscaleError: when it cannot be read, is cut off or holds Python objects.
     """
     path = Path(path)
-    with _explained(path):
+    with _explained(path), _PARSING:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
 
@@ -53,6 +57,24 @@ def open_arrays(path: Path | str) -> dict[str, np.ndarray]:
         }
 
 
+def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis is the innermost, and numbers of an array in a file.
+
+    Args:
+        file: at the beginning of what a `.npy` file has; then at the numbers.
+
+    Raises:
+        ValueError, EOFError: when there is no array, or one of Python objects.
+    """
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+    with _PARSING:
+        shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded")
+    return shape, fortran, dtype
+
+
 def names_in(path: Path) -> list[str]:
     """Names of the arrays of an `.npz` file; none when it is no such file, or a damaged one."""
     try:
@@ -65,7 +87,7 @@ def names_in(path: Path) -> list[str]:
 def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     if member.compress_type != zipfile.ZIP_STORED or member.file_size < _WORTH_MAPPING:
         with archive.open(member) as file:
-            shape, fortran, dtype = _read_header(file)
+            shape, fortran, dtype = read_header(file)
             # Checked first: a header may claim more than any memory holds.
             _refuse_other_size(shape, dtype, member.file_size - file.tell())
             values = np.frombuffer(bytearray(file.read()), dtype)  # writable
@@ -76,18 +98,9 @@ def _open_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
         file.seek(member.header_offset + 26)
         name, extra = struct.unpack("<HH", file.read(4))
         start = file.seek(name + extra, 1)
-        shape, fortran, dtype = _read_header(file)
+        shape, fortran, dtype = read_header(file)
         _refuse_other_size(shape, dtype, member.file_size - (file.tell() - start))
         return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
-
-
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    is_first = np.lib.format.read_magic(file) == (1, 0)
-    read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    if dtype.hasobject:
-        raise ValueError("Object arrays cannot be loaded")
-    return shape, fortran, dtype
 
 
 def _refuse_other_size(shape: tuple[int, ...], dtype: np.dtype[Any], there: int) -> None:

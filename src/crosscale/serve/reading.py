@@ -6,8 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from crosscale.data.arrayfiles import read_header
 from crosscale.data.prepare import REPORT, prepare
 from crosscale.data.readers import make_reader
 from crosscale.data.readers.auto import recognise
@@ -169,13 +168,7 @@ def _claims(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, int]]:
     for member in archive.infolist():
         with archive.open(member) as file:
             try:
-                version = np.lib.format.read_magic(file)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape, _, kind = read(file)
+                shape, _, kind = read_header(file)
             except (ValueError, EOFError, zipfile.BadZipFile):
                 continue  # no array; the reader says what is wrong
         size = kind.itemsize
