@@ -137,8 +137,10 @@ def people(
     if rule == "position":
         tracks, first, last = _by_position(seen, max_bodies), 0, seen.frames
     else:
-        real = _without_ghosts(_by_id(seen, upright), notes)
-        tracks = _best(_bridged(real, notes), max_bodies, notes)
+        tracks = _by_id(seen, upright)
+        if len(tracks) > 1:  # one alone has nobody to be joined to, or to be worse than
+            real = _without_ghosts(tracks, notes)
+            tracks = _best(_bridged(real, notes), max_bodies, notes)
         first, last = _ends(tracks, seen.frames, notes)
     last = _at_most(first, last, max_frames, notes)
     return _laid_out(tracks, first, last, notes)
@@ -162,6 +164,8 @@ def _by_position(seen: Sightings, max_bodies: int) -> list[Track]:
 
 
 def _by_id(seen: Sightings, upright: bool) -> list[Track]:
+    if len(set(seen.ids)) == 1 and (np.diff(seen.frame) > 0).all():
+        return [Track(seen.ids[0], seen.frame, seen.joints, upright)]
     rows: dict[str, list[int]] = {}
     frame = seen.frame.tolist()
     for row, name in enumerate(seen.ids):
@@ -255,6 +259,8 @@ def _laid_out(tracks: list[Track], first: int, last: int, notes: list[str]) -> B
 
 def _note_gaps(present: np.ndarray, notes: list[str]) -> None:
     """Note what is missing inside; `present` is (T, M)."""
+    if present.all():
+        return
     _note(notes, "empty frames inside", _gap(present.sum(axis=1)))
     gaps = sum(_gap(body) for body in present.T)
     _note(notes, "frames without the body inside a track", gaps)
@@ -263,7 +269,7 @@ def _note_gaps(present: np.ndarray, notes: list[str]) -> None:
 def _gap(shown: np.ndarray) -> int:
     """How many frames are missing between the first and the last that are there."""
     there = np.flatnonzero(shown)
-    return int(np.ptp(there)) + 1 - len(there)
+    return int(there[-1] - there[0]) + 1 - len(there)
 
 
 def _note(notes: list[str], what: str, count: int) -> None:

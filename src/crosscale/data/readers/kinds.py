@@ -1,5 +1,6 @@
 """The kind of data set that a reader's clips belong to: its name and its classes."""
 
+from functools import cache
 from typing import ClassVar
 
 
@@ -16,7 +17,12 @@ class NtuActions:
     @property
     def classes(self) -> tuple[str, ...]:
         """A001, A002 ..."""
-        return tuple(f"A{action:03d}" for action in range(1, self.actions + 1))
+        return _numbered(self.actions)
+
+
+@cache
+def _numbered(actions: int) -> tuple[str, ...]:
+    return tuple(f"A{action:03d}" for action in range(1, actions + 1))
 
 
 class Published:
