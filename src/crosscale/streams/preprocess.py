@@ -128,9 +128,11 @@ def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess
         CrosscaleError: when a clip does not fit the layout, or cannot be turned.
     """
     _check(clips, layout)
-    whole = Recordings.of(clips, len(layout.joints))
-    parts = (whole.part(slice(begin, begin + CHUNK)) for begin in range(0, len(whole), CHUNK))
-    return _preprocess(parts, len(whole), layout, settings)
+    joints = len(layout.joints)
+    parts = (
+        Recordings.of(clips[begin : begin + CHUNK], joints) for begin in range(0, len(clips), CHUNK)
+    )
+    return _preprocess(parts, len(clips), layout, settings)
 
 
 def _check(clips: Sequence[np.ndarray], layout: Layout) -> None:
@@ -164,12 +166,14 @@ def _preprocess(
 
 def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Preprocess) -> Tensor:
     """The bodies that are there, as planes (P, C, T, V)."""
-    low, high = (torch.from_numpy(rows[row]) for row in (samples.low, samples.high))
+    low, high = (torch.from_numpy(rows.take(row, axis=0)) for row in (samples.low, samples.high))
     share = torch.from_numpy(samples.share)[:, :, None, None]
     places = torch.lerp(low, high, share)  # (P, T, V, C)
     first = torch.from_numpy(_first_body(samples.clip))
     roots = _roots(rows, samples, places, first, layout, settings.root)
-    x = (places - roots).permute(0, 3, 1, 2).contiguous()
+    planes = places.permute(0, 3, 1, 2)
+    x = torch.empty(planes.shape)  # put in order while subtracting: a copy of its own takes longer
+    torch.sub(planes, roots.permute(0, 3, 1, 2), out=x)
     return face_front(x, first, layout, settings.facing)
 
 
