@@ -12,7 +12,7 @@ from crosscale.predict.model import load
 from crosscale.run import load_encoders
 from crosscale.streams.preprocess import PUBLISHED, Preprocess
 
-STREAMS = ("joint", "motion", "bone", "joint@part10")
+STREAMS = ("joint", "motion", "bone", "bone_motion@body5", "joint@part10")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def test_names_are_those_of_the_published_code(file, golden):
     own = torch.load(file, weights_only=True)
     prefixes = {name.partition(".")[0] for name in own}
     assert prefixes == {
-        "encoder_q", "encoder_q_motion", "encoder_q_bone", "encoder_q_joint_part10"
+        "encoder_q", "encoder_q_motion", "encoder_q_bone", "encoder_q_bone_motion_body5",
+        "encoder_q_joint_part10",
     }  # fmt: skip
     theirs = load_file(golden / "stgcn_ntu25.safetensors")
     names = {n.removeprefix("weights.") for n in theirs if n.startswith("weights.")}

@@ -13,7 +13,9 @@ def batch(n=2, frames=6):
     return torch.randn(n, 3, frames, 25, 2, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("text", ["joint", "bone", "motion@part10", "joint@fine", "bone@body5"])
+@pytest.mark.parametrize(
+    "text", ["joint", "bone", "motion@part10", "joint@fine", "bone_motion@body5"]
+)
 def test_a_stream_reads_back_as_written(text):
     assert str(Stream.parse(text)) == text
 
@@ -26,7 +28,7 @@ def test_the_joint_scale_goes_without_saying():
     ("text", "message"),
     [
         ("motions", "did you mean 'motion'"),
-        ("", "there are bone, joint, motion"),
+        ("", "there are bone, bone_motion, joint, motion"),
         ("joint@", "no scale"),
         ("joint@a@b", "no scale"),
     ],
@@ -75,14 +77,23 @@ def test_motion_leads_to_the_next_frame_and_ends_in_zero():
     assert (moved[:, :, -1] == 0).all()
 
 
-@pytest.mark.parametrize("text", ["bone", "motion", "bone@part10", "motion@fine"])
+@pytest.mark.parametrize("scale", ["joints", "part10"])
+def test_the_motion_of_bones_is_how_each_bone_changes_to_the_next_frame(scale):
+    x = batch()
+    bones = StreamTransform(Stream("bone", scale), NTU)(x)
+    turned = StreamTransform(Stream("bone_motion", scale), NTU)(x)
+    torch.testing.assert_close(bones[:, :, :-1] + turned[:, :, :-1], bones[:, :, 1:])
+    assert (turned[:, :, -1] == 0).all()
+
+
+@pytest.mark.parametrize("text", ["bone", "motion", "bone@part10", "motion@fine", "bone_motion"])
 def test_bones_and_motion_do_not_know_where_a_body_is(text):
     transform = StreamTransform(Stream.parse(text), NTU)
     x = batch()
     torch.testing.assert_close(transform(x), transform(x + 3), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("text", ["joint@part10", "bone@fine", "motion"])
+@pytest.mark.parametrize("text", ["joint@part10", "bone@fine", "motion", "bone_motion@part10"])
 def test_absent_bodies_stay_zero_and_samples_stand_alone(text):
     transform = StreamTransform(Stream.parse(text), NTU)
     x = batch(n=3)

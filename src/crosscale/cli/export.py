@@ -65,8 +65,8 @@ def published(run: Path, *, out: Path) -> None:
         crosscale export published runs/nwucla --out nwucla.pt
 
     The weights are named as SkeletonCLR, CrosSCLR and AimCLR name them: encoder_q of the joint
-    stream or the only one, encoder_q_motion and encoder_q_bone of the others, and, for coarser
-    scales, which those programs lack, for example encoder_q_joint_part10.
+    stream or the only one, encoder_q_motion and encoder_q_bone of the others, and, for those that
+    these programs lack, for example encoder_q_bone_motion and encoder_q_joint_part10.
 
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that

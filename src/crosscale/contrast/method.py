@@ -35,7 +35,8 @@ class ContrastSettings:
     """What is contrasted with what.
 
     Attributes:
-        streams: what each branch sees: joint, bone or motion, at a scale (`joint@part10`).
+        streams: what each branch sees: joint, bone, motion or bone_motion, at a scale
+            (`joint@part10`).
         features: length of the embedding.
         queue: how many past keys serve as negatives.
         momentum: of the key encoder's moving average.

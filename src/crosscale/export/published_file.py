@@ -2,8 +2,8 @@
 
 They hold one dictionary of weights: `encoder_q.*` of the joint stream, `encoder_q_motion.*` and
 `encoder_q_bone.*` of the others, each with its momentum copy `encoder_k…`, its queues, and the head
-of its encoder as `fc`. Streams at a coarser scale, which those repositories lack, are written as
-`encoder_q_joint_part10.*`.
+of its encoder as `fc`. Streams that those repositories lack are written in the same way: the motion
+of bones as `encoder_q_bone_motion.*`, joints at a coarser scale as `encoder_q_joint_part10.*`.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ from crosscale.files import atomic_folder, atomic_path
 from crosscale.run import TrainedEncoders, save_encoders
 from crosscale.skeleton.layout import JOINT_SCALE, Layout
 from crosscale.streams.preprocess import Preprocess
-from crosscale.streams.stream import Stream
+from crosscale.streams.stream import Modality, Stream
 
 QUERY = "encoder_q"
 _ENCODER = re.compile(rf"{QUERY}(?:_(?P<stream>\w+))?\.(?P<weight>.+)")
@@ -186,8 +186,10 @@ def _stream(suffix: str | None, first: str) -> str:
     """The inverse of `_prefix`; `first` is what `encoder_q` stands for."""
     if suffix is None:
         return str(Stream.parse(first))
-    modality, joined, scale = suffix.partition("_")
-    return str(Stream.parse(f"{modality}@{scale}" if joined else modality))
+    fitting = [m for m in get_args(Modality) if f"{suffix}_".startswith(f"{m}_")]
+    modality = max(fitting, key=len, default=suffix)  # bone_motion also begins as bone does
+    scale = suffix.removeprefix(modality).removeprefix("_")
+    return str(Stream.parse(f"{modality}@{scale}" if scale else modality))
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.skeleton.layout import JOINT_SCALE, Graph, Layout
 
-Modality = Literal["joint", "bone", "motion"]
+Modality = Literal["joint", "bone", "motion", "bone_motion"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Stream:
     """A modality at a scale, written `joint`, `motion@part10`, …
 
     Attributes:
-        modality: coordinates, bones (node minus its parent), or motion (next frame minus frame).
+        modality: coordinates, bones (node minus its parent), motion (next frame minus frame), or
+            the motion of bones.
         scale: name of one of the layout's graphs.
     """
 
@@ -79,13 +80,13 @@ class StreamTransform(nn.Module):
         self.register_buffer("parents", torch.tensor(graph.parents), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pool, then take bones or motion; the batch may be on another device."""
+        """Pool, then take bones, motion or both; the batch may be on another device."""
         if self.stream.scale != JOINT_SCALE:
             x = torch.einsum("vj,nctjm->nctvm", self.pooling.to(x), x)
-        if self.stream.modality == "bone":
-            return x - x.index_select(3, self.parents.to(x.device))
-        if self.stream.modality == "motion":
-            return motion(x)
+        if self.stream.modality in ("bone", "bone_motion"):
+            x = x - x.index_select(3, self.parents.to(x.device))
+        if self.stream.modality in ("motion", "bone_motion"):
+            x = motion(x)
         return x
 
 
