@@ -49,6 +49,10 @@ def _workers(mark):
 @contextmanager
 def one_killed(mark):
     """Kill the first worker that is seen, by SIGKILL; gives the list of those killed."""
+    deadline = time.monotonic() + 60
+    while _workers(mark):  # those of the command before, whose cluster is on its way down
+        assert time.monotonic() < deadline, "workers stay behind"
+        time.sleep(0.05)
     killed, over = [], threading.Event()
 
     def kill():
