@@ -198,7 +198,12 @@ STAGES = {
     "results": Stage(
         _results,
         {
-            "--device cuda": "--device cpu",
+            "--contrast.streams '[joint,motion]' --precision bf16-mixed": (
+                "--contrast.streams '[joint,motion]' --optimisation.epochs 1"
+            ),
+            "--contrast.streams '[bone,bone_motion]' --precision bf16-mixed": (
+                "--contrast.streams '[bone,bone_motion]' --optimisation.epochs 1"
+            ),
             "--optimisation.epochs 100 --precision bf16-mixed": "--optimisation.epochs 1",
             "--optimisation.epochs 200 --precision bf16-mixed": "--optimisation.epochs 1",
             "--seed 0 --out": f"--seed 0 {SMALL} --preprocess.bodies 1 --out",
