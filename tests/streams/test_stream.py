@@ -14,7 +14,7 @@ def batch(n=2, frames=6):
 
 
 @pytest.mark.parametrize(
-    "text", ["joint", "bone", "motion@part10", "joint@fine", "bone_motion@body5"]
+    "text", ["joint", "bone", "motion@part10", "joint@fine", "bone@body5", "bone_motion@body5"]
 )
 def test_a_stream_reads_back_as_written(text):
     assert str(Stream.parse(text)) == text
