@@ -16,7 +16,7 @@ from crosscale.views.spatial import (
 )
 
 PARENTS = Layout.load("ntu25").parents
-PAIRS = [(1, 2), (7, 9)]
+OTHER_SIDE = [0, 2, 1, 3, 4, 5, 6, 9, 8, 7, *range(10, 25)]
 CHANGES = [
     Shear(0.5),
     Rotate(30),
@@ -25,7 +25,7 @@ CHANGES = [
     Jitter(0.01),
     Jitter(0.05, held=True),
     Mask(0.3),
-    Mirror(0.5, PAIRS, 25),
+    Mirror(0.5, OTHER_SIDE),
     Tilt(30),
     HideAxis(0.5),
 ]
@@ -113,7 +113,7 @@ def test_a_masked_joint_is_hidden_in_all_frames_and_the_others_are_left():
 
 def test_a_mirrored_clip_has_left_and_right_exchanged_and_twice_is_the_clip():
     x = batch()
-    mirror = Mirror(1.0, PAIRS, 25)
+    mirror = Mirror(1.0, OTHER_SIDE)
     out = mirror(x)
     torch.testing.assert_close(out[:, 0, :, 1], -x[:, 0, :, 2])
     torch.testing.assert_close(out[:, 1:, :, 9], x[:, 1:, :, 7])

@@ -75,6 +75,14 @@ class Layout:
         """(child, parent) for every joint but the centre."""
         return self.scales[JOINT_SCALE].edges
 
+    @property
+    def other_side(self) -> list[int]:
+        """For each joint, the one that a mirror shows in its place: itself in the middle."""
+        order = list(range(len(self.joints)))
+        for left, right in self.pairs:
+            order[left], order[right] = right, left
+        return order
+
     @classmethod
     def load(cls, name: str | Path) -> "Layout":
         """Load a built-in layout by name, or one's own from a YAML file.

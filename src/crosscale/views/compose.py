@@ -146,7 +146,7 @@ def _changes(settings: ViewSettings, layout: Layout) -> dict[str, Change]:
         "crop": lambda: PadCrop(settings.crop),
         "resize": lambda: CropResize(*(settings.resize or (1.0, 1.0))),
         "reverse": lambda: Reverse(settings.reverse),
-        "mirror": lambda: Mirror(settings.mirror, layout.pairs, len(layout.joints)),
+        "mirror": lambda: Mirror(settings.mirror, layout.other_side),
         "bones": lambda: BoneLengths(settings.bones, layout.parents),
         "shear": lambda: Shear(settings.shear),
         "rotate": lambda: Rotate(settings.rotate),

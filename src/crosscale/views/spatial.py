@@ -164,18 +164,15 @@ class Mask(Change):
 class Mirror(Change):
     """Exchange left and right by a chance, as a mirror across the body's middle does."""
 
-    def __init__(self, chance: float, pairs: Sequence[tuple[int, int]], joints: int) -> None:
+    def __init__(self, chance: float, other_side: Sequence[int]) -> None:
         super().__init__()
         self.chance = checked_chance(chance, "mirror")
-        order = list(range(joints))
-        for left, right in pairs:
-            order[left], order[right] = right, left
-        self.order = Constant(torch.tensor(order))
+        self.other_side = Constant(torch.tensor(other_side))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Mirror some samples."""
         chosen = self.uniform(0, 1, (len(x), 1, 1, 1, 1), x) < self.chance
-        other = x[:, :, :, self.order.on(x.device)].clone()
+        other = x[:, :, :, self.other_side.on(x.device)].clone()
         other[:, 0].neg_()
         return torch.where(chosen, other, x)
 
