@@ -54,10 +54,8 @@ def train(
     count, batch = len(training.labels), recipe.optimisation.batch
     rest = count % batch
     fate = "used" if recipe.optimisation.last_batch == "use" else "dropped"
-    versions = recipe.contrast.instances
-    trained = f"{count} clips" + (f" (as recorded, {', '.join(versions)})" if versions else "")
     console.print(
-        f"{trained}, {steps_per_epoch(recipe, count)} steps an epoch"
+        f"{count} clips, {steps_per_epoch(recipe, count)} steps an epoch"
         + (f" (the last batch of {rest} is {fate})" if rest else "")
         + f", streams {', '.join(recipe.contrast.streams)}, on {fabric.device}"
     )

@@ -22,7 +22,6 @@ from crosscale.contrast.objective import (
     own_past_logits,
 )
 from crosscale.contrast.queue import KeyQueue
-from crosscale.data.instances import Version
 from crosscale.encoder.head import ProjectionHead
 from crosscale.encoder.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
@@ -50,9 +49,6 @@ class ContrastSettings:
         context: append the products of two branches' similarities as further logits.
         extreme: weight of the loss that makes extreme views follow the query's similarities
             (AimCLR); 0 for no such views.
-        instances: versions of every recorded clip that count as clips of their own, so that they
-            are told apart from it: `reversed` in time, `mirrored`, and both at once where both are
-            named. They double the clips of an epoch each.
         own_past: what older keys of the query's own clip, still in the queue, count as: a
             `negative` (as published; rare in a set far larger than the queue), `left_out`, or a
             further `positive`.
@@ -74,7 +70,6 @@ class ContrastSettings:
     top: int = 1
     context: bool = True
     extreme: float = 0.0
-    instances: list[Version] = field(default_factory=list)
     own_past: Literal["negative", "left_out", "positive"] = "negative"
     form: Form = "mean_log"
     total: Literal["sum", "mean"] = "sum"
@@ -327,8 +322,6 @@ def _full_precision(beside: Tensor) -> torch.autocast:
 def _check(settings: ContrastSettings) -> None:
     if len(set(settings.streams)) != len(settings.streams) or not settings.streams:
         raise CrosscaleError(f"streams must differ and be one or more, not {settings.streams}")
-    if len(set(settings.instances)) != len(settings.instances):
-        raise CrosscaleError(f"instances must differ, not {settings.instances}")
     alone = len(settings.streams) < 2 and settings.mine == "others"
     if settings.cross_from is not None and alone:
         raise CrosscaleError(

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from crosscale.data.instances import Instances
 from crosscale.data.protocol import split, validation
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
@@ -24,16 +23,14 @@ def load_training(store: ClipStore, recipe: Recipe, device: torch.device) -> Tra
         CrosscaleError: when the store has no such protocol or no training clips.
     """
     parts = split(store, recipe.protocol)
-    instances = Instances(store, parts.train, recipe.contrast.instances)
-    clips: ClipSource = StoredClips(instances, np.arange(len(instances)), recipe.preprocess)
+    clips: ClipSource = StoredClips(store, parts.train, recipe.preprocess)
     if device.type != "cpu":
-        whole = clips.take(torch.arange(len(instances)))
+        whole = clips.take(torch.arange(len(parts.train)))
         clips = ClipTensors(whole.coordinates.to(device), whole.present)
-    recorded = store.labels[parts.train]
-    labels = torch.from_numpy(np.tile(recorded, 1 << len(instances.versions)))
-    names = instances.named([store.names[row] for row in parts.train])
-    probe = _probe(store, recipe, parts.train, clips, recorded) if recipe.knn_every else None
-    return TrainingData(store, clips, labels.to(device), names, probe)
+    labels = store.labels[parts.train]
+    names = [store.names[row] for row in parts.train]
+    probe = _probe(store, recipe, parts.train, clips, labels) if recipe.knn_every else None
+    return TrainingData(store, clips, torch.from_numpy(labels).to(device), names, probe)
 
 
 def _probe(
