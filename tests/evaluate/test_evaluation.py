@@ -36,7 +36,7 @@ def halves(clips=120):
     return Split("made up", np.arange(clips // 2), {"official": test, "leak_free": test[:40]})
 
 
-@pytest.mark.parametrize(("kind", "config"), [("linear", QUICK), ("knn", KnnConfig())])
+@pytest.mark.parametrize(("kind", "config"), [("linear", QUICK), ("ridge", None), ("knn", None)])
 def test_every_stream_and_their_sum_are_judged_on_every_test_set(kind, config):
     found = evaluate(kind, features(), halves(), config)
     assert list(found.metrics) == ["official", "leak_free"]
@@ -152,7 +152,7 @@ def test_a_split_without_a_test_and_fine_tuning_of_features_are_refused():
         evaluate("finetune", features(), halves())
 
 
-@pytest.mark.parametrize("kind", ["linear", "knn", "retrieval", "semi"])
+@pytest.mark.parametrize("kind", ["linear", "ridge", "knn", "retrieval", "semi"])
 def test_every_evaluation_says_how_many_clips_of_which_class_it_used(kind):
     config = {"linear": QUICK, "semi": SemiConfig(epochs=8, share=0.2, draws=2)}.get(kind)
     found = json.loads(json.dumps(evaluate(kind, features(), halves(), config).to_dict()))

@@ -17,6 +17,7 @@ from crosscale.run import load_encoders
 
 QUICK = {
     "linear": ["--config.epochs=2", "--floors"],
+    "ridge": ["--floors"],
     "knn": ["--floors"],
     "retrieval": [],
     "semi": ["--config.epochs=2", "--draws=2", "--shares=[0.5]"],
@@ -81,6 +82,36 @@ def test_each_readout_has_features_and_results_of_its_own(run):
     told = json.loads((run / "knn-nodes" / "results.json").read_text())
     assert told["about"]["read of each encoder"] == "the mean over time of each node"
     assert (run / "knn" / "results.json").exists()
+
+
+def test_with_mirror_a_clip_and_its_mirror_image_have_the_same_features(run, write_store, nwucla):
+    def exchanged(clip):
+        clip.coordinates[:] = clip.coordinates[:, :, nwucla.layout.other_side]
+        clip.coordinates[..., 0] *= -1
+        return clip
+
+    encoders, image = load_encoders(run), write_store("nwucla", exchanged)
+    plain, plain_image, both, both_image = (
+        extract(encoders, store, torch.device("cpu"), readout="blocks", mirror=mirror).vectors
+        for mirror in (False, True)
+        for store in (nwucla, image)
+    )
+    for stream, own in plain.items():
+        mean = (own + plain_image[stream]) / 2
+        assert not np.allclose(own, mean, atol=1e-3)
+        np.testing.assert_allclose(both[stream], mean, atol=1e-5)
+        np.testing.assert_allclose(both_image[stream], mean, atol=1e-5)
+
+
+def test_with_mirror_features_and_results_are_kept_apart(run):
+    for more in ([], ["--mirror"], ["--mirror", "--readout", "nodes"]):
+        assert main(["evaluate", "ridge", str(run), *more]) == 0
+    assert len(list(run.glob("features-*.npz"))) == 3
+    assert (run / "ridge" / "results.json").exists()
+    assert (run / "ridge-nodes-mirror" / "results.json").exists()
+    told = json.loads((run / "ridge-mirror" / "results.json").read_text())
+    expected = "the mean over time and nodes, averaged with that of the mirror image"
+    assert told["about"]["read of each encoder"] == expected
 
 
 def test_a_changed_store_of_the_same_name_is_embedded_anew(run, nwucla, write_store):

@@ -44,6 +44,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "linear",
         "Train one linear layer on the frozen features of each stream, and on their sum.",
     ),
+    "evaluate ridge": (
+        "crosscale.cli.evaluate",
+        "ridge",
+        "Fit a linear layer to the frozen features of each stream by least squares, and their sum.",
+    ),
     "evaluate knn": (
         "crosscale.cli.evaluate",
         "knn",

@@ -27,6 +27,7 @@ from crosscale.evaluate.knn import KnnConfig
 from crosscale.evaluate.linear import LinearConfig
 from crosscale.evaluate.report import Report, write_report
 from crosscale.evaluate.retrieval import RetrievalConfig
+from crosscale.evaluate.ridge import RidgeConfig
 from crosscale.evaluate.semi import SHARES, SemiConfig
 from crosscale.evaluate.table import accuracy_table
 from crosscale.evaluate.tuned import check_target, pretrained_on, save_tuned
@@ -57,6 +58,8 @@ _SHARED_HELP = {
     "readout": "what is read of each encoder: the `mean` over time and nodes, as trained; the "
     "mean over time of each of the `nodes` (joints or parts), a vector that many times as long; or "
     "the latter of each of the last three `blocks`.",
+    "mirror": "average each clip's features with those of its mirror image, left and right "
+    "exchanged: for actions that are done with either hand.",
     "config": "how the layer is trained.",
 }
 
@@ -84,6 +87,7 @@ def linear(
     device: str = "cpu",
     engine: EngineChoice = "auto",
     readout: Readout = "mean",
+    mirror: bool = False,
     config: LinearConfig = LinearConfig(),  # noqa: B008
 ) -> Report:
     """Train one linear layer on the frozen features of each stream, and on their sum.
@@ -94,7 +98,34 @@ def linear(
         seed: of the linear layer.
     """
     judged = _opened(runs, data, protocol, out, device)
-    return _evaluate_frozen("linear", judged, [config], out, seed, engine, readout, floors)
+    reading = _Reading(engine, readout, mirror)
+    return _evaluate_frozen("linear", judged, [config], out, seed, reading, floors)
+
+
+@_with_shared_help
+def ridge(
+    runs: list[Path],
+    *,
+    data: Path | None = None,
+    protocol: str | None = None,
+    out: Path | None = None,
+    floors: bool = False,
+    device: str = "cpu",
+    engine: EngineChoice = "auto",
+    readout: Readout = "mean",
+    mirror: bool = False,
+    config: RidgeConfig = RidgeConfig(),  # noqa: B008
+) -> Report:
+    """Fit a linear layer to the frozen features of each stream by least squares, and their sum.
+
+    For example: crosscale evaluate ridge runs/nwucla --readout blocks
+
+    Args:
+        config: how the layer is fitted.
+    """
+    judged = _opened(runs, data, protocol, out, device)
+    reading = _Reading(engine, readout, mirror)
+    return _evaluate_frozen("ridge", judged, [config], out, 0, reading, floors)
 
 
 @_with_shared_help
@@ -109,6 +140,7 @@ def knn(
     device: str = "cpu",
     engine: EngineChoice = "auto",
     readout: Readout = "mean",
+    mirror: bool = False,
 ) -> Report:
     """Classify each test clip by its nearest training clips, for each stream and their sum.
 
@@ -118,7 +150,8 @@ def knn(
         neighbours: how many vote.
     """
     judged = _opened(runs, data, protocol, out, device)
-    return _evaluate_frozen("knn", judged, [KnnConfig(neighbours)], out, 0, engine, readout, floors)
+    reading = _Reading(engine, readout, mirror)
+    return _evaluate_frozen("knn", judged, [KnnConfig(neighbours)], out, 0, reading, floors)
 
 
 @_with_shared_help
@@ -132,14 +165,15 @@ def retrieval(
     device: str = "cpu",
     engine: EngineChoice = "auto",
     readout: Readout = "mean",
+    mirror: bool = False,
 ) -> Report:
     """Rank the training clips for each test clip, and tell how early those of its class come.
 
     For example: crosscale evaluate retrieval runs/nwucla
     """
     judged = _opened(runs, data, protocol, out, device)
-    configs = [RetrievalConfig()]
-    return _evaluate_frozen("retrieval", judged, configs, out, 0, engine, readout, floors)
+    reading = _Reading(engine, readout, mirror)
+    return _evaluate_frozen("retrieval", judged, [RetrievalConfig()], out, 0, reading, floors)
 
 
 @_with_shared_help
@@ -155,6 +189,7 @@ def semi(
     device: str = "cpu",
     engine: EngineChoice = "auto",
     readout: Readout = "mean",
+    mirror: bool = False,
     config: LinearConfig = LinearConfig(),  # noqa: B008
 ) -> Report:
     """Train the linear layer on small shares of the labels, each drawn several times.
@@ -170,7 +205,8 @@ def semi(
     if not configs:
         raise CrosscaleError("name at least one share of the labels, e.g. --shares '[0.05]'")
     judged = _opened(runs, data, protocol, out, device)
-    return _evaluate_frozen("semi", judged, configs, out, seed, engine, readout, floors=False)
+    reading = _Reading(engine, readout, mirror)
+    return _evaluate_frozen("semi", judged, configs, out, seed, reading, floors=False)
 
 
 @_with_shared_help
@@ -290,21 +326,39 @@ def _protocol(store: ClipStore, encoders: TrainedEncoders) -> str:
     return encoders.protocol if is_of_use or not own else own[0]
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """How features are taken from the encoders; see the shared help."""
+
+    engine: EngineChoice
+    readout: Readout
+    mirror: bool
+
+    def __str__(self) -> str:
+        images = ", averaged with that of the mirror image" if self.mirror else ""
+        return _READOUTS[self.readout] + images
+
+    def folder(self, kind: Kind) -> str:
+        """Where an evaluation's results go in the run's folder."""
+        readout = [] if self.readout == "mean" else [self.readout]
+        return "-".join([kind, *readout, *(["mirror"] if self.mirror else [])])
+
+
 def _evaluate_frozen(
     kind: Kind,
     judged: _Judged,
     configs: Sequence[Config],
     out: Path | None,
     seed: int,
-    engine: EngineChoice,
-    readout: Readout,
+    reading: _Reading,
     floors: bool,
 ) -> Report:
     store, parts, device = judged.store, judged.parts, judged.device
-    on = torch.device(device)
+    readout, mirror = reading.readout, reading.mirror
+    once = partial(extract_once, engine=reading.engine, readout=readout, mirror=mirror)
     features = merge_features(
         {
-            run: extract_once(encoders, store, on, _kept_in(run, out), engine, readout)
+            run: once(encoders, store, torch.device(device), _kept_in(run, out))
             for run, encoders in judged.trained.items()
         }
     )
@@ -313,12 +367,11 @@ def _evaluate_frozen(
     ]
     beaten = judged.chance
     if floors:
-        encoders, config = list(judged.trained.values()), configs[0]
-        beaten |= measure_floors(
-            kind, encoders, store, parts, config, seed=seed, device=device, readout=readout
-        )
-    folder = out or judged.folder(kind if readout == "mean" else f"{kind}-{readout}")
-    return _report(judged, evaluations, beaten, features, folder, readout)
+        encoders = list(judged.trained.values())
+        blank = partial(measure_floors, readout=readout, mirror=mirror)
+        beaten |= blank(kind, encoders, store, parts, configs[0], seed=seed, device=device)
+    folder = out or judged.folder(reading.folder(kind))
+    return _report(judged, evaluations, beaten, features, folder, str(reading))
 
 
 def _report(
@@ -327,7 +380,7 @@ def _report(
     baselines: dict[str, dict[str, float]],
     features: Features | None,
     folder: Path,
-    readout: Readout = "mean",
+    read: str = _READOUTS["mean"],
 ) -> Report:
     """Print the figures, and write them."""
     others = f", pre-trained on {', '.join(judged.others)}" if judged.others else ""
@@ -337,7 +390,7 @@ def _report(
         evaluations=evaluations,
         features=features,
         pretraining={run: read_metrics(_kept_in(run, folder)) for run in judged.trained},
-        about=judged.about() | {"read of each encoder": _READOUTS[readout]},
+        about=judged.about() | {"read of each encoder": read},
         baselines=baselines,
     )
     console = Console()

@@ -98,8 +98,8 @@ def read_plan(path: Path) -> Plan:
       file, or `{recipe: ..., set: {...}}` with settings by dotted name.
     - `seeds`: whole numbers.
     - `set`: settings of all cells; those of a data set win, and those of a method over both.
-    - `evaluations`: of linear, knn, retrieval, semi and finetune; their settings stand under their
-      names.
+    - `evaluations`: of linear, ridge, knn, retrieval, semi and finetune; their settings stand
+      under their names.
     - `readouts`: what the evaluations of frozen encoders read, of mean, nodes and blocks (see
       `Frozen`); `[mean]` by default.
     - `against`: the method that the others are compared with.

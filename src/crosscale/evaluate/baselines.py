@@ -50,6 +50,7 @@ def floors(
     seed: int = 0,
     device: torch.device | str = "cpu",
     readout: Readout = "mean",
+    mirror: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Top-1 on each test of what trained encoders must beat.
 
@@ -63,18 +64,20 @@ def floors(
         seed: of the untrained weights and of the linear layer.
         device: where the computation runs.
         readout: of the untrained encoders.
+        mirror: take the mean of the untrained encoders' features and of those of mirror images.
     """
     device = torch.device(device)
     clips = load(store, range(len(store)), trained[0].preprocess)
     raw = raw_features(store.names, store.labels, store.classes, clips.coordinates)
+    untrained = {str(i): untrained_on(device, t, seed) for i, t in enumerate(trained)}
     blank = merge_features(
         {
-            str(i): extract(untrained_on(device, t, seed), store, device, readout=readout)
-            for i, t in enumerate(trained)
+            i: extract(encoders, store, device, readout=readout, mirror=mirror)
+            for i, encoders in untrained.items()
         }
     )
     judged = [("untrained", evaluate(kind, blank, split, config, seed=seed))]
     judged += [(RAW, evaluate(kind, raw, split, config, seed=seed))]
-    if kind == "linear":
+    if kind in ("linear", "ridge"):
         judged += [(RAW, evaluate("knn", raw, split))]
     return {f"{name}, {result.title.lower()}": result.headline_top1 for name, result in judged}

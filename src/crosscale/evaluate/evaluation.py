@@ -17,6 +17,7 @@ from crosscale.evaluate.linear import LinearConfig, linear_scores
 from crosscale.evaluate.metrics import Metrics, measure
 from crosscale.evaluate.named import pick
 from crosscale.evaluate.retrieval import RetrievalConfig, average_precision, side_by_side
+from crosscale.evaluate.ridge import RidgeConfig, ridge_scores
 from crosscale.evaluate.scores import Scores, add_scores
 from crosscale.evaluate.semi import SemiConfig, draw, mean_metrics, normalise_by
 from crosscale.evaluate.task import ClipCount, Task, make_task
@@ -24,10 +25,11 @@ from crosscale.evaluate.task import ClipCount, Task, make_task
 SUM = "sum"
 T = TypeVar("T")
 
-Kind = Literal["linear", "knn", "retrieval", "semi", "finetune"]
-Config = LinearConfig | KnnConfig | RetrievalConfig | SemiConfig | FinetuneConfig
+Kind = Literal["linear", "ridge", "knn", "retrieval", "semi", "finetune"]
+Config = LinearConfig | RidgeConfig | KnnConfig | RetrievalConfig | SemiConfig | FinetuneConfig
 CONFIGS: Mapping[Kind, type[Config]] = {
     "linear": LinearConfig,
+    "ridge": RidgeConfig,
     "knn": KnnConfig,
     "retrieval": RetrievalConfig,
     "semi": SemiConfig,
@@ -35,6 +37,7 @@ CONFIGS: Mapping[Kind, type[Config]] = {
 }
 TITLES: Mapping[Kind, str] = {
     "linear": "Linear layer",
+    "ridge": "Linear layer by least squares",
     "knn": "Nearest neighbours",
     "retrieval": "Retrieval",
     "semi": "Linear layer with {:.4g} % of the labels",
@@ -122,9 +125,9 @@ def evaluate(
     """Train on the split's training clips and judge each of its test sets.
 
     Args:
-        kind: `linear` layer, nearest neighbours (`knn`), `retrieval`, or the linear layer on a
-            share of the labels (`semi`). For `finetune`, which needs the encoders themselves, see
-            `crosscale.evaluate.tuned`.
+        kind: `linear` layer, the same by least squares (`ridge`), nearest neighbours (`knn`),
+            `retrieval`, or the linear layer on a share of the labels (`semi`). For `finetune`,
+            which needs the encoders themselves, see `crosscale.evaluate.tuned`.
         features: of the whole data set, in the order the split's indices count.
         split: training and test clips.
         config: of that kind; its defaults when None.
@@ -250,6 +253,8 @@ def _score(
             known, labels[train], asked, classes, config, seed=seed, device=device
         )
         values, curve = result.scores, Curve(result.train_loss, result.train_accuracy)
+    elif isinstance(config, RidgeConfig):
+        values = ridge_scores(known, labels[train], asked, classes, config)
     else:
         voting = config if isinstance(config, KnnConfig) else KnnConfig()
         values = knn_scores(known, labels[train], asked, classes, voting, device=device)

@@ -15,6 +15,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluate.features import Features, cached_features, features_key
 from crosscale.run import Embedder, TrainedEncoders, untrained
 from crosscale.streams.preprocess import ClipTensors, load
+from crosscale.views.spatial import Mirror
 
 CHUNK = 1024
 
@@ -25,6 +26,8 @@ def extract(
     device: torch.device,
     engine: EngineChoice = "auto",
     readout: Readout = "mean",
+    *,
+    mirror: bool = False,
 ) -> Features:
     """Embed every clip of a store, in the store's order.
 
@@ -34,6 +37,7 @@ def extract(
         device: where the computation runs.
         engine: what computes; all but `openvino-int8` agree to about 1e-5.
         readout: what is read of each encoder, see `Frozen`.
+        mirror: mean of each clip's features and of those with its left and right exchanged.
 
     Raises:
         CrosscaleError: when the store's clips cannot be brought to the encoders' layout, or the
@@ -43,10 +47,16 @@ def extract(
     spread = np.linspace(0, len(store) - 1, min(len(store), CALIBRATION_BODIES)).astype(int)
     sample = load_onto(device, encoders, store, spread)
     embed = Embedder(encoders, sample, len(store), engine, readout)
+    mirrored = Mirror(1.0, encoders.layout.other_side)
     parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
     for start in range(0, len(store), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(store)))
-        for stream, embedded in embed(load_onto(device, encoders, store, rows)).items():
+        clips = load_onto(device, encoders, store, rows)
+        found = embed(clips)
+        if mirror:
+            images = embed(replace(clips, coordinates=mirrored(clips.coordinates)))
+            found = {stream: (own + images[stream]) / 2 for stream, own in found.items()}
+        for stream, embedded in found.items():
             parts[stream].append(embedded.float().cpu().numpy())
     vectors = {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
     return Features(store.names, store.labels, store.classes, vectors)
@@ -59,19 +69,28 @@ def extract_once(
     folder: Path,
     engine: EngineChoice = "auto",
     readout: Readout = "mean",
+    *,
+    mirror: bool = False,
 ) -> Features:
     """As `extract`, taken from the folder's cache when encoders and store are the same.
 
     Features of full precision are the same for the cache, whichever engine computed them.
     """
-    sources = {"checkpoint": encoders.fingerprint, "store": store.fingerprint}
+    sources: dict[str, object] = {
+        "checkpoint": encoders.fingerprint,
+        "store": store.fingerprint,
+    }
     if engine == "openvino-int8":
         sources["engine"] = engine
     if readout != "mean":
         sources["readout"] = readout
+    if mirror:
+        sources["mirror"] = mirror
     key = features_key(**sources)
     path = folder / f"features-{store.name}-{key[:12]}.npz"
-    return cached_features(path, key, lambda: extract(encoders, store, device, engine, readout))
+    return cached_features(
+        path, key, lambda: extract(encoders, store, device, engine, readout, mirror=mirror)
+    )
 
 
 def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:
@@ -87,7 +106,10 @@ def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:
 
 
 def load_onto(
-    device: torch.device, encoders: TrainedEncoders, store: ClipStore, rows: NDArray[np.int64]
+    device: torch.device,
+    encoders: TrainedEncoders,
+    store: ClipStore,
+    rows: NDArray[np.int64],
 ) -> ClipTensors:
     """The clips at `rows` of a store, preprocessed as the encoders expect, on a device."""
     clips = load(in_layout(store, encoders.layout), rows.tolist(), encoders.preprocess)

@@ -115,6 +115,14 @@ def normalised(train: Tensor, test: Tensor, config: LinearConfig) -> tuple[Tenso
         return train, test
     if config.normalise == "l2":
         return functional.normalize(train), functional.normalize(test)
+    return standardised(train, test)
+
+
+def standardised(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
+    """Features of mean 0 and equal variance over the training clips (N, D), of unit mean square.
+
+    What does not vary there becomes 0.
+    """
     mean = train.mean(dim=0)
     deviation = train.std(dim=0, correction=0)
     varies = deviation > 1e-6 * deviation.max().clamp_min(1e-30)

@@ -22,6 +22,7 @@ FILES = (ENCODER_FILE, CONFIG_FILE, CARD_FILE)
 RECIPE_FILE = "recipe.yaml"
 KINDS = {
     "linear": "linear layer",
+    "ridge": "linear layer by least squares",
     "knn": "nearest neighbour",
     "retrieval": "retrieval",
     "semi": "linear layer on a share of the labels",
