@@ -75,6 +75,9 @@ class Embedder:
     """Embeds clips, a part at a time, with engines that are built once.
 
     Engines agree to about 1e-5 of the features' size, `openvino-int8` to a few hundredths.
+
+    Attributes:
+        parts: of each stream, the lengths of what is read of its blocks.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Embedder:
             readout: what is read of each encoder, see `Frozen`.
         """
         self._streams = {}
+        self.parts: dict[str, tuple[int, ...]] = {}
         for name, encoder in trained.encoders.items():
             transform = StreamTransform(Stream.parse(name), trained.layout)
             bodies, _ = _bodies(transform(sample.coordinates), sample.present, encoder.bodies)
@@ -104,6 +108,7 @@ class Embedder:
             chosen = choose(expected, bodies.device) if engine == "auto" else engine
             example = bodies if len(bodies) else bodies.new_zeros(1, *bodies.shape[1:])
             frozen = Frozen(encoder, readout)
+            self.parts[name] = frozen.parts
             engine_of = build(chosen, frozen, example)
             self._streams[name] = (encoder.bodies, frozen.width, transform, engine_of)
 

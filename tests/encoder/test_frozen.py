@@ -73,16 +73,18 @@ def test_nodes_are_read_one_after_the_other_and_their_mean_is_what_was_trained()
     assert torch.allclose(nodes(bodies), right, rtol=1e-4, atol=1e-5)
 
 
-def test_blocks_are_the_nodes_of_the_last_three_blocks_one_after_the_other():
+@pytest.mark.parametrize(("readout", "read"), [("blocks", 3), ("all", 10)])
+def test_blocks_are_the_nodes_of_the_last_ones_one_after_the_other(readout, read):
     encoder = _trained()
     bodies = torch.randn(5, 3, FRAMES, _nodes(encoder))
     seen = []
-    for block in list(encoder.blocks)[-3:]:
+    for block in list(encoder.blocks)[-read:]:
         block.register_forward_hook(lambda _block, _inputs, maps: seen.append(maps.clone()))
     encoder(bodies.unsqueeze(-1))
     right = [maps.mean(dim=3).transpose(1, 2).flatten(1) for maps in seen]  # of (B, C, V, T')
-    blocks = Frozen(encoder, "blocks")
-    assert blocks.width == sum(part.shape[1] for part in right)
+    blocks = Frozen(encoder, readout)
+    assert blocks.parts == tuple(part.shape[1] for part in right)
+    assert blocks.width == sum(blocks.parts)
     assert torch.allclose(blocks(bodies), torch.cat(right, dim=1), rtol=1e-4, atol=1e-5)
 
 

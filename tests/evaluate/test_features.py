@@ -40,6 +40,7 @@ def same(one, other):
         ),
         ({"vectors": {"joint": np.ones((3, 2))}}, "float64"),
         ({"vectors": {"joint": np.float32([[0], [np.nan], [np.inf]])}}, "features of b, c"),
+        ({"parts": {"joint": (1, 2)}}, r"'joint': parts of \(1, 2\) do not fit"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused_by_name(changes, message):
@@ -48,19 +49,21 @@ def test_parts_that_do_not_fit_are_refused_by_name(changes, message):
 
 
 def test_select_takes_clips_in_the_order_asked():
-    chosen = features().select([2, 0])
+    chosen = features(parts={"joint": (1, 1)}).select([2, 0])
+    assert chosen.parts == {"joint": (1, 1)}
     assert chosen.names == ("c", "a")
     assert chosen.labels.tolist() == [-1, 1]
     assert chosen.vectors["joint"].tolist() == [[4, 5], [0, 1]]
 
 
 def test_saved_features_come_back_whole(tmp_path):
-    before = features(names=["a", "名", "c" * 300])
+    before = features(names=["a", "名", "c" * 300], parts={"joint/motion": (1, 3)})
     before.save(tmp_path / "features.npz", key="k")
     after = Features.load(tmp_path / "features.npz", key="k")
     assert after.names == before.names
     assert after.classes == before.classes
     assert list(after.vectors) == ["joint", "joint/motion"]
+    assert after.parts == {"joint/motion": (1, 3)}
     assert same(after, before)
     assert [path.name for path in tmp_path.iterdir()] == ["features.npz"]
 
@@ -72,9 +75,10 @@ def test_the_fingerprint_sees_every_part():
         {"classes": ["sit", "lie"]},
         {"vectors": {"joint": features().vectors["joint"]}},
         {"vectors": {name: array + 1e-6 for name, array in features().vectors.items()}},
+        {"parts": {"joint": (1, 1)}},
     ]
     prints = {features(**changes).fingerprint() for changes in [{}, *changed]}
-    assert len(prints) == 6
+    assert len(prints) == 7
 
 
 def test_features_of_other_sources_are_refused(tmp_path):
@@ -129,7 +133,8 @@ def test_cached_features_are_extracted_once_and_anew_when_stale_or_truncated(tmp
 
 def test_runs_are_merged_by_clip_name_and_streams_of_one_name_carry_their_run():
     shuffled = features().select([2, 0, 1])
-    merged = merge_features({"run1": features(), "run2": shuffled})
+    merged = merge_features({"run1": features(parts={"joint": (1, 1)}), "run2": shuffled})
+    assert merged.parts == {"run1/joint": (1, 1)}
     assert list(merged.vectors) == [
         *("run1/joint", "run1/joint/motion"),
         *("run2/joint", "run2/joint/motion"),

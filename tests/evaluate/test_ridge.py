@@ -52,6 +52,14 @@ def test_order_of_clips_and_of_features_and_the_scale_change_nothing(seed, scale
     np.testing.assert_allclose(found, ridge_scores(x, y, test, classes), atol=1e-4)
 
 
+def test_parts_are_fitted_each_by_itself_and_their_mean_is_scored():
+    x, y, test = drawn()
+    alone = [ridge_scores(x[:, part], y, test[:, part], 4) for part in (slice(2), slice(2, 6))]
+    found = ridge_scores(x, y, test, 4, parts=(2, 4))
+    np.testing.assert_allclose(found, np.mean(alone, axis=0), atol=1e-6)
+    assert not np.allclose(found, ridge_scores(x, y, test, 4), atol=1e-2)
+
+
 def test_scores_add_up_to_one_and_a_class_without_clips_is_never_named():
     x, y, test = drawn()
     scores = ridge_scores(x, y, test, 6)

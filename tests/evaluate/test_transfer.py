@@ -1,6 +1,7 @@
 """Encoders of one data set, judged on another; and that judging leaves frozen encoders alone."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,18 @@ def test_each_readout_has_features_and_results_of_its_own(run):
     told = json.loads((run / "knn-nodes" / "results.json").read_text())
     assert told["about"]["read of each encoder"] == "the mean over time of each node"
     assert (run / "knn" / "results.json").exists()
+
+
+def test_the_parts_that_were_read_reach_the_evaluation(run, nwucla):
+    found = extract(load_encoders(run), nwucla, torch.device("cpu"), readout="all")
+    assert {stream: len(parts) for stream, parts in found.parts.items()} == {
+        "joint": 10,
+        "joint@part10": 10,
+    }
+    parts = split(nwucla, "xview")
+    together = evaluate("ridge", replace(found, parts={}), parts)
+    apart = evaluate("ridge", found, parts)
+    assert not np.allclose(apart.scores["joint"].values, together.scores["joint"].values, atol=1e-3)
 
 
 def test_with_mirror_a_clip_and_its_mirror_image_have_the_same_features(run, write_store, nwucla):

@@ -42,6 +42,7 @@ _READOUTS: dict[Readout, str] = {
     "mean": "the mean over time and nodes",
     "nodes": "the mean over time of each node",
     "blocks": "the mean over time of each node, of the last three blocks",
+    "all": "the mean over time of each node, of all blocks",
 }
 _SHARED_HELP = {
     "runs": "run folders made by `crosscale pretrain`, or other encoders by name, such as `parts`.",
@@ -57,7 +58,7 @@ _SHARED_HELP = {
     "precision, `openvino-int8` is about 1.7 times as fast again and less exact.",
     "readout": "what is read of each encoder: the `mean` over time and nodes, as trained; the "
     "mean over time of each of the `nodes` (joints or parts), a vector that many times as long; or "
-    "the latter of each of the last three `blocks`.",
+    "the latter of each of the last three `blocks`, or of `all` blocks.",
     "mirror": "average each clip's features with those of its mirror image, left and right "
     "exchanged: for actions that are done with either hand.",
     "config": "how the layer is trained.",

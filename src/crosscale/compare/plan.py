@@ -100,7 +100,7 @@ def read_plan(path: Path) -> Plan:
     - `set`: settings of all cells; those of a data set win, and those of a method over both.
     - `evaluations`: of linear, ridge, knn, retrieval, semi and finetune; their settings stand
       under their names.
-    - `readouts`: what the evaluations of frozen encoders read, of mean, nodes and blocks (see
+    - `readouts`: what the evaluations of frozen encoders read, of mean, nodes, blocks and all (see
       `Frozen`); `[mean]` by default.
     - `against`: the method that the others are compared with.
 

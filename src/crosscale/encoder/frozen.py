@@ -17,7 +17,7 @@ from crosscale.encoder.temporal import REACH, transforms
 SPECTRAL_CHANNELS = 128  # below, transforming costs an engine more than the product saves
 
 
-Readout = Literal["mean", "nodes", "blocks"]
+Readout = Literal["mean", "nodes", "blocks", "all"]
 BLOCKS_READ = 3  # the widest, in the published network
 
 
@@ -25,6 +25,7 @@ class Frozen(nn.Module):
     """An STGCN in evaluation mode, body by body: equal to it but for rounding.
 
     Attributes:
+        parts: lengths of what each block that is read gives, one after the other in the vector.
         width: length of the feature vector.
     """
 
@@ -35,11 +36,12 @@ class Frozen(nn.Module):
             encoder: as it was trained.
             readout: the `mean` of the last block over time and nodes, which is what was trained;
                 its mean over time at each of the `nodes`, one after the other; or the latter of
-                each of the last three `blocks`.
+                each of the last three `blocks`, or of `all` blocks.
         """
         super().__init__()
         self.readout = readout
-        self.width = _width(encoder, readout)
+        self.parts = _parts(encoder, readout)
+        self.width = sum(self.parts)
         with torch.no_grad():
             scale, shift = _affine(cast(nn.BatchNorm1d, encoder.input_norm))
             nodes = encoder.adjacency.shape[-1]
@@ -52,7 +54,7 @@ class Frozen(nn.Module):
 
     def forward(self, bodies: Tensor) -> Tensor:
         """(B, C, T, V) to (B, width)."""
-        first_read = len(self.blocks) - _blocks_read(self.readout)
+        first_read = len(self.blocks) - _blocks_read(self.readout, len(self.blocks))
         hidden, read = bodies, []
         for number, block in enumerate(self.blocks):
             hidden = block(hidden)
@@ -74,16 +76,17 @@ class Frozen(nn.Module):
         return other
 
 
-def _blocks_read(readout: Readout) -> int:
+def _blocks_read(readout: Readout, blocks: int) -> int:
     """How many of the last blocks are read node by node."""
-    return {"mean": 0, "nodes": 1, "blocks": BLOCKS_READ}[readout]
+    return {"mean": 0, "nodes": 1, "blocks": BLOCKS_READ, "all": blocks}[readout]
 
 
-def _width(encoder: STGCN, readout: Readout) -> int:
-    """Length of what is read."""
-    read = list(encoder.blocks)[len(encoder.blocks) - _blocks_read(readout) :]
-    channels = sum(cast(Block, block).temporal.out_channels for block in read)
-    return encoder.adjacency.shape[-1] * channels or encoder.width
+def _parts(encoder: STGCN, readout: Readout) -> tuple[int, ...]:
+    """Lengths of what is read of each block."""
+    nodes, blocks = encoder.adjacency.shape[-1], len(encoder.blocks)
+    read = list(encoder.blocks)[blocks - _blocks_read(readout, blocks) :]
+    parts = (nodes * cast(Block, block).temporal.out_channels for block in read)
+    return tuple(parts) or (encoder.width,)
 
 
 class _FrozenBlock(nn.Module):

@@ -254,7 +254,9 @@ def _score(
         )
         values, curve = result.scores, Curve(result.train_loss, result.train_accuracy)
     elif isinstance(config, RidgeConfig):
-        values = ridge_scores(known, labels[train], asked, classes, config)
+        values = ridge_scores(
+            known, labels[train], asked, classes, config, parts=features.parts.get(stream)
+        )
     else:
         voting = config if isinstance(config, KnnConfig) else KnnConfig()
         values = knn_scores(known, labels[train], asked, classes, voting, device=device)

@@ -59,7 +59,7 @@ def extract(
         for stream, embedded in found.items():
             parts[stream].append(embedded.float().cpu().numpy())
     vectors = {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
-    return Features(store.names, store.labels, store.classes, vectors)
+    return Features(store.names, store.labels, store.classes, vectors, embed.parts)
 
 
 def extract_once(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from crosscale.evaluate.named import align, check_labels, check_unique, listed, 
 from crosscale.files import atomic_path
 from crosscale.formats import refuse_other_version
 
-FORMAT = "crosscale features 1"
+FORMAT = "crosscale features 2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,8 @@ class Features:
         labels: (N,) int64 indices into `classes`; -1 for a clip without a label.
         classes: (K,) class names.
         vectors: for each stream, (N, D) float32; D may differ between streams.
+        parts: for streams whose vectors hold several things side by side, such as what was read of
+            each block, their lengths, which add up to D.
 
     Raises:
         CrosscaleError: when the parts do not fit together; the message says where.
@@ -36,6 +38,7 @@ class Features:
     labels: NDArray[np.int64]
     classes: Sequence[str]
     vectors: Mapping[str, NDArray[np.float32]]
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))
@@ -47,6 +50,11 @@ class Features:
             raise CrosscaleError("features need at least one stream")
         for stream, vectors in self.vectors.items():
             _check_vectors(stream, vectors, self.names)
+        several = {stream: parts for stream, parts in self.parts.items() if len(parts) > 1}
+        object.__setattr__(self, "parts", several)
+        for stream, parts in several.items():
+            if sum(parts) != self.vectors[stream].shape[1]:
+                raise CrosscaleError(f"stream {stream!r}: parts of {parts} do not fit its vectors")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,12 +67,15 @@ class Features:
             labels=self.labels[rows],
             classes=self.classes,
             vectors={stream: vectors[rows] for stream, vectors in self.vectors.items()},
+            parts=self.parts,
         )
 
     def fingerprint(self) -> str:
-        """SHA-256 over names, labels, classes and vectors."""
+        """SHA-256 over names, labels, classes, vectors and their parts."""
         digest = hashlib.sha256()
-        header = [list(self.names), list(self.classes), list(self.vectors)]
+        header: list[object] = [list(self.names), list(self.classes), list(self.vectors)]
+        if self.parts:
+            header.append({stream: list(parts) for stream, parts in self.parts.items()})
         digest.update(json.dumps(header).encode())
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         for vectors in self.vectors.values():
@@ -80,6 +91,11 @@ class Features:
             key: what the features were computed from, see `features_key`.
         """
         vectors = {f"vectors_{i}": array for i, array in enumerate(self.vectors.values())}
+        parts = {
+            f"parts_{i}": np.array(self.parts[stream])
+            for i, stream in enumerate(self.vectors)
+            if stream in self.parts
+        }
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
@@ -92,6 +108,7 @@ class Features:
                 streams=np.array(list(self.vectors), dtype=np.str_),
                 allow_pickle=False,
                 **vectors,
+                **parts,
             )
 
     @classmethod
@@ -124,6 +141,11 @@ class Features:
             labels=parts["labels"],
             classes=[str(name) for name in parts["classes"]],
             vectors={stream: parts[f"vectors_{i}"] for i, stream in enumerate(streams)},
+            parts={
+                stream: tuple(parts[f"parts_{i}"].tolist())
+                for i, stream in enumerate(streams)
+                if f"parts_{i}" in parts
+            },
         )
         if features.fingerprint() != str(parts["fingerprint"]):
             raise CrosscaleError(f"{path} does not match its checksum; delete it")
@@ -172,7 +194,12 @@ def merge_features(parts: Mapping[str, Features]) -> Features:
         for title, part in parts.items()
         for stream, array in part.vectors.items()
     }
-    return Features(first.names, first.labels, first.classes, vectors)
+    within = {
+        titles[title, stream]: lengths
+        for title, part in parts.items()
+        for stream, lengths in part.parts.items()
+    }
+    return Features(first.names, first.labels, first.classes, vectors, within)
 
 
 def stream_titles(runs: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], str]:
