@@ -6,6 +6,7 @@ from crosscale.evaluate.finetune import FinetuneConfig
 from crosscale.evaluate.knn import KnnConfig
 from crosscale.evaluate.linear import LinearConfig
 from crosscale.evaluate.retrieval import RetrievalConfig
+from crosscale.evaluate.ridge import RidgeConfig
 
 
 def test_a_plan_becomes_cells_with_whole_recipes_one_seed_after_the_other(write_plan):
@@ -71,15 +72,17 @@ def test_stores_are_looked_for_from_the_plans_folder_on(write_plan, tmp_path):
 def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):
     plan = read_plan(
         write_plan(
-            evaluations=["linear", "semi", "knn", "retrieval", "finetune"],
+            evaluations=["linear", "ridge", "semi", "knn", "retrieval", "finetune"],
             linear={"learning_rate": 10},
+            ridge={"penalty": 2.0, "root": False},
             finetune={"epochs": 3, "share": 0.5},
             semi={"shares": [0.01, 0.5], "draws": 3},
         )
     )
-    names = ["linear", "semi 1 %", "semi 50 %", "knn", "retrieval", "finetune"]
+    names = ["linear", "ridge", "semi 1 %", "semi 50 %", "knn", "retrieval", "finetune"]
     assert list(plan.judges) == names
     assert plan.judges["linear"].config == LinearConfig(learning_rate=10)
+    assert plan.judges["ridge"].config == RidgeConfig(2.0, root=False)
     assert plan.judges["semi 50 %"].config.draws == 3
     assert plan.judges["knn"].config == KnnConfig()
     assert plan.judges["retrieval"].config == RetrievalConfig()
@@ -87,11 +90,12 @@ def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):
 
 
 def test_frozen_encoders_are_judged_by_each_readout(write_plan):
-    kinds = {"evaluations": ["knn", "finetune"], "readouts": ["mean", "nodes"]}
+    kinds = {"evaluations": ["knn", "finetune"], "readouts": ["mean", "nodes", "all"]}
     judges = read_plan(write_plan(**kinds)).judges
     assert {label: judge.readout for label, judge in judges.items()} == {
         "knn": "mean",
         "knn, nodes": "nodes",
+        "knn, all": "all",
         "finetune": "mean",
     }
 
