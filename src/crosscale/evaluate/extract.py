@@ -76,10 +76,8 @@ def extract_once(
 
     Features of full precision are the same for the cache, whichever engine computed them.
     """
-    sources: dict[str, object] = {
-        "checkpoint": encoders.fingerprint,
-        "store": store.fingerprint,
-    }
+    sources: dict[str, object]
+    sources = {"checkpoint": encoders.fingerprint, "store": store.fingerprint}
     if engine == "openvino-int8":
         sources["engine"] = engine
     if readout != "mean":
@@ -106,10 +104,7 @@ def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:
 
 
 def load_onto(
-    device: torch.device,
-    encoders: TrainedEncoders,
-    store: ClipStore,
-    rows: NDArray[np.int64],
+    device: torch.device, encoders: TrainedEncoders, store: ClipStore, rows: NDArray[np.int64]
 ) -> ClipTensors:
     """The clips at `rows` of a store, preprocessed as the encoders expect, on a device."""
     clips = load(in_layout(store, encoders.layout), rows.tolist(), encoders.preprocess)
