@@ -148,14 +148,14 @@ def _prepare(axes: Axes, title: str) -> None:
 
 
 def _page(layout: Layout, picture: bytes) -> str:
-    mirror = {a: b for pair in layout.pairs for a, b in (pair, pair[::-1])}
+    other_side = layout.other_side
     sides = node_sides(layout, layout.scale(JOINT_SCALE))
     rows = [
         {
             "number": i,
             "name": joint,
             "parent": "" if i == layout.centre else layout.joints[layout.parents[i]],
-            "mirror": layout.joints[mirror[i]] if i in mirror else "",
+            "mirror": "" if other_side[i] == i else layout.joints[other_side[i]],
             "side": {"l": "left", "r": "right", "c": "centre"}[sides[i]],
         }
         for i, joint in enumerate(layout.joints)
