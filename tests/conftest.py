@@ -1,13 +1,20 @@
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+
+from crosscale.data.clip import Clip
+from crosscale.data.store import ClipStore, StoreWriter
+from crosscale.skeleton.layout import Layout
 
 # Threads that wait for each other cost far more than they give where several tests run at once.
 torch.set_num_threads(1)
 
 SHARED = Path(__file__).parents[2] / "shared"
+JOINTS = 20
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +34,35 @@ def shared() -> Callable[[str], Path]:
 def golden() -> Path:
     """Numbers computed from the published code."""
     return Path(__file__).parent / "golden"
+
+
+def _clip(
+    name: str, *, seed: int | None = None, frames: int = 5, bodies: int = 1, **fields
+) -> Clip:
+    """A clip of random numbers; the same seed gives the same coordinates."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()) if seed is None else seed)
+    x = rng.normal(size=(frames, bodies, JOINTS, 3)).astype(np.float32)
+    return Clip(name, x, tuple(str(i) for i in range(bodies)), **fields)
+
+
+@pytest.fixture(scope="session")
+def clip() -> Callable[..., Clip]:
+    return _clip
+
+
+@pytest.fixture(scope="session")
+def kinect20() -> Layout:
+    return Layout.load("kinect20")
+
+
+@pytest.fixture
+def stored(tmp_path: Path, kinect20: Layout) -> Callable[..., ClipStore]:
+    """Write clips to a store and open it."""
+
+    def store(*clips: Clip, name: str = "mine", **options) -> ClipStore:
+        with StoreWriter(tmp_path / name, name=name, layout=kinect20, **options) as writer:
+            for one in clips:
+                writer.add(one)
+        return ClipStore.open(tmp_path / name)
+
+    return store

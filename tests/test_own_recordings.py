@@ -2,18 +2,15 @@
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import bvh_files
 from crosscale.cli import main
 from crosscale.skeleton.layout import Layout
-
-sys.path.append(str(Path(__file__).parent / "data" / "readers"))
-import bvh_files
 
 FRAMES, TAKES = 48, 10
 ACTIONS = {"wave": "right_forearm", "kick": "right_shank"}

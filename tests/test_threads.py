@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from crosscale.encoder.frozen import Frozen
-from crosscale.encoder.stgcn import STGCN, EncoderSettings
-from crosscale.evaluate.knn import knn_scores
+from crosscale.encoders.fused import Frozen
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.evaluation.knn import knn_scores
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import Preprocess, preprocess
+from crosscale.transforms.preprocess import Preprocess, preprocess
 
 LAYOUT = Layout.load("ntu25")
 

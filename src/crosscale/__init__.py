@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crosscale.predict.model import load as load
+    from crosscale.models.model import load as load
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load"]
@@ -12,7 +12,7 @@ __all__ = ["__version__", "load"]
 def __getattr__(name: str) -> Any:
     """`crosscale.load`, imported when first used, because PyTorch takes seconds."""
     if name == "load":
-        from crosscale.predict.model import load
+        from crosscale.models.model import load
 
         return load
     raise AttributeError(f"module 'crosscale' has no attribute '{name}'")

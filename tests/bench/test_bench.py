@@ -13,13 +13,13 @@ from crosscale.bench.operations import forward_operations
 from crosscale.bench.table import Bench, slower_than
 from crosscale.bench.works import Row, Size
 from crosscale.cli import main
-from crosscale.data.readers import Item
-from crosscale.data.readers.ntu import Ntu60
-from crosscale.data.synthetic import SyntheticSettings, write_synthetic
-from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
+from crosscale.readers import Item
+from crosscale.readers.datasets.ntu import Ntu60
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import Preprocess, preprocess
+from crosscale.synthesis import SyntheticSettings, write_synthetic
+from crosscale.transforms.preprocess import Preprocess, preprocess
 
 TINY = Size(2, 8, 2, 2, 4, 40, 10, 1, 1)
 ROW = Row("reading", 100.0, "MB/s", "word by word", 6.0)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from crosscale.bench.plain import PlainSTGCN
-from crosscale.encoder.published import from_published, load_whole
-from crosscale.encoder.stgcn import STGCN, EncoderSettings
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.models.published import from_published, load_whole
 from crosscale.skeleton.layout import Layout
 
 SETTINGS = EncoderSettings(hidden=4, width=24, dropout=0.0, bodies="all")

@@ -8,8 +8,8 @@ import pytest
 from crosscale.cli.data import check, prepare, show
 from crosscale.data.clip import Clip
 from crosscale.data.official import OFFICIAL, Counts
-from crosscale.data.readers import READERS, Item
 from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import READERS, Item
 
 
 @dataclass(frozen=True)

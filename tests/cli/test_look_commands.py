@@ -8,11 +8,11 @@ import torch
 from crosscale.cli import main
 from crosscale.data.clip import Clip
 from crosscale.data.store import StoreWriter
-from crosscale.encoder.stgcn import STGCN, EncoderSettings
-from crosscale.run import save_encoders
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.models.checkpoint import save_encoders
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import Preprocess
-from crosscale.streams.stream import Stream
+from crosscale.transforms.modality import Stream
+from crosscale.transforms.preprocess import Preprocess
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 
 from crosscale.data.clip import Clip
 from crosscale.data.merge import merge
-from crosscale.data.protocol import split
+from crosscale.data.splits import split
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout

@@ -2,7 +2,7 @@ import pytest
 
 from crosscale.data import official
 from crosscale.data.official import OFFICIAL, Counts, differences
-from crosscale.data.protocol import PUBLISHED
+from crosscale.data.splits import PUBLISHED
 
 
 @pytest.mark.parametrize("kind", OFFICIAL)

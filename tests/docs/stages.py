@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-sys.path.append(str(Path(__file__).parents[1] / "data" / "readers"))
 import bvh_files
 import estimator_files
-
 from kinect_folders import write_nwucla, write_utdmhad
 from tiny_run import TINY
 
@@ -67,10 +65,10 @@ def _formats(folder: Path) -> None:
     (folder / "films.csv").write_text("\n".join(["name,label", *named, ""]))
     pretend = f"""
 import sys
-sys.path.append({str(TESTS / "data")!r})
-import crosscale.data.blazepose
+sys.path.append({str(TESTS)!r})
+import crosscale.pose.blazepose
 from pretend_networks import PretendNetworks
-crosscale.data.blazepose.BlazePose = PretendNetworks
+crosscale.pose.blazepose.BlazePose = PretendNetworks
 """
     (folder / "pretend").mkdir()
     (folder / "pretend" / "sitecustomize.py").write_text(pretend)
@@ -95,7 +93,6 @@ def _readme(folder: Path) -> None:
 def _film(path: Path, step: int, side: int) -> None:
     import cv2
 
-    sys.path.append(str(TESTS / "data"))
     from pretend_networks import painted
 
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (320, 240))

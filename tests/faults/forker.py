@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 MODULES = ("data", "evaluate", "predict", "pretrain", "compare", "synth")
-LATE = ("sklearn.manifold", "matplotlib.pyplot", "crosscale.data.readers.skeleton_scan")
+LATE = ("sklearn.manifold", "matplotlib.pyplot", "crosscale.readers.datasets.skeleton_scan")
 CHANGES = frozenset(
     f"os.{name}" for name in ("rename", "remove", "rmdir", "mkdir", "chmod", "link", "truncate")
 )

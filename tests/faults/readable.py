@@ -4,16 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from crosscale.compare.results import read_result
 from crosscale.data.store import ClipStore
 from crosscale.data.store_files import DESCRIPTION, FRAMES, TABLE, describe
-from crosscale.evaluate.features import Features
-from crosscale.evaluate.report import read_results
-from crosscale.evaluate.tuned import HEAD_FILE, HEAD_FORMAT
-from crosscale.predict import head_file
-from crosscale.predict.index import Index
-from crosscale.run import ENCODER_FILE, FORMAT, read_safetensors
-from crosscale.train import checkpoint
+from crosscale.evaluation.comparison.results import read_result
+from crosscale.evaluation.features import Features
+from crosscale.evaluation.report import read_results
+from crosscale.evaluation.tuned import HEAD_FILE, HEAD_FORMAT
+from crosscale.inference import head_file
+from crosscale.inference.index import Index
+from crosscale.models.checkpoint import ENCODER_FILE, FORMAT, read_safetensors
+from crosscale.training import state as checkpoint
 
 
 def tensors(expected_format: str) -> Callable[[Path], Any]:

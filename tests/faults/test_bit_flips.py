@@ -13,7 +13,7 @@ from readable import ENCODER, FILES
 from safetensors.torch import save_file
 
 from crosscale.errors import CrosscaleError
-from crosscale.run import FORMAT, read_safetensors
+from crosscale.models.checkpoint import FORMAT, read_safetensors
 
 FLIPS = int(os.environ.get("CROSSCALE_FLIPS", "30"))
 

@@ -14,7 +14,7 @@ from forker import CANNOT_MOUNT
 from killable import COMMANDS, IN_ONE_STEP, Commands, Ended, Killed, state
 
 from crosscale.cli import USER_ERROR
-from crosscale.files import HALF, only_writer
+from crosscale.utils.files import HALF, only_writer
 
 # What each command reads. A plan's store is named by its plan.
 INPUTS = dict.fromkeys(COMMANDS, "store") | {"prepare": "raw"}

@@ -26,12 +26,12 @@ except ImportError:
     sys.exit("this needs atheris: pip install atheris (wheels for Linux on x86-64 only)")
 
 # numba compiles no code that has been made to count its branches
-COMPILED = ["crosscale.data.readers.skeleton_scan"]
+COMPILED = ["crosscale.readers.datasets.skeleton_scan"]
 with atheris.instrument_imports(include=["crosscale", "c3d"], exclude=COMPILED):
     from judge import Fault, judge
     from samples import Sample, samples
 
-    from crosscale.data import readers
+    from crosscale import readers
 
     for module in pkgutil.iter_modules(readers.__path__, f"{readers.__name__}."):
         importlib.import_module(module.name)

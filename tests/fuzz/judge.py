@@ -18,11 +18,11 @@ from unittest.mock import patch
 import numpy as np
 from samples import Sample
 
-from crosscale.data.prepare import prepare
-from crosscale.data.readers import make_reader
-from crosscale.data.readers.auto import recognise
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
+from crosscale.readers import make_reader
+from crosscale.readers.auto import recognise
+from crosscale.readers.prepare import prepare
 from crosscale.skeleton.layout import Layout, builtin_layouts
 
 SECONDS = 5.0  # of the processor's time

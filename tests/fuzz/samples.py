@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import bvh_files
-import estimator_files as estimated
 import numpy as np
-import skeleton_files
 import test_arrays
 import test_azure
 import test_kinect_csv
@@ -24,9 +21,12 @@ import test_utdmhad
 import test_utkinect
 from scipy.io import savemat
 
-from crosscale.data.arrayfiles import open_array, open_arrays
-from crosscale.data.pickles import load_pickle
-from crosscale.data.readers.ntu import read_labels, read_missing
+import bvh_files
+import estimator_files as estimated
+import skeleton_files
+from crosscale.readers.datasets.ntu import read_labels, read_missing
+from crosscale.readers.safe.pickles import load_pickle
+from crosscale.utils.arrayfiles import open_array, open_arrays
 
 Files = dict[str, bytes]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from judge import Fault, judge
 from samples import Sample, samples
 
-from crosscale.data.readers import READERS
+from crosscale.readers import READERS
 
 CORPUS = Path(__file__).parent / "corpus"
 SHORT, LONG = 40, int(os.environ.get("CROSSCALE_FUZZ", "500"))

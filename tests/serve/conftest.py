@@ -10,12 +10,12 @@ from crosscale.cli import main
 from crosscale.data.clip import Clip
 from crosscale.data.merge import merge
 from crosscale.data.store import ClipStore, StoreWriter
-from crosscale.look.layout_places import tree_places
-from crosscale.predict.head import make_head
-from crosscale.predict.index import Index, build_index
-from crosscale.predict.labels import label_names
-from crosscale.predict.model import Model, load
+from crosscale.inference.head import make_head
+from crosscale.inference.index import Index, build_index
+from crosscale.inference.labels import label_names
+from crosscale.models.model import Model, load
 from crosscale.skeleton.layout import Layout
+from crosscale.viz.layout_places import tree_places
 from tiny_run import TINY
 
 LAYOUT = Layout.load("blazepose33")

@@ -4,7 +4,7 @@ import pytest
 
 from crosscale.cli import main
 from crosscale.cli.serve import _head
-from crosscale.predict.head_file import FittedHead, save_head
+from crosscale.inference.head_file import FittedHead, save_head
 from crosscale.serve import server
 from crosscale.serve.guard import Guard
 

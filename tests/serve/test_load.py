@@ -26,9 +26,9 @@ SERVER = """
 if __name__ == "__main__":  # each upload's process imports this file, so that it must be light
     import sys
     from pathlib import Path
-    from crosscale.predict.head import make_head
-    from crosscale.predict.index import Index
-    from crosscale.predict.model import load
+    from crosscale.inference.head import make_head
+    from crosscale.inference.index import Index
+    from crosscale.models.model import load
     from crosscale.serve.app import make_app
     from crosscale.serve.limits import Limits
     from crosscale.serve.server import listen

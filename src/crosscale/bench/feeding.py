@@ -7,9 +7,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from crosscale.bench.works import FRAMES, LAYOUT, Row, Size, training_step
-from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import ClipTensors
+from crosscale.transforms.preprocess import ClipTensors
 
 STEPS = 10
 # Of a data set as large as NTU RGB+D 60's training part a step takes its clips in any order.

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from crosscale.bench.timing import fastest_seconds
-from crosscale.contrast.objective import infonce, infonce_logits
-from crosscale.encoder.head import ProjectionHead
-from crosscale.encoder.stgcn import STGCN, EncoderSettings
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.objectives.heads import ProjectionHead
+from crosscale.objectives.losses import infonce, infonce_logits
 from crosscale.skeleton.layout import Graph
 
 ROUNDS = 2

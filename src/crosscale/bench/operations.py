@@ -1,7 +1,7 @@
 """Arithmetic of the published network, whatever shortcuts an implementation takes."""
 
-from crosscale.encoder.stgcn import SUBSETS, EncoderSettings, block_shapes
-from crosscale.encoder.temporal import TEMPORAL_KERNEL
+from crosscale.encoders.stgcn import SUBSETS, EncoderSettings, block_shapes
+from crosscale.encoders.temporal import TEMPORAL_KERNEL
 
 TRAINING_PASSES = 4  # query forward, its backward at twice the cost, key forward
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from crosscale.encoder.stgcn import SUBSETS, EncoderSettings, block_shapes
-from crosscale.encoder.temporal import TEMPORAL_KERNEL
+from crosscale.encoders.stgcn import SUBSETS, EncoderSettings, block_shapes
+from crosscale.encoders.temporal import TEMPORAL_KERNEL
 
 
 class PlainSTGCN(nn.Module):

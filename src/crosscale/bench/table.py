@@ -13,7 +13,7 @@ from rich.table import Table
 from crosscale import __version__
 from crosscale.bench.works import Row
 from crosscale.errors import CrosscaleError
-from crosscale.files import atomic_path
+from crosscale.utils.files import atomic_path
 
 FORMAT = "crosscale bench 1"
 ALLOWED = 2 / 3  # a ratio may fall by a third before it counts as slower: machines differ

@@ -10,26 +10,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosscale.augment.compose import Views, ViewSettings
+from crosscale.augment.edge_cut import Cut
 from crosscale.bench import naive
 from crosscale.bench.operations import TRAINING_PASSES, forward_operations
 from crosscale.bench.plain import PlainSTGCN
 from crosscale.bench.timing import fastest_seconds
-from crosscale.contrast.method import ContrastSettings, MomentumContrast
-from crosscale.data.readers.ntu import Ntu60
-from crosscale.data.synthetic import SyntheticSettings, write_synthetic
-from crosscale.encoder.engines import available, build, fastest
-from crosscale.encoder.frozen import Frozen
-from crosscale.encoder.published import from_published, load_whole
-from crosscale.encoder.recorded import record
-from crosscale.encoder.stgcn import STGCN, EncoderSettings
-from crosscale.evaluate.knn import knn_scores
-from crosscale.evaluate.linear import LinearConfig, linear_scores, one_thread
-from crosscale.memory import default_memory
-from crosscale.repeatable import repeatable
+from crosscale.encoders.cuda_graph import record
+from crosscale.encoders.engines import available, build, fastest
+from crosscale.encoders.fused import Frozen
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.evaluation.knn import knn_scores
+from crosscale.evaluation.linear import LinearConfig, linear_scores, one_thread
+from crosscale.models.published import from_published, load_whole
+from crosscale.objectives.moco import ContrastSettings, MomentumContrast
+from crosscale.readers.datasets.ntu import Ntu60
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import Preprocess, preprocess
-from crosscale.views.compose import Views, ViewSettings
-from crosscale.views.graph import Cut
+from crosscale.synthesis import SyntheticSettings, write_synthetic
+from crosscale.transforms.preprocess import Preprocess, preprocess
+from crosscale.utils.memory import default_memory
+from crosscale.utils.repeatable import repeatable
 
 LAYOUT = "ntu25"
 FRAMES = 50

@@ -12,8 +12,8 @@ from rich.console import Console
 from crosscale import __version__
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.errors import CrosscaleError
-from crosscale.memory import keep_freed_memory
-from crosscale.stopping import signals_stop, stop_asked
+from crosscale.utils.memory import keep_freed_memory
+from crosscale.utils.stopping import signals_stop, stop_asked
 
 # name: (module, function, help). Modules are imported late because PyTorch takes seconds, which
 # `--help` and `prepare` need not wait for.

@@ -16,7 +16,7 @@ from crosscale.bench.table import Bench, slower_than
 from crosscale.bench.timing import matmul_rate
 from crosscale.bench.works import SIZES, Row
 from crosscale.errors import CrosscaleError
-from crosscale.files import atomic_path
+from crosscale.utils.files import atomic_path
 
 What = Literal[
     "training", "feeding", "embedding", "reading", "preprocessing", "linear", "neighbours"

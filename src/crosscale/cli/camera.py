@@ -6,13 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 from crosscale.cli.console import plain_console
-from crosscale.data.blazepose import BlazePose
-from crosscale.data.pictures import open_camera, open_video
-from crosscale.data.pose_estimator import CONFIDENCE, PeopleFollower
-from crosscale.data.readers.by_name import joints_of
-from crosscale.data.readers.mediapipe import LAYOUT
 from crosscale.errors import CrosscaleError
-from crosscale.predict.camera import frame_line, frames_of
+from crosscale.inference.camera import frame_line, frames_of
+from crosscale.pose.blazepose import BlazePose
+from crosscale.pose.pictures import open_camera, open_video
+from crosscale.pose.pose_estimator import CONFIDENCE, PeopleFollower
+from crosscale.readers.by_name import joints_of
+from crosscale.readers.pose.mediapipe import LAYOUT
 
 
 def camera(*, source: str = "0", confidence: float = CONFIDENCE) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 from rich.console import Console
 
 from crosscale.cli.progress import epoch_bar, told
-from crosscale.compare.cells import is_of, run_cells
-from crosscale.compare.page import write_tables
-from crosscale.compare.plan import Cell, Plan, read_plan
-from crosscale.compare.results import Result, read_results
-from crosscale.compare.table import compare as summarise
 from crosscale.errors import CrosscaleError
-from crosscale.files import only_writer
-from crosscale.train.loop import EpochDone
+from crosscale.evaluation.comparison.cells import is_of, run_cells
+from crosscale.evaluation.comparison.page import write_tables
+from crosscale.evaluation.comparison.plan import Cell, Plan, read_plan
+from crosscale.evaluation.comparison.results import Result, read_results
+from crosscale.evaluation.comparison.table import compare as summarise
+from crosscale.training.loop import EpochDone
+from crosscale.utils.files import only_writer
 
 
 def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto") -> list[Path]:
@@ -22,7 +22,7 @@ def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto")
         crosscale compare plan.yaml --out comparison
 
     What is finished is left alone, what was interrupted is gone on with, and what the plan says
-    otherwise now is made anew. See `crosscale.compare.plan` for the plan's keys.
+    otherwise now is made anew. See `crosscale.evaluation.comparison.plan` for the plan's keys.
 
     Args:
         plan: a YAML file with data, methods, seeds and evaluations.

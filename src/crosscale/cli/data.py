@@ -10,18 +10,18 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscale.cli.console import plain_console
-from crosscale.data import check as checking
+from crosscale.data import duplicates as checking
 from crosscale.data import merge as merging
-from crosscale.data.naming import Named, Naming
 from crosscale.data.official import differences
-from crosscale.data.prepare import COUNTED, REPORT, Engine, PrepareReport
-from crosscale.data.prepare import prepare as prepare_store
-from crosscale.data.protocol import protocols, split
-from crosscale.data.readers import make_reader
-from crosscale.data.readers.auto import recognise
-from crosscale.data.readers.space import Units, Up
+from crosscale.data.splits import protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
+from crosscale.readers import make_reader
+from crosscale.readers.auto import recognise
+from crosscale.readers.mocap.space import Units, Up
+from crosscale.readers.naming import Named, Naming
+from crosscale.readers.prepare import COUNTED, REPORT, Engine, PrepareReport
+from crosscale.readers.prepare import prepare as prepare_store
 
 _SHOWN = 10  # of a list that may be long; the whole of it is in the report
 _PLURAL = {"label": "classes", "subject": "subjects", "camera": "cameras", "setup": "set-ups"}

@@ -8,8 +8,8 @@ from crosscale.cli.data import prepare
 from crosscale.cli.evaluate import linear
 from crosscale.cli.pretrain import train
 from crosscale.cli.synth import synth
-from crosscale.evaluate.report import Report
-from crosscale.recipe import Precision, read_recipe
+from crosscale.evaluation.report import Report
+from crosscale.training.recipe import Precision, read_recipe
 
 
 def demo(*, out: Path = Path("demo"), epochs: int = 48, seed: int = 0) -> Report:

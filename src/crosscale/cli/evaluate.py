@@ -12,29 +12,29 @@ import torch
 from rich.console import Console
 
 from crosscale.cli.progress import epoch_bar
-from crosscale.data.protocol import ALL, Split, protocols, split
+from crosscale.data.splits import ALL, Split, protocols, split
 from crosscale.data.store import ClipStore
-from crosscale.encoder.engines import EngineChoice
-from crosscale.encoder.frozen import Readout
+from crosscale.encoders.engines import EngineChoice
+from crosscale.encoders.fused import Readout
 from crosscale.errors import CrosscaleError
-from crosscale.evaluate.baselines import chance
-from crosscale.evaluate.baselines import floors as measure_floors
-from crosscale.evaluate.evaluation import Config, Evaluation, Kind, evaluate
-from crosscale.evaluate.extract import check_layout, extract_once, untrained_on
-from crosscale.evaluate.features import Features, merge_features
-from crosscale.evaluate.finetune import EpochTuned, FinetuneConfig
-from crosscale.evaluate.knn import KnnConfig
-from crosscale.evaluate.linear import LinearConfig
-from crosscale.evaluate.report import Report, write_report
-from crosscale.evaluate.retrieval import RetrievalConfig
-from crosscale.evaluate.ridge import RidgeConfig
-from crosscale.evaluate.semi import SHARES, SemiConfig
-from crosscale.evaluate.table import accuracy_table
-from crosscale.evaluate.tuned import check_target, pretrained_on, save_tuned
-from crosscale.evaluate.tuned import finetune as finetune_encoders
-from crosscale.export.hub import resolve
-from crosscale.run import TrainedEncoders, load_encoders
-from crosscale.train.monitor import read_metrics
+from crosscale.evaluation.baselines import chance
+from crosscale.evaluation.baselines import floors as measure_floors
+from crosscale.evaluation.evaluation import Config, Evaluation, Kind, evaluate
+from crosscale.evaluation.extract import check_layout, extract_once, untrained_on
+from crosscale.evaluation.features import Features, merge_features
+from crosscale.evaluation.finetune import EpochTuned, FinetuneConfig
+from crosscale.evaluation.knn import KnnConfig
+from crosscale.evaluation.linear import LinearConfig
+from crosscale.evaluation.report import Report, write_report
+from crosscale.evaluation.retrieval import RetrievalConfig
+from crosscale.evaluation.ridge import RidgeConfig
+from crosscale.evaluation.semi import SHARES, SemiConfig
+from crosscale.evaluation.table import accuracy_table
+from crosscale.evaluation.tuned import check_target, pretrained_on, save_tuned
+from crosscale.evaluation.tuned import finetune as finetune_encoders
+from crosscale.models.checkpoint import TrainedEncoders, load_encoders
+from crosscale.models.hub import resolve
+from crosscale.training.callbacks import read_metrics
 
 _Command = TypeVar("_Command", bound=Callable[..., Report])
 

@@ -6,16 +6,16 @@ from typing import Literal
 
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
-from crosscale.encoder.stgcn import EncoderSettings
+from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
-from crosscale.export.hub import push as push_to_hub
-from crosscale.export.hub import resolve
-from crosscale.export.model_folder import write_model_folder
-from crosscale.export.program import TOLERANCE, Exported, export_onnx, export_torch
-from crosscale.export.published_file import import_checkpoint, read_published, write_published
-from crosscale.run import load_encoders
+from crosscale.models.checkpoint import load_encoders
+from crosscale.models.export.program import TOLERANCE, Exported, export_onnx, export_torch
+from crosscale.models.folder import write_model_folder
+from crosscale.models.hub import push as push_to_hub
+from crosscale.models.hub import resolve
+from crosscale.models.published_file import import_checkpoint, read_published, write_published
 from crosscale.skeleton.layout import Layout
-from crosscale.streams.preprocess import PUBLISHED, Preprocess
+from crosscale.transforms.preprocess import PUBLISHED, Preprocess
 
 
 def onnx(run: Path, *, out: Path, with_preprocess: bool = False) -> Exported:

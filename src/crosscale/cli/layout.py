@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from crosscale.cli.console import plain_console
-from crosscale.data.readers import make_reader
-from crosscale.data.readers.auto import recognise
-from crosscale.data.readers.by_name import TellsJoints
 from crosscale.errors import CrosscaleError
-from crosscale.files import atomic_path
+from crosscale.readers import make_reader
+from crosscale.readers.auto import recognise
+from crosscale.readers.by_name import TellsJoints
 from crosscale.skeleton.starter import UNKNOWN, starter_of, starter_text
+from crosscale.utils.files import atomic_path
 
 
 def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:

@@ -6,23 +6,23 @@ import torch
 from rich.console import Console
 
 from crosscale.cli.console import plain_console
-from crosscale.data.protocol import Split, protocols, split
+from crosscale.data.splits import Split, protocols, split
 from crosscale.data.store import ClipStore
-from crosscale.encoder.engines import EngineChoice
+from crosscale.encoders.engines import EngineChoice
 from crosscale.errors import CrosscaleError
-from crosscale.evaluate.extract import extract, extract_once
-from crosscale.export.hub import resolve
-from crosscale.look.choose import rows_of
-from crosscale.look.drawn_views import drawn_views
-from crosscale.look.embedding_map import embedding_map
-from crosscale.look.film import write_film
-from crosscale.look.layout_figure import layout_facts, left_out, write_layout
-from crosscale.look.layout_places import mean_pose, tree_places
-from crosscale.look.page import clips_html, write_page
-from crosscale.look.player_clip import stored_clip
-from crosscale.recipe import read_recipe
-from crosscale.run import load_encoders
+from crosscale.evaluation.extract import extract, extract_once
+from crosscale.models.checkpoint import load_encoders
+from crosscale.models.hub import resolve
 from crosscale.skeleton.layout import Layout
+from crosscale.training.recipe import read_recipe
+from crosscale.viz.choose import rows_of
+from crosscale.viz.drawn_views import drawn_views
+from crosscale.viz.embedding_map import embedding_map
+from crosscale.viz.film import write_film
+from crosscale.viz.layout_figure import layout_facts, left_out, write_layout
+from crosscale.viz.layout_places import mean_pose, tree_places
+from crosscale.viz.page import clips_html, write_page
+from crosscale.viz.player_clip import stored_clip
 
 
 def view(

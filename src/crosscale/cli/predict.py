@@ -18,19 +18,19 @@ from rich.table import Table
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.predict import embeddings
-from crosscale.predict import segment as segments
-from crosscale.predict.answers import NONE, Answers
-from crosscale.predict.head import HEADS, make_head
-from crosscale.predict.head_file import FittedHead, load_head_for, save_head
-from crosscale.predict.index import Index, build_index, refuse_to_replace
-from crosscale.predict.labels import label_names, labels_of, people_of
-from crosscale.predict.live import LiveClassifier
-from crosscale.predict.model import Model, load
-from crosscale.predict.moments import embed_parts
-from crosscale.predict.spread import spread_chunks
-from crosscale.predict.stream import answer_lines, listen
-from crosscale.predict.tables import check_ending, write_table
+from crosscale.inference import embeddings
+from crosscale.inference import segment as segments
+from crosscale.inference.answers import NONE, Answers
+from crosscale.inference.head import HEADS, make_head
+from crosscale.inference.head_file import FittedHead, load_head_for, save_head
+from crosscale.inference.index import Index, build_index, refuse_to_replace
+from crosscale.inference.labels import label_names, labels_of, people_of
+from crosscale.inference.live import LiveClassifier
+from crosscale.inference.spread import spread_chunks
+from crosscale.inference.stream import answer_lines, listen
+from crosscale.inference.subclips import embed_parts
+from crosscale.inference.tables import check_ending, write_table
+from crosscale.models.model import Model, load
 from crosscale.skeleton.layout import Layout
 
 Embedding = Literal["torch", "compiled", "openvino", "onnxruntime", "ray"]

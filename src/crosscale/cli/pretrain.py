@@ -11,11 +11,11 @@ from rich.console import Console
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar, told
 from crosscale.data.store import ClipStore
-from crosscale.memory import return_freed_memory
-from crosscale.recipe import Recipe, recipe_names, recipe_values
-from crosscale.train.data import load_training
-from crosscale.train.loop import EpochDone, pretrain, steps_per_epoch
-from crosscale.train.team import team_fabric
+from crosscale.training.distributed import team_fabric
+from crosscale.training.loop import EpochDone, pretrain, steps_per_epoch
+from crosscale.training.recipe import Recipe, recipe_names, recipe_values
+from crosscale.training.sources import load_training
+from crosscale.utils.memory import return_freed_memory
 
 Family = Literal["corrected", "paper"]
 _HELP = frozenset({"-h", "--help"})

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from crosscale.train.loop import EpochDone
+from crosscale.training.loop import EpochDone
 
 
 def epoch_bar(console: Console, left: str) -> Progress:

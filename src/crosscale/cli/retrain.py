@@ -9,8 +9,8 @@ from crosscale.cli.evaluate import knn, linear
 from crosscale.cli.export import folder
 from crosscale.cli.pretrain import train
 from crosscale.errors import CrosscaleError
-from crosscale.recipe import read_recipe
-from crosscale.train.loop import RECIPE_FILE
+from crosscale.training.loop import RECIPE_FILE
+from crosscale.training.recipe import read_recipe
 
 RECIPE = "sensors/skeletonclr"
 

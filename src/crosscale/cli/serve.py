@@ -8,11 +8,11 @@ from rich.console import Console
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.predict.head import HEADS, Head, make_head
-from crosscale.predict.head_file import load_head_for
-from crosscale.predict.index import Index
-from crosscale.predict.labels import people_of
-from crosscale.predict.model import Model, load
+from crosscale.inference.head import HEADS, Head, make_head
+from crosscale.inference.head_file import load_head_for
+from crosscale.inference.index import Index
+from crosscale.inference.labels import people_of
+from crosscale.models.model import Model, load
 from crosscale.serve import webcam as assets
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from crosscale.data.synthetic import SyntheticSet, SyntheticSettings, write_synthetic
+from crosscale.synthesis import SyntheticSet, SyntheticSettings, write_synthetic
 
 
 def synth(

@@ -7,7 +7,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.conversion import Converted
-from crosscale.data.protocol import protocols, split
+from crosscale.data.splits import protocols, split
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout

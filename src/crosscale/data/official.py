@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from crosscale.data.protocol import split
+from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscale.data.arrayfiles import open_array
 from crosscale.data.recordings import Recordings
 from crosscale.data.store_files import DESCRIPTION, frame_files
 from crosscale.errors import CrosscaleError
-from crosscale.files import sha256
+from crosscale.utils.arrayfiles import open_array
+from crosscale.utils.files import sha256
 
 MAPPED = 256  # shards at once; each mapped file counts against the system's limit of open ones
 

@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosscale import __version__
-from crosscale.checksum import canonical, with_checksum
 from crosscale.data.clip import Clip
 from crosscale.data.recordings import Recordings
 from crosscale.data.shards import FrameFile, Frames, Shard
@@ -40,8 +39,9 @@ from crosscale.data.store_files import (
     shard_file,
 )
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.files import atomic_folder, sha256
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.checksum import canonical, with_checksum
+from crosscale.utils.files import atomic_folder, sha256
 
 Row = dict[str, Any]  # a clip's row of the table, its label still a name
 

@@ -28,8 +28,8 @@ PAGES = {
     "/static/app.js": ("crosscale.serve", "static/app.js", "text/javascript"),
     "/static/webcam.js": ("crosscale.serve", "static/webcam.js", "text/javascript"),
     "/static/icon.svg": ("crosscale.serve", "static/icon.svg", "image/svg+xml"),
-    "/static/look.css": ("crosscale.look", "templates/look.css", "text/css"),
-    "/static/player.js": ("crosscale.look", "templates/player.js", "text/javascript"),
+    "/static/look.css": ("crosscale.viz", "templates/look.css", "text/css"),
+    "/static/player.js": ("crosscale.viz", "templates/player.js", "text/javascript"),
 }
 DESCRIPTION = """Embeds, compares and names recordings of skeletons with a trained encoder.
 

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from crosscale.errors import CrosscaleError
-from crosscale.predict.frames import parse_frame
+from crosscale.inference.frames import parse_frame
 from crosscale.serve.service import Service, SharedClassifier
 
 # WebSocket's codes

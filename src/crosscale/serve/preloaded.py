@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pyarrow as pa
 
-from crosscale.data.readers import READERS
+from crosscale.readers import READERS
 from crosscale.skeleton.layout import Layout, builtin_layouts
 
 # The command line is what a forked process takes for its main program; recognising a format asks
@@ -19,7 +19,7 @@ for _module in (
     *(module for module, _ in READERS.values()),
 ):
     import_module(_module)
-for _module in ("c3d", "h5py", "crosscale.data.readers.skeleton_scan"):
+for _module in ("c3d", "h5py", "crosscale.readers.datasets.skeleton_scan"):
     with suppress(ImportError):  # optional libraries
         import_module(_module)
 for _name in builtin_layouts():

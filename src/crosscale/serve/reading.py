@@ -6,16 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosscale.data.arrayfiles import read_header
-from crosscale.data.prepare import REPORT, prepare
-from crosscale.data.readers import make_reader
-from crosscale.data.readers.auto import recognise
-from crosscale.data.readers.plain_file import open_plain
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, nearest
+from crosscale.readers import make_reader
+from crosscale.readers.auto import recognise
+from crosscale.readers.prepare import REPORT, prepare
+from crosscale.readers.tables.plain_file import open_plain
 from crosscale.serve.limits import Limits
 from crosscale.serve.uploads import FILES
 from crosscale.skeleton.layout import Layout, builtin_layouts
+from crosscale.utils.arrayfiles import read_header
 
 STORE = "store"  # a folder below the request's own
 

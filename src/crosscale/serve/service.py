@@ -14,15 +14,14 @@ from crosscale import __version__
 from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.look.player_clip import player_json, stored_clip
-from crosscale.predict.answers import Answers
-from crosscale.predict.frames import Frame
-from crosscale.predict.head import Head
-from crosscale.predict.index import Index
-from crosscale.predict.live import LiveClassifier
-from crosscale.predict.model import Model
-from crosscale.predict.segment import Timing, segment
-from crosscale.predict.sources import InMemory
+from crosscale.inference.answers import Answers
+from crosscale.inference.frames import Frame
+from crosscale.inference.head import Head
+from crosscale.inference.index import Index
+from crosscale.inference.live import LiveClassifier
+from crosscale.inference.segment import Timing, segment
+from crosscale.models.clips import InMemory
+from crosscale.models.model import Model
 from crosscale.serve.isolated import Isolated
 from crosscale.serve.limits import Limits
 from crosscale.serve.reading import (
@@ -36,6 +35,7 @@ from crosscale.serve.reading import (
 )
 from crosscale.serve.uploads import FILES, Sent, Upload, shown, stored
 from crosscale.skeleton.layout import Layout
+from crosscale.viz.player_clip import player_json, stored_clip
 
 WEBCAM_LAYOUT = "blazepose33"  # of `@mediapipe/pose`
 ASSUMED_RATE = 30.0  # frames a second, where a file does not say; the player assumes the same

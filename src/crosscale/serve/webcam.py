@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from crosscale.errors import CrosscaleError
-from crosscale.files import atomic_folder
+from crosscale.utils.files import atomic_folder
 
 PACKAGE = "@mediapipe/pose@0.5.1675469404"
 # npm's `dist.integrity` of it: SHA-512, base64.

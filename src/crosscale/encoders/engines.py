@@ -1,0 +1,272 @@
+"""Engines that run a frozen encoder: PyTorch itself, and others where they are installed.
+
+All full-precision engines agree to about 1e-5 of the features' size.
+"""
+
+import contextlib
+import io
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, cast, get_args
+
+import torch
+from torch import Tensor
+
+from crosscale.encoders.fused import Frozen
+from crosscale.errors import CrosscaleError, nearest
+
+EngineName = Literal["torch", "compiled", "openvino", "onnxruntime", "openvino-int8"]
+EngineChoice = Literal["auto", EngineName]
+
+# What an engine needs, and the extra of this package that brings it.
+LIBRARIES: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
+    {
+        "openvino": (("openvino",), "openvino"),
+        "onnxruntime": (("onnx", "onnxscript", "onnxruntime"), "onnxruntime"),
+        "openvino-int8": (("openvino", "nncf"), "int8"),
+    }
+)
+BODIES_A_THREAD = 8  # so few that what passes between two layers stays in the cache
+CALIBRATION_BODIES = 300
+WORTH_BUILDING = 2000  # bodies; fewer are computed before a faster engine is built
+
+
+class Engine(Protocol):
+    """A built engine."""
+
+    def __call__(self, bodies: Tensor) -> Tensor:
+        """(B, C, T, V) float32, any B from 1, to (B, width) on the same device."""
+
+
+def available(device: torch.device | str = "cpu") -> tuple[EngineName, ...]:
+    """Engines whose libraries are installed and that run on a device."""
+    names = cast(tuple[EngineName, ...], get_args(EngineName))
+    if torch.device(device).type != "cpu":
+        return tuple(name for name in names if name not in LIBRARIES)
+    return tuple(name for name in names if not _missing(name))
+
+
+def choose(bodies: int, device: torch.device | str = "cpu") -> EngineName:
+    """The engine that `auto` stands for: always the same one for the same number of bodies.
+
+    So it goes by what was measured once, not by a measurement now: for many bodies OpenVINO, then
+    ONNX Runtime, whichever is installed; else PyTorch.
+    """
+    if bodies >= WORTH_BUILDING:
+        for name in ("openvino", "onnxruntime"):
+            if name in available(device):
+                return name
+    return "torch"
+
+
+def build(name: EngineName, frozen: Frozen, example: Tensor, threads: int | None = None) -> Engine:
+    """Build an engine; this takes seconds, and for `compiled` up to a minute.
+
+    Args:
+        name: which one.
+        frozen: the network, on the device where it shall run.
+        example: bodies (B, C, T, V) float32 on that device. They set C, T and V for all calls;
+            `openvino-int8` takes the range of every layer's values from them, so they must be
+            real and various: about 300.
+        threads: that it uses; by default as many as PyTorch. The two engines of PyTorch always
+            use as many as `torch.set_num_threads` says.
+
+    Raises:
+        CrosscaleError: when its library is missing or it does not run on this device.
+    """
+    if name not in get_args(EngineName):
+        raise CrosscaleError(f"no engine '{name}': {nearest(name, get_args(EngineName))}")
+    if name in LIBRARIES and example.device.type != "cpu":
+        raise CrosscaleError(f"engine {name} runs on the CPU only: use torch on {example.device}")
+    if missing := _missing(name):
+        raise CrosscaleError(
+            f"engine {name} needs {' and '.join(missing)}: "
+            f"pip install 'crosscale[{LIBRARIES[name][1]}]'"
+        )
+    threads = threads or torch.get_num_threads()
+    engine = _BUILDERS[name](frozen, example, threads)
+    if example.device.type != "cpu":
+        return engine
+    return _in_parts(engine, BODIES_A_THREAD * threads)
+
+
+def fastest(frozen: Frozen, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
+    """Build every full-precision engine and measure it on a sample.
+
+    Args:
+        frozen: the network.
+        sample: bodies (B, C, T, V) float32 on its device, a few hundred.
+
+    Returns:
+        The fastest one's name, itself, and for each engine its rate, or why it was left out.
+    """
+    engines: dict[EngineName, tuple[float, Engine]] = {}
+    told: dict[EngineName, str] = {}
+    for name in available(sample.device):
+        if name == "openvino-int8":
+            continue
+        try:
+            engine = build(name, frozen, sample)
+            seconds = _seconds(engine, sample)
+        except Exception as error:  # whatever a foreign compiler raises
+            told[name] = f"left out: {str(error).strip().splitlines()[0]}"
+            continue
+        engines[name] = (seconds, engine)
+        told[name] = f"{len(sample) / seconds:.0f} bodies/s"
+    best = min(engines, key=lambda name: engines[name][0])
+    return best, engines[best][1], told
+
+
+def _seconds(engine: Engine, sample: Tensor, repeats: int = 3) -> float:
+    """The least time of a few runs after one to warm up."""
+    times = []
+    for _ in range(1 + repeats):
+        start = time.perf_counter()
+        engine(sample).sum().item()  # waits for a GPU
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def _missing(name: EngineName) -> list[str]:
+    libraries, _ = LIBRARIES.get(name, ((), ""))
+    return [library for library in libraries if find_spec(library) is None]
+
+
+def _in_parts(engine: Engine, size: int) -> Engine:
+    def run(bodies: Tensor) -> Tensor:
+        return torch.cat([engine(part) for part in bodies.contiguous().split(size)])
+
+    return run
+
+
+def _torch(frozen: Frozen, example: Tensor, threads: int) -> Engine:
+    return torch.inference_mode()(frozen.for_frames(example.shape[2]))
+
+
+def _compiled(frozen: Frozen, example: Tensor, threads: int) -> Engine:
+    engine = torch.inference_mode()(
+        torch.compile(frozen.for_frames(example.shape[2]), dynamic=True)
+    )
+    engine(example[:BODIES_A_THREAD])  # compiles now, so that a lacking compiler shows here
+    return engine
+
+
+def _openvino(frozen: Frozen, example: Tensor, threads: int) -> Engine:
+    return _openvino_engine(_openvino_model(frozen.for_frames(example.shape[2]), example), threads)
+
+
+def _openvino_int8(frozen: Frozen, example: Tensor, threads: int) -> Engine:
+    """Eight bits from the fifth block on: the first four are quick, and nearest to the metres.
+
+    Whole ranges without bias correction: NNCF's defaults clip, and their correction then adds to
+    the features' error, which is five times as large.
+    """
+    import nncf
+    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    spread = torch.linspace(0, len(example) - 1, min(len(example), CALIBRATION_BODIES)).long()
+    parts = [part.numpy() for part in example[spread].split(BODIES_A_THREAD)]
+    with quiet("nncf"):
+        quantised = nncf.quantize(
+            _openvino_model(frozen, example),
+            nncf.Dataset(parts),
+            subset_size=len(parts),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(patterns=[r".*blocks\.[0-3][/.].*"]),
+            advanced_parameters=AdvancedQuantizationParameters(
+                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+                disable_bias_correction=True,
+            ),
+        )
+    return _openvino_engine(quantised, threads)
+
+
+def _openvino_model(network: Frozen, example: Tensor) -> Any:
+    import openvino
+
+    with quiet("openvino"):
+        model = openvino.convert_model(network, example_input=example[:BODIES_A_THREAD])
+    model.reshape({0: [-1, *example.shape[1:]]})
+    return model
+
+
+def _openvino_engine(model: Any, threads: int) -> Engine:
+    import openvino
+
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",  # else 16 bits where the CPU has them
+    }
+    compiled = openvino.Core().compile_model(model, "CPU", settings)
+
+    def run(bodies: Tensor) -> Tensor:
+        return torch.from_numpy(compiled([bodies.numpy()], share_inputs=True)[0])
+
+    return run
+
+
+def _onnxruntime(frozen: Frozen, example: Tensor, threads: int) -> Engine:
+    import onnxruntime
+
+    network = frozen.for_frames(example.shape[2])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    with TemporaryDirectory() as folder, quiet("torch.onnx"):
+        path = Path(folder) / "encoder.onnx"
+        torch.onnx.export(
+            network,
+            (_at_least_two(example),),
+            str(path),
+            input_names=["bodies"],
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(bodies: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {"bodies": bodies.numpy()})[0])
+
+    return run
+
+
+def _at_least_two(example: Tensor) -> Tensor:
+    """An export takes a batch of one for a constant."""
+    return example[:2] if len(example) > 1 else example.repeat(2, 1, 1, 1)
+
+
+@contextlib.contextmanager
+def quiet(logger: str) -> Iterator[None]:
+    """Without the progress bars and advice of a library."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+_BUILDERS: Mapping[EngineName, Callable[[Frozen, Tensor, int], Engine]] = MappingProxyType(
+    {
+        "torch": _torch,
+        "compiled": _compiled,
+        "openvino": _openvino,
+        "onnxruntime": _onnxruntime,
+        "openvino-int8": _openvino_int8,
+    }
+)

@@ -1,0 +1,70 @@
+"""What the report draws over epochs: of pre-training, and of training with labels."""
+
+from collections.abc import Mapping, Sequence
+
+from crosscale.evaluation.evaluation import Evaluation
+from crosscale.evaluation.plots import Lines
+
+Rows = Sequence[Mapping[str, object]]
+Panels = dict[str, Lines]
+
+TITLES = {
+    "lr": "learning rate",
+    "positive": "similarity to own key",
+    "negative": "similarity to queue",
+    "spread": "spread of the embedding",
+    "found": "own key ranked first (share)",
+    "knn": "nearest-neighbour accuracy",
+    "same_label": "mined positives of same label (share)",
+}
+CHANCE = "loss_of_chance"  # drawn into the plot of the loss
+
+
+def pretraining_panels(runs: Mapping[str, Rows]) -> Panels:
+    """Plots by title, each with its lines by name, from the rows of `metrics.jsonl`.
+
+    Args:
+        runs: rows by run: numbers by name, among them `epoch`. A name `joint/loss` is the line
+            `joint` in the plot `loss`; with several runs, the line's name begins with the run.
+    """
+    panels: Panels = {}
+    for run, rows in runs.items():
+        for row in rows:
+            epoch = row["epoch"]
+            for key, value in row.items():
+                if key == "epoch" or not _number(epoch) or not _number(value):
+                    continue
+                title, line = _place(key)
+                name = f"{run} {line}".strip() if len(runs) > 1 else line
+                x, y = panels.setdefault(title, {}).setdefault(name, ([], []))
+                x.append(float(epoch))  # type: ignore[arg-type]
+                y.append(float(value))  # type: ignore[arg-type]
+    order = sorted(panels, key=lambda title: (title == TITLES["lr"], title != "loss"))
+    return {title: panels[title] for title in order}  # loss first, learning rate last
+
+
+def labelled_panels(evaluation: Evaluation) -> Panels:
+    """Loss and accuracy of each stream's training with labels; none where nothing is trained."""
+    if not evaluation.curves:
+        return {}
+    loss: Lines = {}
+    accuracy: Lines = {}
+    for stream, curve in evaluation.curves.items():
+        epochs = [float(epoch) for epoch in range(1, len(curve.train_loss) + 1)]
+        loss[stream] = epochs, list(curve.train_loss)
+        accuracy[stream] = epochs, [100 * share for share in curve.train_accuracy]
+    return {"cross entropy, training clips": loss, "accuracy, training clips (%)": accuracy}
+
+
+def _place(key: str) -> tuple[str, str]:
+    """In which plot a measurement is drawn, and as which line."""
+    if key == CHANCE:
+        return "loss", "guessing"
+    line, _, quantity = key.rpartition("/")
+    if quantity == "loss" and not line:
+        line = "total"
+    return TITLES.get(quantity, quantity.replace("_", " ")), line
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,93 @@
+"""Few labels: the linear layer trained on a small share of them, drawn several times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.features import Features
+from crosscale.evaluation.linear import LinearConfig, normalised
+from crosscale.evaluation.metrics import Metrics
+
+SHARES = (0.01, 0.05, 0.1)  # the field's habit
+
+
+@dataclass(frozen=True)
+class SemiConfig(LinearConfig):
+    """How the linear layer is trained, and on how few labels.
+
+    Attributes:
+        share: of each class's training clips, above 0 and at most 1; at least one clip a class.
+        draws: how many times the clips are drawn; the figures are means over the draws.
+    """
+
+    share: float = 0.1
+    draws: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share(self.share)
+        if self.draws < 1:
+            raise CrosscaleError("draws must be at least 1")
+
+
+def check_share(share: float) -> None:
+    """Refuse what is no share of the labels."""
+    if not 0 < share <= 1:
+        raise CrosscaleError(f"a share of the labels is above 0 and at most 1: {share}")
+
+
+def draw(
+    train: NDArray[np.int64], labels: NDArray[np.int64], share: float, draws: int, seed: int
+) -> list[NDArray[np.int64]]:
+    """Draw clips that keep their labels: the same share of every class, rounded.
+
+    A larger share of the same seed holds the smaller one's clips.
+
+    Args:
+        train: (N,) numbers of the labelled training clips.
+        labels: of all clips, by number.
+        share: of each class, above 0 and at most 1; at least one clip a class.
+        draws: how many times the clips are drawn.
+        seed: of the draws.
+
+    Returns:
+        The numbers of each draw's clips, ascending.
+    """
+    drawn = []
+    for number in range(draws):
+        shuffled = np.random.default_rng([seed, number]).permutation(train)
+        classes = [shuffled[labels[shuffled] == label] for label in np.unique(labels[train])]
+        kept = [clips[: max(1, round(share * len(clips)))] for clips in classes]
+        drawn.append(np.sort(np.concatenate(kept)))
+    return drawn
+
+
+def normalise_by(features: Features, train: NDArray[np.int64], config: LinearConfig) -> Features:
+    """Normalise by all training clips, which needs no label and is steadier than a few."""
+    vectors = {}
+    for stream, array in features.vectors.items():
+        whole = torch.from_numpy(array)
+        vectors[stream] = normalised(whole[torch.from_numpy(train)], whole, config)[1].numpy()
+    return replace(features, vectors=vectors)
+
+
+def mean_metrics(draws: Sequence[Metrics]) -> Metrics:
+    """The mean of several judgements of the same clips; confusions are added up."""
+    first = draws[0]
+    per_class = [
+        None if share is None else float(np.mean([m.per_class[i] for m in draws]))
+        for i, share in enumerate(first.per_class)
+    ]
+    confusion = np.sum([m.confusion for m in draws], axis=0).tolist()
+    return replace(
+        first,
+        top1=float(np.mean([m.top1 for m in draws])),
+        top_k=float(np.mean([m.top_k for m in draws])),
+        mean_class=float(np.mean([m.mean_class for m in draws])),
+        per_class=tuple(per_class),
+        confusion=tuple(tuple(row) for row in confusion),
+    )

@@ -1,0 +1,177 @@
+"""What an evaluation is asked: which labelled clips train, and which are judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosscale.data.splits import Split
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.named import UNLABELLED, listed, pick
+from crosscale.evaluation.scores import Scores
+
+
+class Labelled(Protocol):
+    """Clips with names and labels, as a store and features have them."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """(N,) clip names."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) class indices, -1 for unlabelled."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """(K,) class names."""
+
+
+@dataclass(frozen=True)
+class ClipCount:
+    """Which clips of a part were used.
+
+    Attributes:
+        used: number of labelled clips.
+        unlabelled: number of clips left out for want of a label.
+        per_class: labelled clips of each class, by class name.
+    """
+
+    used: int
+    unlabelled: int
+    per_class: dict[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The labelled clips of a split, by row.
+
+    Attributes:
+        clips: all of the data set.
+        protocol: name of the split.
+        train: rows that train.
+        tests: rows of each test set; the first is the headline.
+        train_count: how many train, of which class.
+        test_counts: how many of each test set are judged, of which class.
+        notes: what a reader of the figures must know, in sentences.
+    """
+
+    clips: Labelled
+    protocol: str
+    train: NDArray[np.int64]
+    tests: dict[str, NDArray[np.int64]]
+    train_count: ClipCount
+    test_counts: dict[str, ClipCount]
+    notes: tuple[str, ...]
+
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """Rows of all test sets, each once though the sets overlap."""
+        return np.unique(np.concatenate(list(self.tests.values())))
+
+    def scores(self, values: NDArray[np.float32]) -> Scores:
+        """Scores (N, K) of the judged clips, with their names and labels."""
+        rows = self.judged
+        names = pick(self.clips.names, rows)
+        return Scores(names, self.clips.classes, values, self.clips.labels[rows])
+
+    def learning_from(self, rows: NDArray[np.int64], share: float, draws: int) -> "Task":
+        """The same with a share of the training clips, drawn so many times; `rows` is one draw."""
+        count = _count(rows, self.clips)
+        used = ", ".join(f"{name} {clips}" for name, clips in count.per_class.items() if clips)
+        times = f", drawn {draws} times" if draws > 1 else ""
+        note = f"{100 * share:.4g} % of the labels are {count.used} training clips{times}: {used}."
+        return replace(self, train=rows, train_count=count, notes=(*self.notes, note))
+
+
+def make_task(clips: Labelled, split: Split) -> Task:
+    """Take the labelled clips of a split.
+
+    Args:
+        clips: the whole data set, in the order the split's indices count.
+        split: training and test clips.
+
+    Raises:
+        CrosscaleError: when the split does not fit the clips, a clip is in both parts, there is
+            no test, or no labelled clip or only one class is left to learn from.
+    """
+    _check_rows(clips, split)
+    train = _count(split.train, clips)
+    tests = {name: _count(rows, clips) for name, rows in split.tests.items()}
+    _check_counts(train, tests)
+    return Task(
+        clips=clips,
+        protocol=split.name,
+        train=_labelled(split.train, clips),
+        tests={name: _labelled(rows, clips) for name, rows in split.tests.items()},
+        train_count=train,
+        test_counts=tests,
+        notes=tuple(_notes(train, tests)),
+    )
+
+
+def _check_rows(clips: Labelled, split: Split) -> None:
+    if not split.tests:
+        raise CrosscaleError(
+            f"protocol {split.name} tests no clip, so there is nothing to judge; name another one"
+        )
+    for name, rows in {"train": split.train, **split.tests}.items():
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(clips.names)):
+            raise CrosscaleError(
+                f"{split.name} ({name}) counts clips up to {rows.max()}, but there are "
+                f"features of {len(clips.names)}; extract those of the whole data set"
+            )
+    both = np.intersect1d(split.train, np.concatenate(list(split.tests.values())))
+    if len(both):
+        names = listed(pick(clips.names, both))
+        raise CrosscaleError(f"{split.name} has clips in both training and test part: {names}")
+
+
+def _check_counts(train: ClipCount, tests: dict[str, ClipCount]) -> None:
+    if sum(count > 0 for count in train.per_class.values()) < 2:
+        raise CrosscaleError(
+            f"the training part has {train.used} labelled clips of fewer than 2 classes "
+            f"({train.unlabelled} unlabelled); evaluation needs labels"
+        )
+    for name, count in tests.items():
+        if not count.used:
+            raise CrosscaleError(
+                f"test set {name} has no labelled clip ({count.unlabelled} unlabelled)"
+            )
+
+
+def _labelled(rows: NDArray[np.int64], clips: Labelled) -> NDArray[np.int64]:
+    return rows[clips.labels[rows] != UNLABELLED]
+
+
+def _count(rows: NDArray[np.int64], clips: Labelled) -> ClipCount:
+    used = clips.labels[_labelled(rows, clips)]
+    per_class = np.bincount(used, minlength=len(clips.classes)).tolist()
+    return ClipCount(
+        used=len(used),
+        unlabelled=len(rows) - len(used),
+        per_class=dict(zip(clips.classes, per_class, strict=True)),
+    )
+
+
+def _notes(train: ClipCount, tests: dict[str, ClipCount]) -> list[str]:
+    notes = []
+    for part, count in {"training part": train, **tests}.items():
+        if count.unlabelled:
+            notes.append(f"{part}: {count.unlabelled} clips without a label were left out.")
+    for part, count in tests.items():
+        seen = {name for name, clips in train.per_class.items() if clips}
+        asked = {name for name, clips in count.per_class.items() if clips}
+        unseen, unasked = sorted(asked - seen), sorted(seen - asked)
+        if unseen:
+            notes.append(
+                f"{part}: {sum(count.per_class[name] for name in unseen)} clips are of classes "
+                f"without a training clip and cannot be right: {listed(unseen)}."
+            )
+        if unasked:
+            notes.append(f"{part}: no test clip of the trained classes {listed(unasked)}.")
+        if unseen and unasked:
+            notes.append(f"{part}: training and test differ in classes; is a label shifted?")
+    return notes

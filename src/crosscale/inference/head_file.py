@@ -1,0 +1,133 @@
+"""A fitted head in one safetensors file: numbers as tensors, the rest as JSON beside them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from crosscale.errors import BadCheckpoint, CrosscaleError
+from crosscale.inference.head import HEADS, Head, LinearHead
+from crosscale.models.checkpoint import read_safetensors, write_safetensors
+
+FORMAT = "crosscale head 1"
+# What a head has learned besides classes, temperature and threshold.
+_COMMON = ("clips_", "counts_", "typical_")
+_TENSORS = {"linear": (*_COMMON, "mean_", "scale_", "coef_", "intercept_"), "knn": _COMMON}
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """A fitted head with class names, and whose embeddings it judges.
+
+    Attributes:
+        head: fitted on class names.
+        encoder: fingerprint of the encoder that made the embeddings.
+        moments: whether it learned from parts of clips too.
+    """
+
+    head: Head
+    encoder: str
+    moments: bool = False
+
+    def check(self, encoder: str, where: str) -> None:
+        """Refuse embeddings of another encoder.
+
+        Raises:
+            CrosscaleError: naming `where` the head comes from.
+        """
+        if encoder != self.encoder:
+            raise CrosscaleError(
+                f"{where} was fitted on embeddings of another encoder ({self.encoder[:12]}, not "
+                f"{encoder[:12]}): name that encoder's run, or fit the head again"
+            )
+
+
+def save_head(fitted: FittedHead, path: Path) -> None:
+    """Write a head whole or not at all.
+
+    Raises:
+        CrosscaleError: when the file cannot be written.
+    """
+    head = fitted.head
+    facts = {
+        "format": FORMAT,
+        "kind": head.kind,
+        "encoder": fitted.encoder,
+        "moments": fitted.moments,
+        "classes": [str(name) for name in head.classes_],
+        "false_rejection": head.false_rejection,
+        "temperature": head.temperature_,
+        "threshold": None if np.isinf(head.threshold_) else head.threshold_,
+        "cv_accuracy": None if np.isnan(head.cv_accuracy_) else head.cv_accuracy_,
+        "cv_clips": head.cv_clips_,
+        "cv_groups": head.cv_groups_,
+    }
+    tensors = {
+        name: torch.from_numpy(np.ascontiguousarray(getattr(head, name)))
+        for name in _TENSORS[head.kind]
+    }
+    write_safetensors(path, tensors, facts)
+
+
+def load_head_for(encoder: str, path: Path) -> FittedHead:
+    """Read a head that must go with an encoder.
+
+    Args:
+        encoder: the fingerprint of the encoder.
+        path: what `save_head` wrote.
+
+    Raises:
+        CrosscaleError, BadCheckpoint: as `load_head` and `FittedHead.check`.
+    """
+    fitted = load_head(path)
+    fitted.check(encoder, str(path))
+    return fitted
+
+
+def load_head(path: Path) -> FittedHead:
+    """Read what `save_head` wrote; nothing in the file is executed.
+
+    Raises:
+        CrosscaleError: when there is none.
+        BadCheckpoint: when it is damaged, or another program's.
+    """
+    if not path.is_file():
+        raise CrosscaleError(
+            f"no head at {path}: make one with crosscale classify RUN STORE --save {path}"
+        )
+    tensors, facts = read_safetensors(path, FORMAT)
+    try:
+        head = HEADS[facts["kind"]](float(facts["false_rejection"]))
+        for name in _TENSORS[head.kind]:
+            setattr(head, name, tensors[name].numpy())
+        head.classes_ = np.array([str(name) for name in facts["classes"]])
+        head.temperature_ = float(facts["temperature"])
+        head.threshold_ = _number(facts["threshold"], -np.inf)
+        head.cv_accuracy_ = _number(facts["cv_accuracy"], np.nan)
+        head.cv_clips_ = int(facts["cv_clips"])
+        head.cv_groups_ = int(facts.get("cv_groups", 0))  # older heads held out clips alone
+        encoder = str(facts["encoder"])
+        moments = bool(facts.get("moments", False))  # older heads learned from whole clips
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadCheckpoint(f"{path} lacks or spoils {error}; fit the head again") from error
+    _check(head, path)
+    return FittedHead(head, encoder, moments)
+
+
+def _number(value: float | None, absent: float) -> float:
+    return absent if value is None else float(value)
+
+
+def _check(head: Head, path: Path) -> None:
+    """The parts must fit each other, else a wrong answer would look like a right one."""
+    classes, ok = len(head.classes_), head.temperature_ > 0
+    width = head.n_features_in_ = head.clips_.shape[-1]
+    ok &= head.counts_.shape == head.typical_.shape == (classes,)
+    ok &= bool((head.counts_ > 0).all()) and head.clips_.shape == (head.counts_.sum(), width)
+    if isinstance(head, LinearHead):
+        ok &= head.coef_.shape == (classes, width) and head.intercept_.shape == (classes,)
+        ok &= head.mean_.shape == head.scale_.shape == (width,)
+    ok &= all(np.isfinite(getattr(head, name)).all() for name in _TENSORS[head.kind])
+    if not ok:
+        raise BadCheckpoint(f"{path} holds parts that do not fit each other; fit the head again")

@@ -1,0 +1,170 @@
+"""Labels while people move: frames in, answers out, a short memory of each person."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosscale.data.conversion import in_layout
+from crosscale.data.recordings import Recordings
+from crosscale.errors import CrosscaleError
+from crosscale.inference.answers import NONE, Answers
+from crosscale.inference.frames import Frame
+from crosscale.inference.head import Head
+from crosscale.models.clips import InMemory
+from crosscale.models.model import Model
+from crosscale.skeleton.layout import Layout
+
+CAPACITY = 512  # frames kept of a person: 2 s at 256 frames a second
+REMEMBERED = 64  # people at most; of more, those are dropped that were seen longest ago
+FULL_ENOUGH = 0.5  # share of a window that must have been seen before a person gets an answer
+
+
+@dataclass
+class Person:
+    """A ring of the newest frames of one person.
+
+    Attributes:
+        times: (CAPACITY,) seconds.
+        places: (CAPACITY, V, C).
+        seen: frames taken in so far.
+    """
+
+    times: NDArray[np.float64]
+    places: NDArray[np.float32]
+    seen: int = 0
+
+    @property
+    def newest(self) -> float:
+        """Time of the newest frame."""
+        return float(self.times[(self.seen - 1) % CAPACITY])
+
+    def take(self, time: float, places: NDArray[np.float32]) -> None:
+        """Keep a frame in the place of the oldest."""
+        at = self.seen % CAPACITY
+        self.times[at], self.places[at] = time, places
+        self.seen += 1
+
+    def window(self, begin: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Times (F,) and joints (F, V, C) since `begin`, the oldest first."""
+        order = np.arange(max(0, self.seen - CAPACITY), self.seen) % CAPACITY
+        order = order[self.times[order] >= begin]
+        return self.times[order], self.places[order]
+
+
+@dataclass
+class LiveClassifier:
+    """Names what each person does, from the last seconds; one person's clip at a time.
+
+    Frames may come at any rate and with gaps: a window is read on an even grid of time, between
+    the frames that there are. Somebody who is not seen for as long as a window is forgotten.
+
+    Attributes:
+        model: encoders.
+        head: fitted on their embeddings.
+        layout: of the frames.
+        window: seconds that an answer looks back.
+        step: seconds from one answer to the next.
+    """
+
+    model: Model
+    head: Head
+    layout: Layout
+    window: float = 2.0
+    step: float = 0.5
+    people: dict[str, Person] = field(default_factory=dict)
+    newest: float = -np.inf
+    answered: float = -np.inf
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.window) and self.window > 0 and 0 < self.step <= self.window):
+            raise CrosscaleError(
+                f"a window of {self.window:g} s and a step of {self.step:g} s do not fit: both "
+                "must be above 0, and the step at most a window"
+            )
+        in_layout(InMemory.of([], self.layout), self.model.layout)  # refuses what cannot be
+
+    def push(self, frame: Frame) -> list[dict[str, Any]]:
+        """Take in a frame; at every step, answer for each person in it.
+
+        Returns:
+            One dict a person: time (of this, the newest frame), id, label, probability, second,
+            second_probability, and frames, the number of frames looked at.
+
+        Raises:
+            CrosscaleError: when the frame is not later than the one before, or a person's joints
+                have another number of coordinates than before.
+        """
+        if frame.time <= self.newest:
+            raise CrosscaleError(
+                f"time {frame.time:g} is not after {self.newest:g}, that of the frame before"
+            )
+        self._check(frame)
+        self.newest = frame.time
+        for name, places in frame.people.items():
+            # Taken out and put in again, so that the people seen last come last.
+            person = self.people.pop(name, None) or _new(places)
+            person.take(frame.time, places)
+            self.people[name] = person
+        self._forget()
+        if frame.time - self.answered < self.step:
+            return []
+        return self._answers(frame)
+
+    def _check(self, frame: Frame) -> None:
+        sizes = {places.shape[-1] for places in frame.people.values()}
+        sizes |= {person.places.shape[-1] for person in self.people.values()}
+        if len(sizes) > 1:
+            raise CrosscaleError("some joints have two coordinates, others three; all need as many")
+
+    def _forget(self) -> None:
+        for name, person in list(self.people.items()):
+            if self.newest - person.newest > self.window or len(self.people) > REMEMBERED:
+                del self.people[name]
+
+    def _answers(self, frame: Frame) -> list[dict[str, Any]]:
+        begin = frame.time - self.window
+        windows = {name: self.people[name].window(begin) for name in frame.people}
+        names = [
+            name
+            for name, (times, _) in windows.items()
+            if len(times) > 1 and times[-1] - times[0] >= FULL_ENOUGH * self.window
+        ]
+        if not names:
+            return []
+        self.answered = frame.time
+        clips = [_evenly(*windows[name])[:, None] for name in names]
+        whole = Recordings.of(clips, len(self.layout.joints))
+        source = InMemory(tuple(names), self.layout, whole)
+        vectors, _ = self.model.embed_present(source, range(len(names)))
+        answers = Answers.of(self.head, vectors)
+        return [
+            {
+                "time": frame.time,
+                "id": name,
+                "label": str(answers.labels[i]),
+                "probability": _rounded(answers.probabilities[i], answers.labels[i]),
+                "second": str(answers.seconds[i]),
+                "second_probability": round(float(answers.second_probabilities[i]), 4),
+                "frames": len(clips[i]),
+            }
+            for i, name in enumerate(names)
+        ]
+
+
+def _new(places: NDArray[np.float32]) -> Person:
+    return Person(np.empty(CAPACITY), np.empty((CAPACITY, *places.shape), np.float32))
+
+
+def _evenly(times: NDArray[np.float64], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Joints (F, V, C) at F even steps of time, linear between frames at F times (ascending)."""
+    at = np.linspace(times[0], times[-1], len(times))
+    after = np.searchsorted(times, at).clip(1, len(times) - 1)
+    share = ((at - times[after - 1]) / (times[after] - times[after - 1])).clip(0, 1)
+    low, high = places[after - 1], places[after]
+    return low + (high - low) * share[:, None, None].astype(np.float32)
+
+
+def _rounded(probability: float, label: str) -> float | None:
+    return None if label == NONE else round(float(probability), 4)

@@ -1,0 +1,1 @@
+"""Trained encoders: one way from clips to features, files, names, export."""

@@ -1,0 +1,294 @@
+"""A run folder, and the trained encoders in it.
+
+Everything needed to use an encoder on new recordings travels inside its file: layout,
+preprocessing, streams, classes.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from crosscale.encoders.engines import Engine, EngineChoice, build, choose
+from crosscale.encoders.fused import Frozen, Readout
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.errors import BadCheckpoint, CrosscaleError
+from crosscale.models.published import load_whole
+from crosscale.skeleton.layout import Layout
+from crosscale.transforms.modality import Stream, StreamTransform
+from crosscale.transforms.preprocess import ClipTensors, Preprocess
+from crosscale.utils.checksum import KEY, canonical
+from crosscale.utils.files import atomic_path, sha256
+from crosscale.utils.formats import refuse_other_version
+
+FORMAT = "crosscale encoder 1"
+ENCODER_FILE = "encoder.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedEncoders:
+    """The encoders of a run, one a stream, and what they expect.
+
+    Attributes:
+        encoders: stream name to encoder, in evaluation mode.
+        layout: of the clips.
+        preprocess: from a clip to a tensor.
+        classes: class names of the store it was trained on, in order.
+        protocol: whose training part it saw.
+        fingerprint: SHA-256 of the file.
+        details: further facts: epoch, seed, store.
+    """
+
+    encoders: Mapping[str, STGCN]
+    layout: Layout
+    preprocess: Preprocess
+    classes: tuple[str, ...]
+    protocol: str
+    fingerprint: str
+    details: Mapping[str, Any]
+
+    def embed(
+        self, clips: ClipTensors, batch: int = 256, engine: EngineChoice = "auto"
+    ) -> dict[str, Tensor]:
+        """Feature vectors (N, width) of each stream, on the encoders' device.
+
+        Args:
+            clips: on the encoders' device; a clip without bodies gives zeros.
+            batch: clips at once.
+            engine: what computes them; see `Embedder`, which also keeps it for further clips.
+
+        Raises:
+            CrosscaleError: when the engine's library is missing.
+        """
+        return Embedder(self, clips, len(clips.present), engine)(clips, batch)
+
+
+class Embedder:
+    """Embeds clips, a part at a time, with engines that are built once.
+
+    Engines agree to about 1e-5 of the features' size, `openvino-int8` to a few hundredths.
+
+    Attributes:
+        parts: of each stream, the lengths of what is read of its blocks.
+    """
+
+    def __init__(
+        self,
+        trained: TrainedEncoders,
+        sample: ClipTensors,
+        clips: int,
+        engine: EngineChoice = "auto",
+        readout: Readout = "mean",
+    ) -> None:
+        """Build an engine for each stream.
+
+        Args:
+            trained: the encoders.
+            sample: some of the clips, on the encoders' device; `openvino-int8` is calibrated on
+                up to 300 of their bodies, spread evenly.
+            clips: how many will come in all.
+            engine: one by name, or `auto`: PyTorch for few clips, which are done before a faster
+                engine is built; else the fastest that is installed, never `openvino-int8`.
+            readout: what is read of each encoder, see `Frozen`.
+        """
+        self._streams = {}
+        self.parts: dict[str, tuple[int, ...]] = {}
+        for name, encoder in trained.encoders.items():
+            transform = StreamTransform(Stream.parse(name), trained.layout)
+            bodies, _ = _bodies(transform(sample.coordinates), sample.present, encoder.bodies)
+            expected = clips * len(bodies) // max(1, len(sample.present))
+            chosen = choose(expected, bodies.device) if engine == "auto" else engine
+            example = bodies if len(bodies) else bodies.new_zeros(1, *bodies.shape[1:])
+            frozen = Frozen(encoder, readout)
+            self.parts[name] = frozen.parts
+            engine_of = build(chosen, frozen, example)
+            self._streams[name] = (encoder.bodies, frozen.width, transform, engine_of)
+
+    @torch.inference_mode()
+    def __call__(self, clips: ClipTensors, batch: int = 256) -> dict[str, Tensor]:
+        """Feature vectors (N, width) of each stream; `batch` is how many clips at once."""
+        return {
+            name: torch.cat(
+                [
+                    _embed(bodies, width, engine, transform(x), present)
+                    for x, present in zip(
+                        clips.coordinates.split(batch), clips.present.split(batch), strict=True
+                    )
+                ]
+            )
+            for name, (bodies, width, transform, engine) in self._streams.items()
+        }
+
+
+def _embed(which: str, width: int, engine: Engine, x: Tensor, present: Tensor) -> Tensor:
+    """As the encoder does it: (N, C, T, V, M) to the mean over each clip's bodies."""
+    bodies, owner = _bodies(x, present, which)
+    total = x.new_zeros(len(x), width)
+    if len(bodies):
+        total.index_add_(0, owner, engine(bodies))
+    number = torch.bincount(owner, minlength=len(x)).clamp(min=1)
+    return total / number.unsqueeze(1)
+
+
+def _bodies(x: Tensor, present: Tensor, which: str) -> tuple[Tensor, Tensor]:
+    """The bodies (B, C, T, V) to compute of clips (N, C, T, V, M), and each one's clip."""
+    if which == "all":
+        present = torch.ones_like(present)
+    owner, _ = present.nonzero(as_tuple=True)
+    return x.permute(0, 4, 1, 2, 3)[present], owner
+
+
+@torch.inference_mode()
+def embed_stream(
+    encoder: STGCN, transform: nn.Module, clips: ClipTensors, batch: int = 256
+) -> Tensor:
+    """Feature vectors (N, width) of clips, without dropout and with frozen statistics."""
+    training = encoder.training
+    encoder.eval()
+    parts = [
+        encoder(transform(x), present)
+        for x, present in zip(
+            clips.coordinates.split(batch), clips.present.split(batch), strict=True
+        )
+    ]
+    encoder.train(training)
+    return torch.cat(parts)
+
+
+def save_encoders(
+    folder: Path,
+    encoders: Mapping[str, STGCN],
+    settings: EncoderSettings,
+    layout: Layout,
+    preprocess: Preprocess,
+    **details: Any,
+) -> Path:
+    """Write a run's encoders atomically; returns the file."""
+    tensors = {
+        f"{stream}/{name}": value.detach().cpu().contiguous()
+        for stream, encoder in encoders.items()
+        for name, value in encoder.state_dict().items()
+    }
+    facts = {
+        "format": FORMAT,
+        "streams": list(encoders),
+        "encoder": dataclasses.asdict(settings),
+        "layout": layout.to_dict(),
+        "preprocess": dataclasses.asdict(preprocess),
+        **details,
+    }
+    path = folder / ENCODER_FILE
+    write_safetensors(path, tensors, facts)
+    return path
+
+
+def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> TrainedEncoders:
+    """Load a run's encoders whole, ready to embed.
+
+    Args:
+        run: a run folder, or its encoder file.
+        device: where to put them.
+
+    Raises:
+        CrosscaleError: when there is none.
+        BadCheckpoint: naming every missing and unexpected weight.
+    """
+    path = Path(run)
+    path = path / ENCODER_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise CrosscaleError(
+            f"no trained encoder at {path}; is the run finished, is it the run folder?"
+        )
+    tensors, facts = read_safetensors(path, FORMAT)
+    layout = Layout.from_dict(facts["layout"], origin=str(path))
+    settings = EncoderSettings(**facts["encoder"])
+    encoders = {}
+    for stream in facts["streams"]:
+        encoder = STGCN(Stream.parse(stream).graph(layout), settings)
+        prefix = f"{stream}/"
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        load_whole(encoder, own, f"{path}, stream {stream}")
+        encoders[stream] = encoder.eval().to(device)
+    strays = [k for k in tensors if k.rsplit("/", 1)[0] not in encoders]
+    if strays:
+        raise BadCheckpoint(f"{path} holds unexpected weights: {', '.join(sorted(strays))}")
+    return TrainedEncoders(
+        encoders=encoders,
+        layout=layout,
+        preprocess=Preprocess(**facts["preprocess"]),
+        classes=tuple(facts["classes"]),
+        protocol=facts["protocol"],
+        fingerprint=sha256(path),
+        details=facts,
+    )
+
+
+def untrained(trained: TrainedEncoders, seed: int) -> TrainedEncoders:
+    """The same encoders with fresh weights, drawn as training draws them: a floor for it."""
+    torch.manual_seed(seed)
+    settings = EncoderSettings(**trained.details["encoder"])
+    encoders = {
+        name: STGCN(Stream.parse(name).graph(trained.layout), settings).eval()
+        for name in trained.encoders
+    }
+    return dataclasses.replace(trained, encoders=encoders, fingerprint=f"untrained {seed}")
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write tensors and facts whole or not at all, as `read_safetensors` reads them.
+
+    Raises:
+        CrosscaleError: when the file cannot be written (full disk, read-only folder).
+    """
+    # In one entry: the library writes several in any order.
+    text = json.dumps({**facts, KEY: _checksum(facts, tensors)})
+    # The library's own writing to a file leaves another one behind when it is killed.
+    data = save(tensors, metadata={"crosscale": text})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and facts of one of this package's files.
+
+    Files from before there were checksums have none, and are read as they are.
+
+    Raises:
+        BadCheckpoint: when it is damaged, or another program's.
+        CrosscaleError: when another version of this program wrote it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {}).get("crosscale", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadCheckpoint(f"{path} cannot be read: {error}") from error
+    refuse_other_version(path, facts.get("format"), expected_format, "make it again")
+    if facts.get("format") != expected_format:
+        raise BadCheckpoint(
+            f"{path} is not a '{expected_format}' file but '{facts.get('format', 'unknown')}'"
+        )
+    checksum = facts.pop(KEY, None)
+    if checksum is not None and checksum != _checksum(facts, tensors):
+        raise BadCheckpoint(
+            f"{path} has changed since it was written (its checksum differs); copy or make it again"
+        )
+    return tensors, facts
+
+
+def _checksum(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of facts and of every tensor's name, form and numbers."""
+    digest = hashlib.sha256(canonical(facts))
+    for name in sorted(tensors):
+        tensor = tensors[name].cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,242 @@
+"""Opening the array files of `arrays.py`, so that one clip after the other can be taken out."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscale.errors import CrosscaleError
+from crosscale.readers.files import shown
+from crosscale.readers.safe.pickles import load_pickle
+from crosscale.readers.tables.numbered import refuse_no_text
+from crosscale.utils.arrayfiles import open_array, open_arrays
+
+# bone and motion arrays lie beside these; they are no coordinates
+_ARRAY = re.compile(r"(train|val|test)_(position|data|data_joint)\.npy")
+_LABELS = "_label.pkl"
+_SEQUENCES = (list, tuple, np.ndarray)
+_TEST = {"val": "test", "test": "test", "train": "train"}
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """One file that holds many clips.
+
+    Attributes:
+        names: N clip names.
+        labels: (N,) class numbers.
+        parts: "train", "test" or None for each clip.
+        joints: V.
+        clip: gives the coordinates of a clip by its index, (T, M, V, 3), filled with zeros.
+    """
+
+    names: Sequence[str]
+    labels: np.ndarray
+    parts: Sequence[str | None]
+    joints: int
+    clip: Callable[[int], np.ndarray]
+
+
+def sources_below(source: Path) -> list[Path]:
+    """The files in a folder and its folders that hold clips, or the file itself.
+
+    Raises:
+        CrosscaleError: when there are none.
+    """
+    if not source.exists():
+        raise CrosscaleError(f"{source} does not exist")
+    if source.is_file():
+        return [source]
+    files = [path for path in source.rglob("*.np[yz]") if _holds_clips(path)]
+    files += [path for path in source.rglob("*.pkl") if not path.name.endswith(_LABELS)]
+    if not files:
+        raise CrosscaleError(
+            f"{source} has neither train_position.npy (or train_data.npy, train_data_joint.npy) "
+            "nor npz files with x_train nor pkl files of annotations"
+        )
+    return sorted(files)
+
+
+def open_source(path: Path) -> ArraySource:
+    """Open a file of clips, whichever form it has; arrays are mapped, not loaded.
+
+    A file that was opened before is not opened again unless it has changed.
+
+    Raises:
+        CrosscaleError: when the file, or its file of labels, is not of that form.
+    """
+    try:
+        return _open(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise CrosscaleError(f"cannot read {path}: {error.strerror}") from error
+
+
+@lru_cache(maxsize=8)
+def _open(path: Path, changed: int) -> ArraySource:
+    forms = {".npy": _open_npy, ".npz": _open_npz, ".pkl": _open_annotations}
+    if path.suffix not in forms:
+        raise CrosscaleError(f"{path} is neither npy, npz nor pkl")
+    source = forms[path.suffix](path)
+    names, labels = len(source.names), len(source.labels)
+    if names != labels or names == 0:
+        raise CrosscaleError(f"{path}: {names} clips and {labels} labels")
+    return source
+
+
+def is_joint_array(file: str) -> bool:
+    """Whether a file is named as ST-GCN and its kin name arrays of joints."""
+    return _ARRAY.fullmatch(file) is not None
+
+
+def _holds_clips(path: Path) -> bool:
+    return path.suffix == ".npz" or is_joint_array(path.name)
+
+
+def _open_npy(path: Path) -> ArraySource:
+    array = open_array(path)
+    if array.ndim != 5 or array.shape[1] != 3:
+        raise CrosscaleError(f"{path}: shape {array.shape}, not (clips, 3, frames, joints, bodies)")
+    _refuse_other_than_numbers(str(path), array)
+    part, _, _ = path.name.partition("_")
+    names, labels = _names_and_labels(path.with_name(part + _LABELS))
+    if len(names) != len(array):
+        raise CrosscaleError(
+            f"{path}: {len(array)} clips, but {len(names)} names in {part}{_LABELS}"
+        )
+    return ArraySource(
+        names=names,
+        labels=labels,
+        parts=[_TEST.get(part)] * len(names),
+        joints=array.shape[3],
+        clip=lambda index: np.asarray(array[index]).transpose(1, 3, 2, 0),
+    )
+
+
+def _names_and_labels(path: Path) -> tuple[list[str], np.ndarray]:
+    content = load_pickle(path)
+    if not isinstance(content, list | tuple) or len(content) != 2:
+        raise CrosscaleError(f"{path} does not hold names and labels")
+    names, labels = (_listed(one, str(path)) for one in content)
+    if not _are_names(names):
+        raise CrosscaleError(f"{path}: the names are no list of texts, or one is empty")
+    return [name.removesuffix(".skeleton") for name in names], _labels(path, labels)
+
+
+def _listed(content: Any, origin: str) -> Any:
+    """The content of an array as a list; all else as it is."""
+    if not isinstance(content, np.ndarray):
+        return content
+    refuse_no_text(content, origin)
+    return content.tolist()
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list | tuple) and all(name and isinstance(name, str) for name in names)
+
+
+def _labels(path: Path, labels: Any) -> np.ndarray:
+    """(N,) labels of one kind, numbers or names."""
+    # lists in lists, each there twice, would make numpy fill all memory
+    if isinstance(labels, list | tuple) and not any(isinstance(n, _SEQUENCES) for n in labels):
+        given = np.asarray(labels)
+        if given.dtype.kind in "biufUS":
+            return given
+    raise CrosscaleError(f"{path}: the labels are no list of numbers or of names")
+
+
+def _refuse_other_than_numbers(origin: str, array: np.ndarray) -> None:
+    if array.dtype.kind not in "iuf":
+        raise CrosscaleError(f"{origin}: coordinates are {shown(array.dtype)}, not numbers")
+
+
+def _open_npz(path: Path) -> ArraySource:
+    arrays = open_arrays(path)
+    parts = [part for part in ("train", "test") if f"x_{part}" in arrays]
+    if missing := [f"y_{part}" for part in parts if f"y_{part}" not in arrays]:
+        raise CrosscaleError(f"{path} lacks {', '.join(missing)}")
+    if not parts:
+        raise CrosscaleError(f"{path} has neither x_train nor x_test; it has {', '.join(arrays)}")
+    clips = [arrays[f"x_{part}"] for part in parts]
+    for array in clips:
+        if array.ndim != 3 or array.shape[2] % 6:
+            raise CrosscaleError(
+                f"{path}: shape {array.shape}, not (clips, frames, 2 bodies * joints * 3)"
+            )
+        _refuse_other_than_numbers(str(path), array)
+    joints = clips[0].shape[2] // 6
+    places = [(k, i) for k, array in enumerate(clips) for i in range(len(array))]
+
+    def clip(index: int) -> np.ndarray:
+        k, i = places[index]
+        return np.asarray(clips[k][i]).reshape(-1, 2, joints, 3)
+
+    return ArraySource(
+        names=[f"{parts[k]}_{i:06d}" for k, i in places],
+        labels=np.concatenate([_class_numbers(path, arrays[f"y_{part}"]) for part in parts]),
+        parts=[parts[k] for k, _ in places],
+        joints=joints,
+        clip=clip,
+    )
+
+
+def _class_numbers(path: Path, labels: np.ndarray) -> np.ndarray:
+    if labels.ndim == 1:
+        return labels
+    hot = labels == 1
+    if labels.ndim != 2 or not (hot.sum(axis=1) == 1).all() or not (hot | (labels == 0)).all():
+        raise CrosscaleError(f"{path}: the labels are neither numbers nor one-hot rows")
+    return hot.argmax(axis=1)
+
+
+def _open_annotations(path: Path) -> ArraySource:
+    content = load_pickle(path)
+    annotations = content.get("annotations") if isinstance(content, Mapping) else None
+    if not isinstance(annotations, list) or not annotations:
+        raise CrosscaleError(f"{path} does not hold a dict with a list of annotations")
+    for place, annotation in enumerate(annotations):
+        _check_annotation(f"{path}: annotation {place}", annotation)
+    joints = {annotation["keypoint"].shape[2] for annotation in annotations}
+    if len(joints) > 1:
+        raise CrosscaleError(f"{path}: keypoints of {min(joints)} and of {max(joints)} joints")
+    names = [annotation["frame_dir"] for annotation in annotations]
+    part_of = _parts(path, content.get("split"))
+    return ArraySource(
+        names=names,
+        labels=_labels(path, [annotation["label"] for annotation in annotations]),
+        parts=[part_of.get(name) for name in names],
+        joints=joints.pop(),
+        clip=lambda index: np.asarray(annotations[index]["keypoint"]).transpose(1, 0, 2, 3),
+    )
+
+
+def _check_annotation(origin: str, annotation: Any) -> None:
+    wanted = {"frame_dir", "label", "keypoint"}
+    if not isinstance(annotation, Mapping) or not wanted <= annotation.keys():
+        raise CrosscaleError(f"{origin} lacks one of {', '.join(sorted(wanted))}")
+    if not _are_names([annotation["frame_dir"]]):
+        raise CrosscaleError(f"{origin}: frame_dir is no text, or empty")
+    keypoint = annotation["keypoint"]
+    shape = np.shape(keypoint)
+    if not isinstance(keypoint, np.ndarray) or len(shape) != 4 or shape[3] != 3:
+        raise CrosscaleError(
+            f"{origin}: keypoint has shape {shape}, not (bodies, frames, joints, 3); keypoints of "
+            "images do not serve"
+        )
+    _refuse_other_than_numbers(origin, keypoint)
+    frames = annotation.get("total_frames", shape[1])
+    if not isinstance(frames, int | np.integer) or frames != shape[1]:
+        raise CrosscaleError(f"{origin}: {shape[1]} frames, but total_frames is {shown(frames)}")
+
+
+def _parts(path: Path, split: Any) -> dict[str, str]:
+    """Parts by clip name, where there is one split; those of NTU follow from the names."""
+    if not isinstance(split, Mapping) or not split.keys() <= _TEST.keys():
+        return {}
+    for part, names in split.items():
+        if not _are_names(names):
+            raise CrosscaleError(f"{path}: split {part} is no list of clip names")
+    return {name: _TEST[part] for part, names in split.items() for name in names}

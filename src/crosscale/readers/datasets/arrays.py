@@ -1,0 +1,168 @@
+"""Arrays of clips that code bases of this field hand on, in their three forms.
+
+- `train_position.npy`, `val_data_joint.npy` ... (N, 3, T, V, M) with `train_label.pkl`: ST-GCN,
+  2s-AGCN, CrosSCLR, AimCLR;
+- `NTU60_CS.npz` with x_train (N, T, M*V*3), y_train and the same for the test: CTR-GCN;
+- `ntu60_3danno.pkl`, a list of annotations with keypoint (M, T, V, 3): PYSKL.
+
+All fill absent bodies and the ends of clips with zeros; here these become absent again.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from crosscale.data.clip import Clip
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import Item
+from crosscale.readers.bodies import refuse_far, single
+from crosscale.readers.datasets.array_sources import (
+    ArraySource,
+    is_joint_array,
+    open_source,
+    sources_below,
+)
+from crosscale.readers.datasets.ntu import ntu_numbers
+from crosscale.readers.files import faults_named, shown, some_files
+from crosscale.readers.kinds import NtuActions, OwnRecordings
+from crosscale.readers.tables.numbered import class_names
+from crosscale.skeleton.layout import Layout
+from crosscale.utils.arrayfiles import names_in
+
+_DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Arrays(OwnRecordings):
+    """Arrays of one's own data: labels are class numbers.
+
+    Attributes:
+        layout: layout of the joints; the arrays do not say it.
+    """
+
+    layout: str = "ntu25"
+
+    def find(self, source: Path) -> list[Item]:
+        """The clips of all arrays below `source`.
+
+        Raises:
+            CrosscaleError: when there are none, an array contradicts its labels or the layout, or
+                two arrays hold a clip of the same name.
+        """
+        items: dict[str, Item] = {}
+        for path in sources_below(source):
+            for item in self._items(path, open_source(path)):
+                other = items.setdefault(item.name, item)
+                if other is not item:
+                    raise CrosscaleError(
+                        f"{other.path} and {path} both hold {item.name}; give a folder that holds "
+                        "each clip once, such as that of one protocol"
+                    )
+        return sorted(items.values())
+
+    def read(self, item: Item) -> Clip:
+        """Take one clip out of its array.
+
+        Raises:
+            BadClip: naming the file and the clip.
+        """
+        source = open_source(item.path)
+        label = _class_names(item.path, source, self.classes)[item.index]
+        numbers = ntu_numbers(item.name) or {}
+        if self.classes and numbers and label != f"A{numbers['action']:03d}":
+            raise BadClip(
+                f"{item.path.name}: {shown(item.name)} has the label {shown(label)}; do the labels "
+                "count from 0?"
+            )
+        with faults_named(item.path):
+            coordinates, notes = _unpadded(source.clip(item.index), shown(item.name))
+            return Clip(
+                name=item.name,
+                coordinates=coordinates,
+                bodies=tuple(str(body) for body in range(coordinates.shape[1])),
+                label=label,
+                subject=numbers.get("subject"),
+                camera=numbers.get("camera"),
+                setup=numbers.get("setup"),
+                repetition=numbers.get("repetition"),
+                part=source.parts[item.index],
+                notes=notes,
+            )
+
+    def _items(self, path: Path, source: ArraySource) -> Iterable[Item]:
+        joints = len(Layout.load(self.layout).joints)
+        if source.joints != joints:
+            raise CrosscaleError(
+                f"{path}: {source.joints} joints, layout {self.layout} has {joints}; name the "
+                "layout with --layout"
+            )
+        _class_names(path, source, self.classes)
+        return (Item(name, path, index) for index, name in enumerate(source.names))
+
+
+class Ntu60Arrays(NtuActions, Arrays):
+    """Arrays of NTU RGB+D 60."""
+
+    actions = 60
+
+
+class Ntu120Arrays(NtuActions, Arrays):
+    """Arrays of NTU RGB+D 120."""
+
+    actions = 120
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source holds arrays of this field's code bases, or None."""
+    for path in some_files(source, (".npy", ".npz", ".pkl")):
+        if is_joint_array(path.name):
+            return f"{path.name} is named as in ST-GCN and its kin"
+        if "x_train" in names_in(path):
+            return f"{path.name} has an array x_train, as CTR-GCN writes"
+        if path.suffix == ".pkl" and b"frame_dir" in _start(path):
+            return f"{path.name} is a pickle of annotations, as PYSKL writes"
+    return None
+
+
+def variant(source: Path) -> str:
+    """The data set of a source, by the name of a file or of its folder; see `auto.recognise`."""
+    for path in some_files(source, (".npy", ".npz", ".pkl")):
+        if found := _DATA_SET.search(f"{path.resolve().parent.name}/{path.name}"):
+            return f"ntu{found[1]}-arrays"
+    return "arrays"
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1 << 16)
+
+
+@lru_cache(maxsize=8)
+def _class_names(path: Path, source: ArraySource, classes: tuple[str, ...] | None) -> list[str]:
+    return class_names(source.labels, str(path), classes)
+
+
+def _unpadded(padded: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Cut frames of zeros off the end, and mark absent what else is zero in all joints.
+
+    Args:
+        padded: (T, M, V, 3) metres.
+        origin: what to call the clip in messages.
+
+    Returns:
+        (T', M', V, 3) with NaN for absent, and what was noticed.
+    """
+    there = np.asarray((padded != 0).any(axis=(2, 3)))
+    if not there.any():
+        raise BadClip(f"{origin} shows no body in any frame")
+    refuse_far(padded, origin)
+    length = int(np.flatnonzero(there.any(axis=1))[-1]) + 1
+    bodies = np.flatnonzero(there.any(axis=0))
+    coordinates = single(padded[:length, bodies])
+    coordinates[~there[:length, bodies]] = np.nan
+    empty = int((~there[:length].any(axis=1)).sum())
+    return coordinates, (f"empty frames inside: {empty}",) if empty else ()

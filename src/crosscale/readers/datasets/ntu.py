@@ -1,0 +1,285 @@
+"""NTU RGB+D 60 and 120, and own recordings in the same `.skeleton` format.
+
+Shahroudy et al., "NTU RGB+D: a large scale dataset for 3D human activity analysis", CVPR 2016;
+Liu et al., "NTU RGB+D 120", TPAMI 2019. Kinect v2, 30 frames a second, metres.
+"""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from crosscale.data.clip import Clip
+from crosscale.data.tracks import BodyRule, people
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import Item
+from crosscale.readers.bodies import refuse_far
+from crosscale.readers.datasets.skeleton_text import parse
+from crosscale.readers.files import faults_named, readable, shown, some_files
+from crosscale.readers.kinds import NtuActions, OwnRecordings
+from crosscale.skeleton.layout import Layout
+
+SUFFIX = ".skeleton"
+SETUPS_60 = 17  # NTU RGB+D 60 has set-ups 1 to 17, NTU RGB+D 120 those and more
+MOST_FILES = 200_000  # whose names are looked at to tell the data set
+FRAME_RATE = 30.0
+ON_THE_LIST = "on the list of samples with missing skeletons"
+_NAME = re.compile(
+    r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<subject>\d{3})R(?P<repetition>\d{3})A(?P<action>\d{3})",
+    re.IGNORECASE,
+)
+_COPY = re.compile(r".* \(\d+\)|.* - copy|copy of .*", re.IGNORECASE)
+
+
+def ntu_numbers(name: str) -> dict[str, int] | None:
+    """Setup, camera, subject, repetition and action that a name of NTU's form gives.
+
+    Returns:
+        None when the name is not exactly SsssCcccPpppRrrrAaaa.
+    """
+    found = _NAME.fullmatch(name)
+    return {key: int(digits) for key, digits in found.groupdict().items()} if found else None
+
+
+@dataclass(frozen=True)
+class _Skeletons:
+    """What all `.skeleton` readers share.
+
+    Attributes:
+        layout: layout of the bodies; the files must have as many joints.
+        bodies: "id" follows people by id, "position" takes the published order in each frame.
+        max_bodies: how many people to keep at most.
+        max_frames: how many frames to keep at most.
+    """
+
+    layout: str = "ntu25"
+    bodies: BodyRule = "id"
+    max_bodies: int = 2
+    max_frames: int = 300
+
+    def __post_init__(self) -> None:
+        if self.bodies not in ("id", "position"):
+            raise CrosscaleError(f"bodies is 'id' or 'position', not '{self.bodies}'")
+        if self.max_bodies < 1 or self.max_frames < 1:
+            raise CrosscaleError("max_bodies and max_frames must be at least 1")
+
+    def _read(self, item: Item, label: str, numbers: Mapping[str, int]) -> Clip:
+        with faults_named(item.path):
+            seen = parse(item.path.read_bytes(), _joints(self.layout))
+            refuse_far(seen.joints, "", seen.frame)
+            found = people(
+                seen, rule=self.bodies, max_bodies=self.max_bodies, max_frames=self.max_frames
+            )
+        return Clip(
+            name=item.name,
+            coordinates=found.coordinates,
+            bodies=found.ids,
+            label=label,
+            subject=numbers.get("subject"),
+            camera=numbers.get("camera"),
+            setup=numbers.get("setup"),
+            repetition=numbers.get("repetition"),
+            frame_rate=FRAME_RATE,
+            notes=found.notes,
+        )
+
+
+@dataclass(frozen=True)
+class _Ntu(NtuActions, _Skeletons):
+    """Files named SsssCcccPpppRrrrAaaa.skeleton.
+
+    Attributes:
+        missing: the official list of samples with missing skeletons, one name a line; those on it
+            are left out.
+    """
+
+    missing: str | Path | None = None
+
+    def find(self, source: Path) -> list[Item]:
+        """The `.skeleton` files below `source`; those on the missing list are marked.
+
+        Raises:
+            CrosscaleError: when there are none, or the list cannot be read.
+        """
+        listed = read_missing(Path(self.missing)) if self.missing else frozenset()
+        items = []
+        for path in _files(source):
+            name = path.stem.upper() if ntu_numbers(path.stem) else path.stem
+            items.append(Item(name, path, left_out=ON_THE_LIST if name in listed else ""))
+        return sorted(items)
+
+    def read(self, item: Item) -> Clip:
+        """Read one file.
+
+        Raises:
+            BadClip: naming the file, and the line and frame where it is wrong.
+        """
+        _refuse_copy(item)
+        numbers = ntu_numbers(item.name)
+        if numbers is None:
+            raise BadClip(
+                f"{item.path.name}: the name does not have the form "
+                "S001C001P001R001A001.skeleton, which tells the action; for names of your own use "
+                "the format 'skeleton' with a label file or one folder a class"
+            )
+        label = f"A{numbers['action']:03d}"
+        if label not in self.classes:
+            raise BadClip(
+                f"{item.path.name}: {label} is no action of {self.name}, which has "
+                f"{self.classes[0]} to {self.classes[-1]}"
+            )
+        return self._read(item, label, numbers)
+
+
+class Ntu60(_Ntu):
+    """NTU RGB+D 60: actions A001 to A060."""
+
+    actions = 60
+
+
+class Ntu120(_Ntu):
+    """NTU RGB+D 120: actions A001 to A120."""
+
+    actions = 120
+
+
+@dataclass(frozen=True)
+class OwnSkeletons(OwnRecordings, _Skeletons):
+    """Own recordings in the `.skeleton` format, with names of any form.
+
+    Attributes:
+        labels: a CSV file with a sample's name and its class in each line; without it, the folder
+            that a file lies in is its class.
+    """
+
+    labels: str | Path | None = None
+
+    def find(self, source: Path) -> list[Item]:
+        """The `.skeleton` files below `source`.
+
+        Raises:
+            CrosscaleError: when there are none, or nothing tells their classes.
+        """
+        files = _files(source)
+        loose = [path for path in files if path.parent == source]
+        if self.labels:
+            read_labels(Path(self.labels))
+        elif loose:
+            raise CrosscaleError(
+                f"nothing tells the class of {loose[0]}: put each class in a folder of its own, "
+                "or give a CSV file of names and classes with --labels"
+            )
+        return sorted(Item(path.stem, path) for path in files)
+
+    def read(self, item: Item) -> Clip:
+        """Read one file.
+
+        Raises:
+            BadClip: naming the file, and the line and frame where it is wrong.
+        """
+        _refuse_copy(item)
+        label: str | None = item.path.parent.name
+        if self.labels:
+            label = read_labels(Path(self.labels)).get(item.name)
+        if not label:
+            raise BadClip(f"{item.path.name}: has no class in {self.labels}")
+        return self._read(item, label, {})
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source has `.skeleton` files, or None."""
+    for path in some_files(source, (SUFFIX,)):
+        named = "named as in NTU RGB+D" if ntu_numbers(path.stem) else "with names of its own"
+        return f"it has files of {SUFFIX}, such as {path.name}, {named}"
+    return None
+
+
+def variant(source: Path) -> str:
+    """The data set of a source; see `auto.recognise`."""
+    named = [ntu_numbers(path.stem) for path in some_files(source, (SUFFIX,), most=MOST_FILES)]
+    if not named or None in named:
+        return "skeleton"
+    beyond = (n for n in named if n and (n["setup"] > SETUPS_60 or n["action"] > Ntu60.actions))
+    return "ntu120" if any(beyond) else "ntu60"
+
+
+def read_missing(path: Path) -> frozenset[str]:
+    """Names on a published list of samples with missing skeletons.
+
+    Blank lines, spaces and the file suffix do not matter.
+
+    Raises:
+        CrosscaleError: when the file cannot be read or has something else in it.
+    """
+    names = set()
+    for number, line in enumerate(_text(path, "the list of missing samples").splitlines(), 1):
+        name = line.strip().removesuffix(SUFFIX).upper()
+        if not name:
+            continue
+        if ntu_numbers(name) is None:
+            raise CrosscaleError(
+                f"{path}: line {number}: '{shown(line)}' is no sample name such as "
+                "S001C001P001R001A001"
+            )
+        names.add(name)
+    return frozenset(names)
+
+
+@lru_cache(maxsize=4)
+def read_labels(path: Path) -> Mapping[str, str]:
+    """Classes by sample name, from a CSV file of two columns; a line of headings is allowed.
+
+    Raises:
+        CrosscaleError: when it cannot be read, or a line has no name, no class or another class
+            for a name that was there before.
+    """
+    labels: dict[str, str] = {}
+    for number, row in enumerate(_cells(path), 1):
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or (number == 1 and cells[1:2] == ["label"]):
+            continue
+        if len(cells) != 2 or not all(cells):
+            raise CrosscaleError(f"{path}: line {number}: needs a name and a class")
+        name, label = cells[0].removesuffix(SUFFIX), cells[1]
+        if labels.setdefault(name, label) != label:
+            raise CrosscaleError(f"{path}: line {number}: gives {shown(name)} a second class")
+    return labels
+
+
+def _cells(path: Path) -> list[list[str]]:
+    try:
+        return list(csv.reader(_text(path, "the label file").splitlines()))
+    except csv.Error as error:
+        raise CrosscaleError(f"{path}: is no CSV file of names and classes ({error})") from None
+
+
+def _files(source: Path) -> list[Path]:
+    if not source.exists():
+        raise CrosscaleError(f"{source} does not exist")
+    files = [source] if source.is_file() else sorted(source.rglob(f"*{SUFFIX}"))
+    if not files or files[0].suffix != SUFFIX:
+        raise CrosscaleError(f"{source} has no {SUFFIX} files")
+    return files
+
+
+def _refuse_copy(item: Item) -> None:
+    if _COPY.fullmatch(item.path.stem):
+        raise BadClip(
+            f"{item.path.name}: the name is that of a second copy; two copies of a recording "
+            "could fall into training and test"
+        )
+
+
+def _text(path: Path, what: str) -> str:
+    try:
+        return readable(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise CrosscaleError(f"cannot read {what}, {path}: {reason}") from error
+
+
+@lru_cache(maxsize=8)
+def _joints(layout: str) -> int:
+    return len(Layout.load(layout).joints)

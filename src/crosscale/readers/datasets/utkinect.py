@@ -1,0 +1,161 @@
+"""UTKinect-Action3D.
+
+Xia, Chen, Aggarwal, "View invariant human action recognition using histograms of 3D joints", CVPR
+workshops 2012: 10 actions, 10 subjects, each twice; Kinect v1, metres. `joints_sSS_eEE.txt` has a
+row a frame, its number and x y z of 20 joints in the sensor's order. All actions of a subject are
+in one recording; `actionLabel.txt` gives the first and last frame number of each:
+
+    s01_e01
+    walk: 252 390
+    sitDown: 572 686
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from crosscale.data.clip import Clip
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import Item
+from crosscale.readers.bodies import mended
+from crosscale.readers.files import faults_named, some_files, text_lines
+from crosscale.readers.kinds import Published
+from crosscale.readers.tables.number_table import number_table
+from crosscale.skeleton.layout import Layout
+
+LABELS = "actionLabel.txt"
+FRAME_RATE = 15.0
+COUNT = 20
+ACTIONS = (
+    *("walk", "sitDown", "standUp", "pickUp", "carry"),
+    *("throw", "push", "pull", "waveHands", "clapHands"),
+)
+DIGITS = 10  # of a frame's number; more are a damaged file
+NO_FRAMES = f"without frames in {LABELS}"
+# A digit is wrong in the published file: 2556, which would make the clip span two other actions.
+CORRECTED = {("s03_e01", "push", 2556): 3556}
+_RECORDING = re.compile(r"joints_(s(\d\d)_e(\d\d))", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class UtKinect(Published):
+    """UTKinect-Action3D: `joints_sSS_eEE.txt`, with `actionLabel.txt` beside or one folder up."""
+
+    name = "utkinect"
+    layout = "kinect20"
+    classes = ACTIONS
+
+    def find(self, source: Path) -> list[Item]:
+        """One item an action of a recording; those without frames in the label file are marked.
+
+        Raises:
+            CrosscaleError: when there are no recordings, or a label file is missing or wrong.
+        """
+        paths = [path for path in source.rglob("joints_*.txt") if _RECORDING.fullmatch(path.stem)]
+        if not paths:
+            raise CrosscaleError(f"{source} has no files of UTKinect, such as joints_s01_e01.txt")
+        items = []
+        for path in paths:
+            recording = path.stem.lower().removeprefix("joints_")
+            known = _ranges(_table(path)).get(recording, {})
+            for index, action in enumerate(ACTIONS):
+                left_out = "" if action in known else NO_FRAMES
+                items.append(Item(f"{recording}_{action}", path, index, left_out))
+        return sorted(items)
+
+    def read(self, item: Item) -> Clip:
+        """Cut one action out of its recording.
+
+        Raises:
+            BadClip: naming the file and what is wrong with it.
+        """
+        where, action = item.path.name, ACTIONS[item.index]
+        recording = item.path.stem.lower().removeprefix("joints_")
+        first, last, notes = _ranges(_table(item.path))[recording][action]
+        numbers, joints = _joints(item.path, item.path.stat().st_mtime_ns)
+        chosen = (first <= numbers) & (numbers <= last)
+        if not chosen.any():
+            raise BadClip(
+                f"{where}: has no frame from {first} to {last}, where {LABELS} says {action} is"
+            )
+        found = mended(joints[chosen][:, None], ("0",), _layout().joints, where)
+        subject, repetition = map(int, re.findall(r"\d+", recording))
+        return Clip(
+            name=item.name,
+            coordinates=found.coordinates,
+            bodies=found.ids,
+            label=action,
+            subject=subject,
+            repetition=repetition,
+            frame_rate=FRAME_RATE,
+            notes=(*found.notes, *notes),
+        )
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is UTKinect, or None."""
+    for path in some_files(source, (".txt",), most=40):
+        if _RECORDING.fullmatch(path.stem):
+            return f"{path.name} is named as in UTKinect"
+    return None
+
+
+def _table(recording: Path) -> Path:
+    """The label file that speaks of a recording."""
+    for folder in (recording.parent, recording.parent.parent):
+        if (folder / LABELS).is_file():
+            return folder / LABELS
+    raise CrosscaleError(
+        f"{LABELS} of UTKinect is neither in {recording.parent} nor in {recording.parent.parent}"
+    )
+
+
+@lru_cache(maxsize=4)
+def _ranges(path: Path) -> Mapping[str, Mapping[str, tuple[int, int, tuple[str, ...]]]]:
+    """First and last frame number, and what was mended, by recording and action.
+
+    Raises:
+        CrosscaleError: naming the line that has another form.
+    """
+    ranges: dict[str, dict[str, tuple[int, int, tuple[str, ...]]]] = {}
+    recording = ""
+    for number, line in enumerate(text_lines(path), 1):
+        words = line.replace(":", " ").split()
+        if len(words) == 1 and re.fullmatch(r"s\d\d_e\d\d", words[0].lower()):
+            recording = words[0].lower()
+            ranges[recording] = {}
+        elif len(words) == 3 and recording and words[0] in ACTIONS:
+            if words[1].lower() == words[2].lower() == "nan":
+                continue
+            if not all(word.isdecimal() and len(word) < DIGITS for word in words[1:]):
+                raise CrosscaleError(f"{path}: line {number}: needs two frame numbers")
+            first, last = int(words[1]), int(words[2])
+            right = CORRECTED.get((recording, words[0], first), first)
+            notes = (f"first frame {first} of {LABELS} corrected to {right}",) * (right != first)
+            ranges[recording][words[0]] = (right, last, notes)
+        elif words:
+            raise CrosscaleError(
+                f"{path}: line {number}: is neither a recording (s01_e01) nor an action and its "
+                "first and last frame (walk: 252 390)"
+            )
+    return ranges
+
+
+@lru_cache(maxsize=2)
+def _joints(path: Path, changed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) frame numbers, ascending, and (T, V, 3) joints; of a repeated frame the first."""
+    with faults_named(path):
+        rows = number_table(text_lines(path), 1 + 3 * COUNT)
+    numbers, first = np.unique(rows[:, 0], return_index=True)
+    joints = rows[first, 1:].reshape(len(first), COUNT, 3)
+    joints[(joints == 0).all(-1)] = np.nan
+    return numbers, joints
+
+
+@cache
+def _layout() -> Layout:
+    return Layout.load("kinect20")

@@ -1,0 +1,95 @@
+"""TRC: tables of marker places, as Motion Analysis' Cortex and OpenSim write them.
+
+The form is described in OpenSim's documentation ("Marker (.trc) Files"):
+
+    PathFileType  4  (X/Y/Z)  name.trc
+    DataRate  CameraRate  NumFrames  NumMarkers  Units  OrigDataRate  OrigDataStartFrame ...
+    60        60          2          1           mm     60            1
+    Frame#  Time  Marker1
+                  X1  Y1  Z1
+    1  0.000  1.0  2.0  3.0
+
+with tabs in between; the places of a marker that was not seen are left empty.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from crosscale.errors import BadClip
+from crosscale.readers.files import faults_named, some_files, text_lines
+from crosscale.readers.mocap.capture import Markers, Take
+from crosscale.readers.mocap.space import metres_of
+from crosscale.readers.tables.number_table import number_table
+
+HEAD = 5  # lines before the numbers
+
+
+@dataclass(frozen=True)
+class Trc(Markers):
+    """TRC files."""
+
+    endings = (".trc",)
+    what = "TRC files"
+
+    def take(self, path: Path) -> Take:
+        """Read one file.
+
+        Raises:
+            BadClip: naming the file and the line.
+        """
+        with faults_named(path):
+            return _take(text_lines(path))
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is TRC, or None."""
+    for path in some_files(source, Trc.endings):
+        with path.open("rb") as file:
+            if file.read(64).lstrip(b"\xef\xbb\xbf").startswith(b"PathFileType"):
+                return f"{path.name} begins with PathFileType"
+    return None
+
+
+def _take(lines: list[str]) -> Take:
+    if not lines or not lines[0].startswith("PathFileType"):
+        raise BadClip("line 1: should begin with PathFileType; this is no TRC file")
+    if len(lines) <= HEAD:
+        raise BadClip(f"line {len(lines)}: the file ends before its numbers; it is cut off")
+    said = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
+    names = tuple(name.strip() for name in lines[3].split("\t")[2::3] if name.strip())
+    if not names or len(set(names)) < len(names):
+        raise BadClip("line 4: should name each marker once, above its X, Y and Z")
+    values = number_table(
+        [_filled(line, 2 + 3 * len(names)) for line in lines[HEAD:]],
+        2 + 3 * len(names),
+        first=HEAD + 1,
+        separator="\t",
+    )
+    frames = said.get("NumFrames", "").strip()
+    if frames != str(len(values)):
+        raise BadClip(f"line 3: says {frames:.20} frames, {len(values)} follow; is it cut off?")
+    joints = values[:, 2:].reshape(len(values), 1, len(names), 3)
+    joints[(joints == 0).all(-1)] = np.nan  # how some software writes a marker that is not seen
+    return Take(
+        names, ("0",), joints, _rate(said.get("DataRate", "")), metres_of(said.get("Units", ""))
+    )
+
+
+def _filled(line: str, columns: int) -> str:
+    """The line with `nan` in its empty places, without empty ones behind the last."""
+    if not line.strip():
+        return ""
+    words = [word.strip() or "nan" for word in line.split("\t")]
+    while len(words) > columns and words[-1] == "nan":
+        words.pop()
+    return "\t".join(words)
+
+
+def _rate(text: str) -> float | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if np.isfinite(rate) and rate > 0 else None

@@ -1,0 +1,160 @@
+"""DeepLabCut: the HDF5 files that `analyze_videos` writes, and the tables of `save_as_csv=True`.
+
+Columns have names of several levels: scorer, bodyparts, coords, and of several animals individuals
+below the scorer; in a CSV file they are its first lines, for HDF5 see `deeplabcut_hdf5`. Each part
+has x and y in pixels (y down) and a likelihood; each row is a frame. deeplabcut.github.io, "Helper
+functions", tells how one becomes the other (`analyze_videos_converth5_to_csv`).
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from crosscale.data.detections import Detections, from_image
+from crosscale.errors import BadClip
+from crosscale.readers import Item
+from crosscale.readers.files import faults_named, files_below, shown, some_files
+from crosscale.readers.pose.deeplabcut_hdf5 import read_hdf5
+from crosscale.readers.pose.estimated import Estimated
+from crosscale.readers.safe.hdf5 import ENDINGS as HDF5
+from crosscale.readers.safe.hdf5 import SIGNATURE
+
+TABLES = (".csv",)
+SCENE = "single"  # individual to which parts of the scene are given, such as corners of a box
+COORDS = ("x", "y", "likelihood")
+
+
+@dataclass(frozen=True)
+class DeepLabCut(Estimated):
+    """HDF5 files and CSV tables of DeepLabCut; the layout's joints are bodyparts, by name."""
+
+    endings = (*TABLES, *HDF5)
+    what = "tables of DeepLabCut"
+
+    def find(self, source: Path) -> list[Item]:
+        """The tables below `source`, or the one that it is; of a file written both ways, the CSV.
+
+        Raises:
+            CrosscaleError: when there are none.
+        """
+        items = files_below(source, self.endings, self.what)
+        tables = {item.name for item in items if item.path.suffix.lower() in TABLES}
+        return [
+            item for item in items if item.path.suffix.lower() in TABLES or item.name not in tables
+        ]
+
+    def detections(self, item: Item) -> Detections:
+        """All individuals of a table.
+
+        Raises:
+            BadClip: naming the file and the line.
+            CrosscaleError: when the library that reads HDF5 is not installed.
+        """
+        with faults_named(item.path):
+            columns, values = _table(item.path)
+        animals = list(dict.fromkeys(animal for animal, _, _ in columns))
+        if len(animals) > 1 and SCENE in animals:
+            animals.remove(SCENE)
+        parts = list(dict.fromkeys(part for animal, part, _ in columns if animal in animals))
+        found = np.full((len(values), len(animals), len(parts), len(COORDS)), np.nan)
+        for numbers, (animal, part, coord) in zip(values.T, columns, strict=True):
+            if animal in animals:
+                place = animals.index(animal), parts.index(part), COORDS.index(coord)
+                found[:, *place] = numbers
+        frame, who = np.nonzero(np.isfinite(found[..., :2]).any((2, 3)))
+        rows = found[frame, who]
+        return Detections(
+            names=tuple(parts),
+            frame=frame,
+            joints=from_image(rows[..., :2]),
+            confidence=rows[..., 2],
+            ids=[animals[i] for i in who.tolist()],
+            frames=np.arange(len(values)),
+        )
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is of DeepLabCut, or None."""
+    for path in some_files(source, TABLES):
+        with path.open("rb") as file:
+            first = file.readline(1 << 16)
+            second = file.readline(1 << 16)
+        if first.startswith(b"scorer,") and second.startswith((b"bodyparts,", b"individuals,")):
+            return f"{path.name} begins with lines of scorer and {second[:9].decode()}"
+    for path in some_files(source, HDF5):
+        with path.open("rb") as file:
+            start = file.read(1 << 16)
+        if start.startswith(SIGNATURE) and b"pandas_type" in start and b"bodyparts" in start:
+            return f"{path.name} is HDF5 with a table of bodyparts"
+    return None
+
+
+def _table(path: Path) -> tuple[list[tuple[str, str, str]], np.ndarray]:
+    """Individual, part and coordinate of each column, and the numbers (T, columns)."""
+    if path.suffix.lower() in HDF5:
+        named, values = read_hdf5(path)
+        return _columns(list(zip(*named, strict=True))), values
+    header = _header(path)
+    columns = _columns([line[1:] for line in header])
+    return columns, _numbers(path, len(header[0]), len(header))[:, 1:]
+
+
+def _header(path: Path) -> list[list[str]]:
+    """Lines of names, of which the last is coords."""
+    lines: list[list[str]] = []
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            for line in csv.reader(file):
+                lines.append(line)
+                if len(lines) == 4 or (line and line[0] == "coords"):
+                    break
+        except csv.Error as error:
+            raise BadClip(f"line {len(lines) + 1}: is not of a CSV table ({error})") from None
+    kinds = [line[0] if line else "" for line in lines]
+    if kinds not in (
+        ["scorer", "bodyparts", "coords"],
+        ["scorer", "individuals", "bodyparts", "coords"],
+    ):
+        raise BadClip(
+            "the first lines must begin with scorer, (individuals,) bodyparts and coords; they "
+            f"begin with {shown(', '.join(kinds), 80)}"
+        )
+    if len({len(line) for line in lines}) > 1:
+        raise BadClip("the lines of names do not have as many cells each")
+    return lines
+
+
+def _columns(levels: Sequence[Sequence[str]]) -> list[tuple[str, str, str]]:
+    """Individual, part and coordinate of each column."""
+    *_, parts, coords = levels
+    animals = list(levels[1]) if len(levels) == 4 else ["0"] * len(parts)
+    columns = list(zip(animals, parts, coords, strict=True))
+    if strange := sorted({coord for _, _, coord in columns} - set(COORDS)):
+        raise BadClip(
+            f"has coords {shown(', '.join(strange))}; only x, y and likelihood in the plane can be "
+            "read"
+        )
+    if not columns or len(set(columns)) < len(columns):
+        raise BadClip("names no column, or one twice, in its first lines")
+    return columns
+
+
+def _numbers(path: Path, width: int, first: int) -> np.ndarray:
+    """(T, width) below the lines of names."""
+    names = [str(i) for i in range(width)]
+    try:
+        table = pacsv.read_csv(
+            path,
+            read_options=pacsv.ReadOptions(column_names=names, skip_rows=first, use_threads=False),
+            convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.float64())),
+        )
+    except pa.ArrowException as error:
+        raise BadClip(shown(error, 150)) from None
+    if table.num_rows == 0:
+        raise BadClip("has no rows below its lines of names")
+    return np.stack([table.column(name).to_numpy() for name in names], axis=1)

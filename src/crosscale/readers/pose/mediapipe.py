@@ -1,0 +1,216 @@
+"""MediaPipe Pose (BlazePose), whose 33 landmarks programs write as JSON, CSV or npy.
+
+World landmarks are metres, the hips' middle at the origin; landmarks of the picture are shares of
+its width and height. Both have x to the right, y down and z away from the camera, and a visibility
+from 0 to 1. ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker lists them.
+
+    JSON    a list of frames, or an object with `frames`, and `width`, `height` and `fps` where
+            known. A frame is what a result is in Python or JavaScript: `pose_world_landmarks`
+            (`poseWorldLandmarks`, `worldLandmarks`), which are taken where all frames with a body
+            have them, or `pose_landmarks` (`poseLandmarks`, `landmarks`), or a list of landmarks;
+            a landmark is an object (x, y, z, visibility) or a list. Nobody is null, [] or {}.
+    CSV     a row a frame, columns `nose_x`, `nose_y`, `nose_z`, `nose_visibility`, or by number
+            `x0`, `y0`, `z0`, `v0` (or from 1 on)
+    npy     (T, 33, 3 to 5): x, y, z, visibility and presence; NaN where nobody is seen
+
+CSV and npy do not say which landmarks they hold; the hips' middle does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, from_image
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import Item
+from crosscale.readers.by_name import joints_of
+from crosscale.readers.files import some_files
+from crosscale.readers.pose.estimated import Estimated
+from crosscale.readers.pose.mediapipe_csv import landmarks_of_csv, names_landmarks
+from crosscale.readers.safe.json_file import heads, load_json, numbers
+from crosscale.skeleton.layout import Layout
+from crosscale.utils.arrayfiles import open_array
+
+LAYOUT = "blazepose33"
+COUNT = 33
+HIPS = [23, 24]
+AT_ORIGIN = 0.02  # metres; how far the middle of the hips is from it at most, in most frames
+WORLD = ("pose_world_landmarks", "poseWorldLandmarks", "world_landmarks", "worldLandmarks")
+IMAGE = ("pose_landmarks", "poseLandmarks", "landmarks")
+WIDTH, HEIGHT = ("width", "image_width", "imageWidth"), ("height", "image_height", "imageHeight")
+RATE = ("fps", "frame_rate", "frameRate")
+MOST = 1e6  # pixels of a picture, or frames a second; more are a damaged file
+SQUARE = "size of the picture not said, which is taken to be square"
+
+
+@dataclass(frozen=True)
+class MediaPipe(Estimated):
+    """Files of landmarks, one a video."""
+
+    layout: str | Layout = LAYOUT
+
+    endings = (".json", ".csv", ".npy")
+    what = "files of MediaPipe's landmarks"
+
+    def detections(self, item: Item) -> Detections:
+        """All landmarks of a file.
+
+        Raises:
+            BadClip: naming the file and the frame.
+        """
+        ending = item.path.suffix.lower()
+        if ending == ".json":
+            return _of_json(item.path)
+        return _of_array(landmarks_of_csv(item.path) if ending == ".csv" else _npy(item.path))
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is of MediaPipe, or None."""
+    for path, text in heads(source):
+        if key := next((key for key in (*WORLD, *IMAGE) if f'"{key}":' in text), None):
+            return f"{path.name} has {key}"
+    for path in some_files(source, (".csv",)):
+        if names_landmarks(path):
+            return f"{path.name} has columns of {COUNT} landmarks"
+    for path in some_files(source, (".npy",)):
+        try:
+            shape = open_array(path).shape
+        except CrosscaleError:
+            continue
+        if len(shape) == 3 and shape[1] == COUNT and 3 <= shape[2] <= 5:
+            return f"{path.name} has the shape {shape} of {COUNT} landmarks"
+    return None
+
+
+def _npy(path: Path) -> np.ndarray:
+    """(T, 33, 3 to 5)."""
+    try:
+        array = open_array(path)
+    except CrosscaleError as error:
+        raise BadClip(str(error)) from None
+    if array.ndim != 3 or array.shape[1] != COUNT or not 3 <= array.shape[2] <= 5:
+        raise BadClip(f"{path.name}: has shape {array.shape}, not (frames, {COUNT}, 3 to 5)")
+    if array.dtype.kind not in "fiu":
+        raise BadClip(f"{path.name}: holds {array.dtype}, not numbers")
+    return array.astype(np.float64)
+
+
+def _of_array(landmarks: np.ndarray) -> Detections:
+    """One person, (T, 33, 3 to 5), NaN in frames without."""
+    middle = landmarks[:, HIPS, :3].mean(1)
+    middle = middle[np.isfinite(middle).all(-1)]
+    world = bool(len(middle)) and float(np.median(np.abs(middle).max(-1))) < AT_ORIGIN
+    there = np.flatnonzero(np.isfinite(landmarks[..., :2]).any((1, 2)))
+    found = Detections(
+        names=joints_of(LAYOUT),
+        frame=there,
+        joints=landmarks[there, :, :3] * CAMERA_TO_Y_UP,
+        confidence=landmarks[there, :, 3] if landmarks.shape[2] > 3 else None,
+        ids=["0"] * len(there),
+        frames=np.arange(len(landmarks)),
+    )
+    return found if world else _in_plane(found, landmarks[there, :, :2], None)
+
+
+def _in_plane(
+    found: Detections, shares: np.ndarray, size: tuple[float, float] | None
+) -> Detections:
+    """The same with joints by shares (B, 33, 2) of the picture's width and height."""
+    joints = from_image(shares * np.array(size or (1.0, 1.0)))
+    return replace(found, joints=joints, notes=() if size else (SQUARE,))
+
+
+def _of_json(path: Path) -> Detections:
+    where = path.name
+    content = load_json(path)
+    told = content if isinstance(content, Mapping) else {}
+    frames = told.get("frames") if told else content
+    if not isinstance(frames, list) or not frames:
+        raise BadClip(f"{where}: must be a list of frames, or an object with frames; not empty")
+    kinds = [(world, image) for world, image in (_poses(f, t, where) for t, f in enumerate(frames))]
+    in_space = any(world for world, _ in kinds) and not any(
+        image and not world for world, image in kinds
+    )
+    people = [
+        (t, pose, f"{where}: frame {t}, person {i}")
+        for t, (world, image) in enumerate(kinds)
+        for i, pose in enumerate(world if in_space else image)
+    ]
+    if not people:
+        raise BadClip(f"{where}: none of its {len(frames)} frames shows a body")
+    landmarks = _landmarks(people)
+    alone = len({t for t, _, _ in people}) == len(people)
+    found = Detections(
+        names=joints_of(LAYOUT),
+        frame=np.array([t for t, _, _ in people], np.int64),
+        joints=landmarks[..., :3] * CAMERA_TO_Y_UP,
+        confidence=landmarks[..., 3],
+        ids=["0"] * len(people) if alone else None,
+        frames=np.arange(len(frames)),
+        frame_rate=_number(told, RATE),
+    )
+    if in_space:
+        return found
+    width, height = _number(told, WIDTH), _number(told, HEIGHT)
+    return _in_plane(found, landmarks[..., :2], (width, height) if width and height else None)
+
+
+def _poses(frame: Any, t: int, where: str) -> tuple[list[Any], list[Any]]:
+    """World and picture landmarks of each person in a frame."""
+    if isinstance(frame, list):
+        frame = {IMAGE[0]: frame}
+    if frame is not None and not isinstance(frame, Mapping):
+        raise BadClip(f"{where}: frame {t}: is neither an object nor a list of landmarks")
+    world, image = (
+        _people(next((frame[key] for key in keys if frame.get(key)), None) if frame else None)
+        for keys in (WORLD, IMAGE)
+    )
+    return world, image
+
+
+def _people(given: Any) -> list[Any]:
+    """Lists of landmarks, one a person; some programs leave out the list of people."""
+    if isinstance(given, Mapping):
+        given = given.get("landmark", given)
+    if not given:
+        return []
+    if isinstance(given, list) and _is_landmark(given[0]):
+        return [given]
+    people = given if isinstance(given, list) else [given]
+    return [one.get("landmark", one) if isinstance(one, Mapping) else one for one in people]
+
+
+def _is_landmark(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "x" in value
+    return isinstance(value, list) and bool(value) and not isinstance(value[0], list | Mapping)
+
+
+def _landmarks(people: list[tuple[int, Any, str]]) -> np.ndarray:
+    """(B, 33, 4): x, y, z and visibility, NaN where it is not told."""
+    rows = []
+    for _, pose, place in people:
+        if not isinstance(pose, list) or len(pose) != COUNT:
+            count = f"{len(pose)} landmarks" if isinstance(pose, list) else "no list of landmarks"
+            raise BadClip(f"{place}: has {count}, not {COUNT}")
+        try:
+            rows.append([_four(landmark) for landmark in pose])
+        except (KeyError, TypeError, IndexError):
+            raise BadClip(f"{place}: a landmark has no x, y and z") from None
+    return numbers(rows, 4, [place for _, _, place in people])
+
+
+def _four(landmark: Any) -> list[Any]:
+    if isinstance(landmark, Mapping):
+        return [landmark["x"], landmark["y"], landmark.get("z"), landmark.get("visibility")]
+    return [*landmark[:4], None, None][:4]
+
+
+def _number(told: Mapping[str, Any], keys: tuple[str, ...]) -> float | None:
+    value = next((told[key] for key in keys if key in told), None)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MOST:
+        return None
+    return float(value)

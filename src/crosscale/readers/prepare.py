@@ -1,0 +1,237 @@
+"""From a folder of recordings to a clip store, with an account of what became of each."""
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from crosscale.data.official import differences
+from crosscale.data.store import ClipStore, Row, StoreWriter
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import Reader, fitted
+from crosscale.readers.reading import Outcome, read_all, read_over_cluster
+from crosscale.skeleton.layout import Layout
+
+Engine = Literal["here", "ray"]
+REPORT = "report.json"
+COUNTED = ("label", "subject", "camera", "setup")
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A recording that could not be used."""
+
+    name: str
+    path: str
+    reason: str
+
+
+@dataclass
+class PrepareReport:
+    """What became of every recording of a source.
+
+    Attributes:
+        store: the folder made.
+        read: clips in the store.
+        set_aside: recordings that could not be used, and why.
+        left_out: how many were left out on purpose, by reason.
+        mended: how many clips had which kind of fault that the reader mended.
+        counts: clips by value of `label`, `subject`, `camera` and `setup`, where known.
+        differences: from the published counts of the data set; None where there are none.
+        seconds: how long it took.
+    """
+
+    store: Path
+    read: int = 0
+    set_aside: list[SetAside] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    mended: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[Any]] = field(
+        default_factory=lambda: {name: Counter() for name in COUNTED}
+    )
+    differences: list[str] | None = None
+    seconds: float = 0.0
+
+    def count(self, row: Row) -> None:
+        """Take a clip of the store into account."""
+        self.read += 1
+        self.mended.update({_kind(note) for note in row["notes"]})
+        for name, counter in self.counts.items():
+            if row[name] is not None:
+                counter[row[name]] += 1
+
+    def save(self, folder: Path) -> None:
+        """Write `report.json`, what is needed to see later which recordings are absent and why."""
+        told = {
+            "read": self.read,
+            "set_aside": [asdict(one) for one in self.set_aside],
+            "left_out": dict(self.left_out),
+            "mended": dict(self.mended),
+            "counts": {name: dict(sorted(c.items())) for name, c in self.counts.items()},
+            "seconds": round(self.seconds, 1),
+        }
+        text = json.dumps(told, indent=1, ensure_ascii=False)
+        (folder / REPORT).write_text(text + "\n", encoding="utf-8")
+
+
+def prepare(
+    reader: Reader,
+    source: Path,
+    out: Path,
+    *,
+    strict: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+    shard_clips: int | None = None,
+    engine: Engine = "here",
+    console: Console | None = None,
+) -> PrepareReport:
+    """Read all recordings below `source` into a clip store.
+
+    Args:
+        reader: knows the form of the recordings.
+        source: where they are.
+        out: the store to make; it appears when all is done.
+        strict: stop at the first recording that cannot be used, instead of setting it aside.
+        overwrite: replace a store that is there.
+        workers: processes at most; None takes one for each core.
+        shard_clips: clips in a file of frames at most; None writes one file.
+        engine: whether recordings are read on this machine, or by all of a Ray cluster.
+        console: shows a progress bar; none is shown without.
+
+    Returns:
+        What was read, set aside, left out and mended; also saved in the store.
+
+    Raises:
+        CrosscaleError: when nothing can be read or written; `BadClip` when `strict`.
+    """
+    begin = time.monotonic()
+    given, reader = reader, fitted(reader, source)
+    layout = Layout.of(reader.layout)
+    report = PrepareReport(out)
+    writer = StoreWriter(
+        out,
+        name=reader.name,
+        layout=layout,
+        classes=reader.classes,
+        shard_clips=shard_clips,
+        overwrite=overwrite,
+    )
+    with writer:
+        found = reader.find(source)
+        report.left_out.update(item.left_out for item in found if item.left_out)
+        items = [item for item in found if not item.left_out]
+        if engine == "ray":
+            outcomes = read_over_cluster(reader, items)
+        else:
+            outcomes = read_all(reader, items, workers)
+        _read_into(writer, outcomes, len(items), report, strict, console)
+        if not report.read:
+            raise CrosscaleError(_nothing(source, report))
+        writer.provenance.update(_provenance(given, source))
+        report.seconds = time.monotonic() - begin
+        report.save(writer.folder)
+    report.differences = differences(ClipStore.open(out))
+    return report
+
+
+def _read_into(
+    writer: StoreWriter,
+    outcomes: Generator[Outcome, None, None],
+    count: int,
+    report: PrepareReport,
+    strict: bool,
+    console: Console | None,
+) -> None:
+    with _progress(console) as progress, closing(outcomes):
+        task = progress.add_task("reading", total=count, bad=0)
+        for outcome in outcomes:
+            reason = _store(writer, outcome, report)
+            if reason and strict:
+                raise BadClip(f"{reason} (stopped by --strict, nothing was written)")
+            if reason:
+                one = SetAside(outcome.item.name, str(outcome.item.path), reason)
+                report.set_aside.append(one)
+            progress.update(task, advance=1, bad=len(report.set_aside))
+
+
+def _store(writer: StoreWriter, outcome: Outcome, report: PrepareReport) -> str:
+    """Store and count a clip, or give the reason why not."""
+    if outcome.clip is None:
+        return outcome.reason
+    try:
+        report.count(writer.add(outcome.clip))
+    except BadClip as error:
+        return str(error)
+    return ""
+
+
+def _nothing(source: Path, report: PrepareReport) -> str:
+    if report.set_aside:
+        first = report.set_aside[0].reason
+        return f"none of the {len(report.set_aside)} recordings in {source} can be used; {first}"
+    reasons = ", ".join(report.left_out)
+    return f"all {report.left_out.total()} recordings in {source} are left out: {reasons}"
+
+
+def _provenance(reader: Reader, source: Path) -> dict[str, Any]:
+    return {"source": str(source), "reader": type(reader).__name__, "options": _options(reader)}
+
+
+def _options(made: object) -> dict[str, Any]:
+    """Fields of a reader as JSON has them; those of a reader in it beside its name."""
+    if not is_dataclass(made):
+        return {}
+    options: dict[str, Any] = {}
+    for one in fields(made):
+        value = getattr(made, one.name)
+        if is_dataclass(value):
+            value = {"kind": type(value).__name__, **_options(value)}
+        elif not isinstance(value, str | int | float | bool | None):
+            value = str(value)
+        options[one.name] = value
+    return options
+
+
+def _kind(note: str) -> str:
+    """Notes that differ only in their numbers are of one kind: "gap of N frames"."""
+    return re.sub(r"\d+(\.\d+)?", "N", re.sub(r": \d+$", "", note))
+
+
+class _Rate(ProgressColumn):
+    """Clips a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, once there is one."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} clips/s")
+
+
+def _progress(console: Console | None) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[bad]} set aside"),
+        console=console,
+        disable=console is None,
+    )

@@ -1,0 +1,1 @@
+"""Reading files of strangers without running or trusting what is in them."""

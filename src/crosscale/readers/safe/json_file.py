@@ -1,0 +1,68 @@
+"""JSON files."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscale.errors import BadClip
+from crosscale.readers.files import some_files
+
+HEAD = 1 << 16  # bytes at the start of a file, in which its keys are seen
+
+
+def load_json(path: Path) -> Any:
+    """The content of a file.
+
+    Raises:
+        BadClip: naming the file, and the line where it stops being JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadClip(f"{path.name}: cannot be read ({error.strerror})") from error
+    except json.JSONDecodeError as error:
+        raise BadClip(
+            f"{path.name}: line {error.lineno}: is not whole JSON ({error.msg})"
+        ) from None
+    except (ValueError, RecursionError):  # no text, or a number of thousands of digits
+        raise BadClip(f"{path.name}: is not JSON text") from None
+
+
+def heads(source: Path, endings: Sequence[str] = (".json",)) -> Iterator[tuple[Path, str]]:
+    """The first characters of a few files below a source, without white space."""
+    for path in some_files(source, endings):
+        with path.open("rb") as file:
+            yield path, "".join(file.read(HEAD).decode("utf-8", "replace").split())
+
+
+def numbers(rows: Sequence[Any], size: int, places: Sequence[str]) -> np.ndarray:
+    """Rows of numbers of one length, as JSON has them.
+
+    Args:
+        rows: B lists of numbers, flat or nested.
+        size: numbers in the innermost group, into which a flat list is cut.
+        places: B places in the file, for messages; such as "a.json: frame 3, person 0".
+
+    Returns:
+        (B, V, size) float64, null as NaN.
+
+    Raises:
+        BadClip: naming the first row that is not a list of numbers, or of another length.
+    """
+    joints: int | None = None
+    arrays = []
+    for row, place in zip(rows, places, strict=True):
+        try:
+            values = np.array(row, np.float64).ravel()
+        except (ValueError, TypeError, OverflowError):
+            raise BadClip(f"{place}: keypoints are not a list of numbers") from None
+        if not len(values) or len(values) % size:
+            raise BadClip(f"{place}: has {len(values)} numbers, not {size} for each keypoint")
+        joints = joints or len(values) // size
+        if len(values) != joints * size:
+            raise BadClip(f"{place}: has {len(values) // size} keypoints, those before {joints}")
+        arrays.append(values.reshape(-1, size))
+    return np.stack(arrays) if arrays else np.empty((0, 0, size))

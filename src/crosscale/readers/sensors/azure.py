@@ -1,0 +1,163 @@
+"""Azure Kinect body tracking, as the sample `offline_processor` writes it.
+
+The samples of Microsoft's Azure Kinect body-tracking SDK write an object a recording: `frames`,
+each with `timestamp_usec` and `bodies`, each with `body_id` and `joint_positions` (32 joints, x y z
+in millimetres), beside `joint_names`. The depth camera's x points right, y down and z forward;
+turning half round the z axis gives the axes of the older sensors, y up, nothing mirrored.
+learn.microsoft.com/azure/kinect-dk/body-joints lists the joints.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscale.data.clip import Clip
+from crosscale.data.tracks import Sightings
+from crosscale.errors import BadClip
+from crosscale.readers import Item
+from crosscale.readers.bodies import tracked
+from crosscale.readers.files import files_below, some_files
+from crosscale.readers.kinds import OwnRecordings
+from crosscale.readers.safe.json_file import load_json
+from crosscale.skeleton.joint_names import plain_name
+from crosscale.skeleton.layout import Layout
+
+ENDINGS = (".json",)
+JOINTS = 32
+TO_METRES_Y_UP = np.array([-0.001, -0.001, 0.001])
+# the samples write none of these; programs made from them add one (0 is "out of sight")
+CONFIDENCES = ("joint_confidence", "joint_confidences", "confidence_levels")
+
+
+@dataclass(frozen=True)
+class AzureKinect(OwnRecordings):
+    """JSON files of the offline processor."""
+
+    @property
+    def layout(self) -> str:
+        """The SDK's 32 joints."""
+        return "azure32"
+
+    def find(self, source: Path) -> list[Item]:
+        """The JSON files below `source`, or the one that it is.
+
+        Raises:
+            CrosscaleError: when there are none.
+        """
+        return files_below(source, ENDINGS, "JSON files of Azure Kinect")
+
+    def read(self, item: Item) -> Clip:
+        """Read one file.
+
+        Raises:
+            BadClip: naming the file, and frame and body where it is wrong.
+        """
+        where = item.path.name
+        content = load_json(item.path)
+        frames = content.get("frames") if isinstance(content, Mapping) else None
+        if not isinstance(frames, list) or not frames:
+            raise BadClip(f"{where}: must be an object with a list of frames")
+        bodies = [(t, body) for t, frame in enumerate(frames) for body in _bodies(frame, t, where)]
+        joints = _positions(bodies, where)[:, _order(content.get("joint_names"), where)]
+        joints[(joints == 0).all(-1) | _out_of_sight(bodies, where)] = np.nan
+        seen = Sightings(
+            frames=len(frames),
+            frame=np.array([t for t, _ in bodies], np.int64),
+            ids=[str(body.get("body_id", 0)) for _, body in bodies],
+            joints=joints * TO_METRES_Y_UP,
+        )
+        found = tracked(seen, _layout().joints, where)
+        return Clip(
+            name=item.name,
+            coordinates=found.coordinates,
+            bodies=found.ids,
+            frame_rate=_rate(frames),
+            notes=found.notes,
+        )
+
+
+def recognises(source: Path) -> str | None:
+    """How one sees that a source is of Azure Kinect, or None."""
+    for path in some_files(source, ENDINGS):
+        with path.open("rb") as file:
+            start = file.read(1 << 16)
+        if b'"joint_positions"' in start or b"k4abt_sdk_version" in start:
+            return f"{path.name} has joint_positions of body tracking"
+    return None
+
+
+def _bodies(frame: Any, t: int, where: str) -> list[Mapping[str, Any]]:
+    bodies = frame.get("bodies") if isinstance(frame, Mapping) else None
+    if isinstance(bodies, list) and bodies and isinstance(bodies[0], list):
+        bodies = bodies[0]  # some programs put one list into another
+    if not isinstance(bodies, list) or not all(isinstance(b, Mapping) for b in bodies):
+        raise BadClip(f"{where}: frame {t}: has no list of bodies")
+    return bodies
+
+
+def _positions(bodies: Sequence[tuple[int, Mapping[str, Any]]], where: str) -> np.ndarray:
+    """(B, 32, 3) millimetres."""
+    if not bodies:
+        raise BadClip(f"{where}: shows no body in any frame")
+    try:
+        joints = np.array([body["joint_positions"] for _, body in bodies], np.float64)
+    except (KeyError, ValueError, TypeError):
+        joints = np.empty(0)
+    if joints.shape[1:] == (JOINTS, 3):
+        return joints
+    t = next(t for t, body in bodies if not _whole(body.get("joint_positions")))
+    raise BadClip(f"{where}: frame {t}: joint_positions are not {JOINTS} times three numbers")
+
+
+def _whole(positions: Any) -> bool:
+    try:
+        return np.shape(np.array(positions, np.float64)) == (JOINTS, 3)
+    except (ValueError, TypeError):
+        return False
+
+
+def _out_of_sight(bodies: Sequence[tuple[int, Mapping[str, Any]]], where: str) -> np.ndarray:
+    """(B, 32) true where the sensor says that it did not see a joint."""
+    key = next((key for key in CONFIDENCES if key in bodies[0][1]), None)
+    if key is None:
+        return np.zeros((len(bodies), JOINTS), bool)
+    try:
+        levels = np.array([body[key] for _, body in bodies], np.float64)
+    except (KeyError, ValueError, TypeError):
+        levels = np.empty(0)
+    if levels.shape != (len(bodies), JOINTS):
+        raise BadClip(f"{where}: {key} is not one number for each of {JOINTS} joints of each body")
+    unseen: np.ndarray = levels == 0
+    return unseen
+
+
+def _order(names: Any, where: str) -> list[int]:
+    """Places of the layout's joints in the file."""
+    if names is None:
+        return list(range(JOINTS))
+    # the SDK's header writes NAVEL, its documentation NAVAL
+    plain = [plain_name(str(name)).replace("naval", "navel") for name in _list(names)]
+    if sorted(plain) != sorted(_layout().joints):
+        raise BadClip(f"{where}: joint_names are not the {JOINTS} joints of Azure Kinect")
+    return _layout().order_from(plain)
+
+
+def _list(names: Any) -> list[Any]:
+    return names if isinstance(names, list) else []
+
+
+def _rate(frames: Sequence[Any]) -> float | None:
+    times = [frame.get("timestamp_usec") for frame in frames]
+    if len(times) < 2 or not all(isinstance(time, int | float) for time in times):
+        return None
+    step = float(np.median(np.diff(np.array(times, np.float64))))
+    return round(1e6 / step, 2) if np.isfinite(step) and step >= 1 else None
+
+
+@cache
+def _layout() -> Layout:
+    return Layout.load("azure32")

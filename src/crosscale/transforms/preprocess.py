@@ -1,0 +1,241 @@
+"""From clips of any length to one tensor: gaps, length, root, facing.
+
+Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies of all clips.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crosscale.data.conversion import CoordinateSource, in_space
+from crosscale.data.recordings import Recordings
+from crosscale.errors import CrosscaleError
+from crosscale.skeleton.layout import Layout
+from crosscale.transforms.resample import Length, Samples, sample
+
+Root = Literal["clip", "frame", "body_frame"]
+Facing = Literal["clip", "frame", "none"]
+
+CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
+SHORTEST_LINE = 1e-4  # metres; a shorter shoulder line says nothing about where a body faces
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How clips become a tensor.
+
+    Attributes:
+        frames: T, to which every clip is resampled.
+        root: what is subtracted. `clip`: the first body's root at the first frame, which keeps
+            trajectories and where two people stand to each other; `frame`: the first body's root
+            in each frame; `body_frame`: each body's own root in each frame, as published.
+        facing: `clip`: one turn about the vertical axis per clip; `frame`: one per frame and body,
+            as published; `none`.
+        length: `present`: from the first to the last frame in which somebody is there;
+            `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
+        bodies: M; missing ones are absent, further ones are left out.
+    """
+
+    frames: int = 50
+    root: Root = "clip"
+    facing: Facing = "clip"
+    length: Length = "present"
+    bodies: int = 2
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.bodies < 1:
+            raise CrosscaleError(
+                f"preprocessing needs at least 1 frame and 1 body, not {self.frames} frames and "
+                f"{self.bodies} bodies"
+            )
+
+
+PUBLISHED = Preprocess(root="body_frame", facing="frame", length="published")
+
+
+@dataclass(frozen=True)
+class ClipTensors:
+    """Clips ready for streams and views.
+
+    Attributes:
+        coordinates: (N, 3, T, V, M) float32, metres, finite; an absent body is all zeros. Clips
+            in the plane have z = 0 and the size of an adult. In memory each body's planes lie
+            together.
+        present: (N, M) bool, whether a body is there at all.
+    """
+
+    coordinates: Tensor
+    present: Tensor
+
+    def take(self, clips: Tensor) -> "ClipTensors":
+        """The clips of these numbers (K,), in that order; each part stays where it lies."""
+        rows = clips.to(self.coordinates.device, non_blocking=True)
+        return ClipTensors(self.coordinates[rows], self.present[clips.to(self.present.device)])
+
+
+class ClipSource(Protocol):
+    """Preprocessed clips, taken by number."""
+
+    def take(self, clips: Tensor) -> ClipTensors:
+        """The clips of these numbers (K,), in that order."""
+
+
+@dataclass(frozen=True)
+class StoredClips:
+    """Clips of a store that are preprocessed anew each time they are taken, so none is kept.
+
+    Attributes:
+        store: of any size; its frames are mapped.
+        rows: (N,) of the clips in the store.
+        settings: how they are preprocessed.
+    """
+
+    store: CoordinateSource
+    rows: NDArray[np.int64]
+    settings: Preprocess
+
+    def take(self, clips: Tensor) -> ClipTensors:
+        """The clips of these numbers (K,), in that order."""
+        return load(self.store, self.rows[clips.numpy()].tolist(), self.settings)
+
+
+def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) -> ClipTensors:
+    """The clips at `indices` of a store, in that order.
+
+    Raises:
+        CrosscaleError: when the clips cannot be turned.
+    """
+    parts = (
+        store.recordings(indices[begin : begin + CHUNK]) for begin in range(0, len(indices), CHUNK)
+    )
+    return _preprocess(parts, len(indices), store.layout, settings)
+
+
+def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess) -> ClipTensors:
+    """Bring clips to one length, place and facing.
+
+    Args:
+        clips: N arrays (T, M, V, 2 or 3), as `Clip` has them.
+        layout: their V joints.
+        settings: what is done.
+
+    Raises:
+        CrosscaleError: when a clip does not fit the layout, or cannot be turned.
+    """
+    _check(clips, layout)
+    joints = len(layout.joints)
+    parts = (
+        Recordings.of(clips[begin : begin + CHUNK], joints) for begin in range(0, len(clips), CHUNK)
+    )
+    return _preprocess(parts, len(clips), layout, settings)
+
+
+def _check(clips: Sequence[np.ndarray], layout: Layout) -> None:
+    joints = len(layout.joints)
+    for i, clip in enumerate(clips):
+        if clip.ndim != 4 or clip.shape[2] != joints or 0 in clip.shape:
+            raise CrosscaleError(
+                f"clip {i} has shape {clip.shape}; layout {layout.name} needs "
+                f"(frames, bodies, {joints}, coordinates)"
+            )
+    sizes = {clip.shape[-1] for clip in clips}
+    if len(sizes) > 1 or not sizes <= {2, 3}:
+        raise CrosscaleError(f"clips have {sorted(sizes)} coordinates; all need 2, or all need 3")
+
+
+def _preprocess(
+    parts: Iterable[Recordings], count: int, layout: Layout, settings: Preprocess
+) -> ClipTensors:
+    """Clips that come in parts of CHUNK, so that only one part's rows need be in memory."""
+    shape = (count, settings.bodies, 3, settings.frames, len(layout.joints))
+    planes, present = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
+    for number, recordings in enumerate(parts):
+        chunk = slice(number * CHUNK, (number + 1) * CHUNK)
+        part = in_space(recordings, layout)
+        samples = sample(part, settings.frames, settings.bodies, settings.length)
+        there = torch.from_numpy(samples.there)
+        planes[chunk][there] = _bodies(part.rows, samples, layout, settings)
+        present[chunk] = there
+    return ClipTensors(planes.permute(0, 2, 3, 4, 1), present)
+
+
+def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Preprocess) -> Tensor:
+    """The bodies that are there, as planes (P, C, T, V)."""
+    low, high = (torch.from_numpy(rows.take(row, axis=0)) for row in (samples.low, samples.high))
+    share = torch.from_numpy(samples.share)[:, :, None, None]
+    places = torch.lerp(low, high, share)  # (P, T, V, C)
+    first = torch.from_numpy(_first_body(samples.clip))
+    roots = _roots(rows, samples, places, first, layout, settings.root)
+    planes = places.permute(0, 3, 1, 2)
+    x = torch.empty(planes.shape)  # put in order while subtracting: a copy of its own takes longer
+    torch.sub(planes, roots.permute(0, 3, 1, 2), out=x)
+    return face_front(x, first, layout, settings.facing)
+
+
+def _first_body(clip: np.ndarray) -> np.ndarray:
+    """For each body (P,), which one is the first of its clip."""
+    starts = np.flatnonzero(np.diff(clip, prepend=-1))
+    return starts[np.cumsum(np.diff(clip, prepend=-1) > 0) - 1]
+
+
+def _roots(
+    rows: np.ndarray, samples: Samples, places: Tensor, first: Tensor, layout: Layout, root: Root
+) -> Tensor:
+    """What is subtracted of places (P, T, V, C): (P, T or 1, 1, C)."""
+    if root == "clip":
+        places = torch.from_numpy(rows[samples.start])[:, None]
+    roots = places[:, :, list(layout.root)].mean(dim=2, keepdim=True)
+    return roots if root == "body_frame" else roots[first]
+
+
+def face_front(x: Tensor, first: Tensor, layout: Layout, facing: Facing) -> Tensor:
+    """Turn about the vertical axis so that the line from left to right lies along x.
+
+    Args:
+        x: bodies (P, 3, T, V), y up.
+        first: (P,) which body gives a clip's facing.
+        layout: gives shoulders and hips.
+        facing: per clip, by the first body's shoulders and hips averaged over the clip; or per
+            frame and body by its own shoulders, as published.
+    """
+    if facing == "none":
+        return x
+    if facing == "frame":
+        return turn(x, _published_angle(_across(x, layout.shoulders)))
+    line = _across(x, layout.shoulders) + _across(x, layout.hips)
+    return turn(x, _angle_to_x(line.mean(dim=2, keepdim=True))[first])
+
+
+def turn(x: Tensor, angle: Tensor) -> Tensor:
+    """Turn bodies (P, 3, T, V) about y by `angle` in radians, (P, T) or (P, 1)."""
+    cos, sin = (f(angle).to(x.dtype)[..., None] for f in (torch.cos, torch.sin))
+    across, depth = x[:, 0], x[:, 2]
+    turned = torch.empty_like(x)
+    torch.sub(cos * across, sin * depth, out=turned[:, 0])
+    turned[:, 1] = x[:, 1]
+    torch.add(sin * across, cos * depth, out=turned[:, 2])
+    return turned
+
+
+def _across(x: Tensor, ends: tuple[int, int]) -> Tensor:
+    """(P, 2, T) from the left to the right end, on the floor, in float64."""
+    left, right = ends
+    return (x[..., right] - x[..., left])[:, [0, 2]].double()
+
+
+def _angle_to_x(line: Tensor) -> Tensor:
+    """The turn (P, T) that brings a line on the floor (P, 2, T) onto x; none without a length."""
+    angle = -torch.atan2(line[:, 1], line[:, 0])
+    return torch.where(line.norm(dim=1) < SHORTEST_LINE, 0.0, angle)
+
+
+def _published_angle(line: Tensor) -> Tensor:
+    """The published turn (P, T) of (P, 2, T): one sign per body, from the summed z."""
+    angle = torch.arccos(line[:, 0] / (line.norm(dim=1) + 1e-4))
+    away = line[:, 1].sum(dim=1, keepdim=True) >= 0
+    return torch.where(away, -angle, angle)

@@ -1,0 +1,1 @@
+"""What every room needs: files written whole, checksums, memory, signals."""

@@ -1,0 +1,82 @@
+"""The training views of clips, as a recipe draws them, with the edges cut in them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from crosscale.augment.compose import View, Views
+from crosscale.data.store import ClipStore
+from crosscale.skeleton.layout import Layout
+from crosscale.training.recipe import Recipe
+from crosscale.transforms.modality import Stream
+from crosscale.transforms.preprocess import load
+from crosscale.viz.player_clip import Edges, PlayedClip, stored_clip
+
+PREPARED = "before the views"
+VIEWS = ("query view", "key view", "extreme view")
+
+
+def drawn_views(
+    store: ClipStore, rows: Sequence[int], recipe: Recipe, seed: int
+) -> list[PlayedClip]:
+    """For each clip, first as prepared for the network, then each of its views.
+
+    Args:
+        store: where the clips are.
+        rows: N clips.
+        recipe: says how clips are prepared and how views are drawn.
+        seed: of the draw; the same one with the same clips gives the same views.
+
+    Returns:
+        N times 3 clips; 4 where the recipe trains with an extreme view.
+
+    Raises:
+        CrosscaleError: when the store's layout lacks a scale of the recipe.
+    """
+    scales = list(dict.fromkeys(Stream.parse(s).scale for s in recipe.contrast.streams))
+    extreme = recipe.extreme if recipe.contrast.extreme else None
+    views = Views(recipe.views, store.layout, scales, recipe.seed, extreme)
+    clips = load(store, rows, recipe.preprocess)
+    prepared = View(clips.coordinates, {})
+    shown = {PREPARED: prepared, **dict(zip(VIEWS, views(clips.coordinates, seed), strict=False))}
+    played = {
+        note: (_with_absent(view.coordinates, clips.present), _cuts(view, store.layout, len(rows)))
+        for note, view in shown.items()
+    }
+    return [
+        PlayedClip(
+            recorded.name,
+            coordinates[i],
+            store.layout,
+            label=recorded.label,
+            note=note,
+            rate=recorded.rate,
+            recorded=recorded.recorded,
+            cut=cuts[i],
+        )
+        for i, recorded in enumerate(stored_clip(store, row) for row in rows)
+        for note, (coordinates, cuts) in played.items()
+    ]
+
+
+def _with_absent(x: Tensor, present: Tensor) -> np.ndarray:
+    """(N, C, T, V, M) to (N, T, M, V, C), NaN where a body is absent."""
+    bodies = x.permute(0, 2, 4, 3, 1).masked_fill(~present[:, None, :, None, None], float("nan"))
+    coordinates: np.ndarray = bodies.numpy()
+    return coordinates
+
+
+def _cuts(view: View, layout: Layout, count: int) -> list[dict[str, Edges]]:
+    """For each of `count` clips, the edges of each scale that its view has lost."""
+    cuts: list[dict[str, Edges]] = [{} for _ in range(count)]
+    for scale, keep in view.keep.items():
+        if keep is None:
+            continue
+        edges = layout.scale(scale).edges
+        child, parent = np.array(edges).T
+        kept = keep.numpy()
+        lost = (kept[:, child, parent] == 0) | (kept[:, parent, child] == 0)  # (N or 1, E)
+        for own, row in zip(cuts, np.broadcast_to(lost, (count, len(edges))), strict=True):
+            own[scale] = [edges[i] for i in np.flatnonzero(row)]
+    return cuts

@@ -1,0 +1,129 @@
+"""An interactive map of embeddings: one dot a clip, which plays when it is pointed at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_hex
+
+from crosscale.data.splits import Split
+from crosscale.data.store import ClipStore
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.features import Features
+from crosscale.evaluation.plots import class_colours, tsne
+from crosscale.evaluation.report import page_template
+from crosscale.evaluation.retrieval import side_by_side
+from crosscale.viz.page import POLICY
+from crosscale.viz.player_clip import player_json, skeleton_json, stored_clip
+
+COORDINATES = 10e6  # bytes of a page, of which base64 makes a third more
+FEWEST_FRAMES, MOST_FRAMES = 12, 48  # kept of a clip
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingMap:
+    """A page, and what it holds.
+
+    Attributes:
+        html: the page.
+        clips: how many are on it.
+        frames: most frames that are kept of a clip.
+    """
+
+    html: str
+    clips: int
+    frames: int
+
+
+def embedding_map(
+    store: ClipStore,
+    features: Features,
+    parts: Split | None,
+    *,
+    clips: int,
+    seed: int,
+    title: str,
+) -> EmbeddingMap:
+    """Lay clips out by their features with t-SNE and make the page.
+
+    Args:
+        store: the clips.
+        features: of all clips of the store, in its order.
+        parts: which clips train and which test, for the marks.
+        clips: at most so many, drawn at random.
+        seed: of the draw and of t-SNE.
+        title: of the page.
+
+    Raises:
+        CrosscaleError: when there are too few clips for a map, or too many for a page.
+    """
+    rows = sampled(len(store), clips, seed)
+    frames = frames_kept(store, rows)
+    points = tsne(side_by_side(features.select(rows).vectors), seed)
+    if points is None:
+        raise CrosscaleError(
+            f"no map of {store.path}: it takes at least 4 clips whose features are not all alike"
+        )
+    low, high = points.min(axis=0), points.max(axis=0)
+    spread = (points - (low + high) / 2) / max(float((high - low).max()), 1e-12)  # within ±0.5
+    data = {
+        "skeleton": skeleton_json(store.layout),
+        "classes": list(features.classes),
+        "colours": [to_hex(colour) for colour in class_colours(len(features.classes))],
+        "points": spread.astype(float).round(5).tolist(),
+        "labels": features.labels[rows].tolist(),
+        "parts": _parts(parts, rows),
+        "clips": [_clip_json(store, row, frames) for row in rows.tolist()],
+    }
+    html = page_template("map.html.j2").render(
+        title=title,
+        policy=POLICY,
+        map=data,
+        count=len(rows),
+        of=len(store),
+        streams=list(features.vectors),
+        frames=frames,
+        marked=parts.name if parts else None,
+    )
+    return EmbeddingMap(html, len(rows), frames)
+
+
+def sampled(count: int, most: int, seed: int) -> np.ndarray:
+    """At most `most` of `count` rows, drawn at random, ascending."""
+    if most < 1:
+        raise CrosscaleError(f"--clips must be 4 or more, and is {most}")
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
+
+
+def frames_kept(store: ClipStore, rows: np.ndarray) -> int:
+    """The most frames of each clip that fit into a page.
+
+    Raises:
+        CrosscaleError: when the clips do not fit with a dozen frames each.
+    """
+    recorded, bodies = store.column("frames")[rows], store.column("bodies")[rows]
+    body = 2 * np.prod(store.coordinates(0).shape[2:])  # bytes of a body in a frame
+    for frames in range(MOST_FRAMES, FEWEST_FRAMES - 1, -1):
+        if (np.minimum(recorded, frames) * bodies).sum() * body <= COORDINATES:
+            return frames
+    fitting = int(COORDINATES / (FEWEST_FRAMES * bodies.mean() * body))
+    raise CrosscaleError(f"{len(rows)} clips are too many for one page: say --clips {fitting}")
+
+
+def _clip_json(store: ClipStore, row: int, frames: int) -> dict[str, Any]:
+    return player_json(stored_clip(store, row).thinned(frames), "float16", skeleton=False)
+
+
+def _parts(parts: Split | None, rows: np.ndarray) -> Sequence[str]:
+    """`train`, `test` or nothing for each row."""
+    if parts is None:
+        return [""] * len(rows)
+    tested = np.concatenate(list(parts.tests.values()))
+    marks = np.where(
+        np.isin(rows, parts.train), "train", np.where(np.isin(rows, tested), "test", "")
+    )
+    found: list[str] = marks.tolist()
+    return found

@@ -1,0 +1,188 @@
+"""A figure of a layout: its joints by name, and each of its scales."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.plots import INK, STYLE, class_colours
+from crosscale.evaluation.report import page_template
+from crosscale.skeleton.layout import FINE_SCALE, JOINT_SCALE, Graph, Layout
+from crosscale.utils.files import atomic_path
+from crosscale.viz.film import SIDE_COLOURS
+from crosscale.viz.page import POLICY, write_page
+from crosscale.viz.player_clip import node_sides
+
+BONE = "#c3c9d2"
+HEIGHT = 6.5  # inches of a panel
+NAMES = 1.4  # inches for names beside it
+
+
+def write_layout(path: Path, layout: Layout, places: np.ndarray) -> Path:
+    """Draw a layout into a .png or .html file.
+
+    Args:
+        path: the file; a page holds the figure and lists the joints.
+        layout: what to draw.
+        places: (J, 2) of the joints, y up.
+
+    Raises:
+        CrosscaleError: when the name ends otherwise.
+    """
+    kind = path.suffix.lower()
+    if kind not in (".png", ".html"):
+        raise CrosscaleError(f"{path}: a layout is drawn into a .png or .html file")
+    picture = layout_png(layout, places)
+    if kind == ".html":
+        return write_page(path, _page(layout, picture))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(picture)
+    return path
+
+
+def layout_png(layout: Layout, places: np.ndarray) -> bytes:
+    """The figure: joints on the left, the scales beside them."""
+    scales = {name: graph for name, graph in layout.scales.items() if name != JOINT_SCALE}
+    extent = np.ptp(places, axis=0) + 1e-9
+    shape = HEIGHT * float(np.clip(extent[0] / extent[1], 0.35, 1.2)) + NAMES
+    widths = [1.3 * shape, *[shape] * len(scales)]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(sum(widths), HEIGHT + 0.5), layout="constrained")
+        axes = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0]
+        _draw_joints(axes[0], layout, places)
+        for panel, (name, graph) in zip(axes[1:], scales.items(), strict=True):
+            _draw_scale(panel, layout, name, graph, places)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def left_out(layout: Layout, graph: Graph) -> list[str]:
+    """Joints of which no node of a scale is made."""
+    unused = np.flatnonzero(~np.any(graph.pooling, axis=0))
+    return [layout.joints[joint] for joint in unused]
+
+
+def _draw_joints(axes: Axes, layout: Layout, places: np.ndarray) -> None:
+    graph = layout.scale(JOINT_SCALE)
+    sides = node_sides(layout, graph)
+    _prepare(axes, f"{layout.name}: {len(layout.joints)} joints")
+    of_edges = [(sides[a] + sides[b]).strip("c")[:1] or "c" for a, b in graph.edges]
+    _lines(axes, places, graph, [SIDE_COLOURS[side] for side in of_edges], 2.6)
+    axes.scatter(
+        places[:, 0],
+        places[:, 1],
+        s=46,
+        c=[SIDE_COLOURS[side] for side in sides],
+        zorder=3,
+        ec="white",
+    )
+    x, y = places[layout.centre]
+    axes.scatter(x, y, s=170, fc="none", ec=INK, lw=1.4, zorder=4)
+    _name(axes, graph.names, places, sides, [SIDE_COLOURS[side] for side in sides])
+
+
+def _draw_scale(axes: Axes, layout: Layout, name: str, graph: Graph, places: np.ndarray) -> None:
+    nodes = graph.pooling @ places
+    _prepare(axes, f"{name}: {len(graph.names)} nodes")
+    _lines(axes, places, layout.scale(JOINT_SCALE), [BONE] * len(layout.edges), 1.2)
+    if name == FINE_SCALE:
+        axes.scatter(
+            nodes[:, 0],
+            nodes[:, 1],
+            s=12,
+            c=[SIDE_COLOURS[s] for s in node_sides(layout, graph)],
+            zorder=3,
+        )
+        return
+    colours = np.array(class_colours(len(graph.names)))
+    part = graph.pooling.argmax(axis=0)  # (J,)
+    used = np.any(graph.pooling, axis=0)
+    axes.scatter(places[used, 0], places[used, 1], s=26, c=colours[part[used]], zorder=3)
+    axes.scatter(places[~used, 0], places[~used, 1], s=26, fc="white", ec=BONE, zorder=3)
+    _lines(axes, nodes, graph, [INK] * len(graph.edges), 1.6)
+    axes.scatter(nodes[:, 0], nodes[:, 1], s=90, c=colours, marker="s", ec=INK, lw=0.8, zorder=4)
+    dark = [to_hex(0.6 * colour) for colour in colours]
+    _name(axes, graph.names, nodes, node_sides(layout, graph), dark)
+
+
+def _name(
+    axes: Axes, names: Sequence[str], places: np.ndarray, sides: str, colours: Sequence[str]
+) -> None:
+    """Names beside (V, 2) places: outwards, so that they meet neither bones nor each other."""
+    for name, place, side, colour in zip(names, places, sides, colours, strict=True):
+        outwards = -1 if side == "r" else 1
+        axes.annotate(
+            name,
+            place,
+            (8 * outwards, 8 if side == "c" else 0),
+            textcoords="offset points",
+            ha="left" if outwards > 0 else "right",
+            va="center",
+            fontsize=8.5,
+            color=colour,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=5,
+        )
+
+
+def _lines(axes: Axes, places: np.ndarray, graph: Graph, colours: list[str], width: float) -> None:
+    lines = places[np.array(graph.edges)]  # (E, 2, 2)
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=width, zorder=1))
+
+
+def _prepare(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontweight="bold")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.2, 0.06)
+    axes.set_axis_off()
+
+
+def _page(layout: Layout, picture: bytes) -> str:
+    other_side = layout.other_side
+    sides = node_sides(layout, layout.scale(JOINT_SCALE))
+    rows = [
+        {
+            "number": i,
+            "name": joint,
+            "parent": "" if i == layout.centre else layout.joints[layout.parents[i]],
+            "mirror": "" if other_side[i] == i else layout.joints[other_side[i]],
+            "side": {"l": "left", "r": "right", "c": "centre"}[sides[i]],
+        }
+        for i, joint in enumerate(layout.joints)
+    ]
+    return page_template("layout.html.j2").render(
+        layout=layout,
+        facts=layout_facts(layout),
+        joints=rows,
+        picture=base64.b64encode(picture).decode(),
+        policy=POLICY,
+    )
+
+
+def layout_facts(layout: Layout) -> dict[str, str]:
+    """What a layout says, as text."""
+    named = layout.joints
+    paired = {joint for pair in layout.pairs for joint in pair}
+    alone = [joint for i, joint in enumerate(named) if i not in paired]
+    return {
+        "joints": str(len(named)),
+        "edges": str(len(layout.edges)),
+        "pairs": f"{len(layout.pairs)} of left and right; without a side: {', '.join(alone)}",
+        "centre": named[layout.centre],
+        "root": ", ".join(named[i] for i in layout.root),
+        "shoulders": ", ".join(named[i] for i in layout.shoulders),
+        "hips": ", ".join(named[i] for i in layout.hips),
+        "scales": ", ".join(
+            f"{name} ({len(graph.names)})" for name, graph in layout.scales.items()
+        ),
+    }

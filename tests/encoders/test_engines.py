@@ -1,0 +1,175 @@
+import dataclasses
+import time
+from typing import get_args
+
+import pytest
+import torch
+
+from crosscale.encoders import engines
+from crosscale.encoders.engines import EngineName, available, build, choose, fastest
+from crosscale.encoders.fused import SPECTRAL_CHANNELS, Frozen
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.errors import CrosscaleError
+from crosscale.models.checkpoint import Embedder, TrainedEncoders
+from crosscale.skeleton.layout import Layout
+from crosscale.transforms.preprocess import ClipTensors, Preprocess
+
+FRAMES = 12
+LAYOUT = Layout.load("ntu25")
+FULL = [name for name in get_args(EngineName) if name not in ("compiled", "openvino-int8")]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    made = STGCN(LAYOUT.scale("joints"), EncoderSettings(hidden=4, width=SPECTRAL_CHANNELS))
+    for _ in range(3):
+        made(1 + torch.randn(4, 3, FRAMES, 25, 1))
+    return made.eval()
+
+
+def _bodies(count, seed=1):
+    return torch.randn(count, 3, FRAMES, 25, generator=torch.Generator().manual_seed(seed))
+
+
+def _error(found, right):
+    return ((found - right).norm() / right.norm()).item()
+
+
+def _need(name):
+    if name not in available():
+        pytest.skip(f"engine {name} needs {' and '.join(engines.LIBRARIES[name][0])}")
+
+
+def _check_any_batch(engine, encoder, tolerance):
+    for count in (1, 2, 7, 8, 9, 20):
+        bodies = _bodies(count, seed=count)
+        with torch.no_grad():
+            right = encoder(bodies.unsqueeze(-1))
+        assert _error(engine(bodies), right) < tolerance
+        scattered = bodies.transpose(1, 3).contiguous().transpose(1, 3)
+        assert _error(engine(scattered), right) < tolerance
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_an_engine_agrees_with_the_encoder_on_any_number_of_bodies(name, encoder):
+    _need(name)
+    _check_any_batch(build(name, Frozen(encoder), _bodies(8), threads=1), encoder, 1e-4)
+
+
+@pytest.mark.slow
+def test_the_compiled_engine_agrees_where_a_compiler_works(encoder):
+    try:
+        engine = build("compiled", Frozen(encoder), _bodies(8))
+    except Exception as error:
+        pytest.skip(f"torch.compile does not work here: {type(error).__name__}")
+    _check_any_batch(engine, encoder, 1e-4)
+
+
+def test_eight_bits_are_near_the_encoder(encoder):
+    _need("openvino-int8")
+    engine = build("openvino-int8", Frozen(encoder), _bodies(40), threads=1)
+    _check_any_batch(engine, encoder, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "extra"),
+    [
+        ("openvino", "openvino", "openvino"),
+        ("onnxruntime", "onnxscript", "onnxruntime"),
+        ("openvino-int8", "nncf", "int8"),
+    ],
+)
+def test_a_missing_library_is_named_with_what_to_type(name, library, extra, encoder, monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", lambda lib: None if lib == library else lib)
+    assert name not in available()
+    with pytest.raises(CrosscaleError, match=rf"{library}: pip install 'crosscale\[{extra}\]'"):
+        build(name, Frozen(encoder), _bodies(8))
+
+
+def test_a_mistyped_engine_is_told_the_nearest(encoder):
+    with pytest.raises(CrosscaleError, match="did you mean 'openvino'"):
+        build("opnvino", Frozen(encoder), _bodies(8))
+
+
+def test_a_gpu_has_the_engines_of_pytorch_only():
+    assert available("cuda") == ("torch", "compiled")
+    assert choose(10**6, "cuda") == "torch"
+
+
+def test_auto_builds_a_faster_engine_for_many_bodies_only(monkeypatch):
+    monkeypatch.setattr(engines, "find_spec", lambda library: True)
+    assert choose(engines.WORTH_BUILDING - 1) == "torch"
+    assert choose(engines.WORTH_BUILDING) == "openvino"
+    monkeypatch.setattr(engines, "find_spec", lambda lib: None if lib == "openvino" else True)
+    assert choose(engines.WORTH_BUILDING) == "onnxruntime"
+    monkeypatch.setattr(engines, "find_spec", lambda library: None)
+    assert choose(engines.WORTH_BUILDING) == "torch"
+
+
+def test_the_fastest_is_measured_and_what_fails_is_told(encoder, monkeypatch):
+    def slow(frozen, example, threads):
+        def run(bodies):
+            time.sleep(0.1)
+            return frozen(bodies)
+
+        return run
+
+    def broken(frozen, example, threads):
+        raise RuntimeError("no compiler\nand much more")
+
+    built = {"torch": slow, "openvino": lambda frozen, *_: frozen, "compiled": broken}
+    monkeypatch.setattr(engines, "_BUILDERS", built)
+    monkeypatch.setattr(engines, "available", lambda device: (*built, "openvino-int8"))
+    name, engine, told = fastest(Frozen(encoder), _bodies(4))
+    assert name == "openvino"
+    assert engine(_bodies(3)).shape == (3, SPECTRAL_CHANNELS)
+    assert told["compiled"] == "left out: no compiler"
+    assert told["torch"].endswith("bodies/s")
+    assert "openvino-int8" not in told
+
+
+def _trained(encoder, bodies):
+    settings = EncoderSettings(hidden=4, width=SPECTRAL_CHANNELS, bodies=bodies)
+    other = STGCN(LAYOUT.scale("joints"), settings).eval()
+    other.load_state_dict(encoder.state_dict())
+    return TrainedEncoders({"joint": other}, LAYOUT, Preprocess(FRAMES), (), "xsub", "", {})
+
+
+def _clips():
+    """Two bodies, one, the other one, none."""
+    present = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
+    bodies = _bodies(8).view(4, 2, 3, FRAMES, 25).permute(0, 2, 3, 4, 1)
+    return ClipTensors(bodies * present[:, None, None, None, :], present)
+
+
+@pytest.mark.parametrize(
+    ("name", "which"), [("auto", "present"), ("auto", "all"), ("openvino", "present")]
+)
+def test_embedding_averages_over_bodies_as_the_encoder_does(name, which, encoder):
+    if name == "openvino":
+        _need(name)
+    trained, clips = _trained(encoder, which), _clips()
+    with torch.no_grad():
+        right = trained.encoders["joint"](clips.coordinates, clips.present)
+    found = trained.embed(clips, batch=3, engine=name)["joint"]
+    torch.testing.assert_close(found, right, atol=1e-4, rtol=1e-4)
+    assert (found[3].abs().sum() == 0) == (which == "present")
+
+
+def test_clips_without_any_body_give_zeros(encoder):
+    empty = dataclasses.replace(_clips(), present=torch.zeros(4, 2, dtype=torch.bool))
+    features = _trained(encoder, "present").embed(empty)["joint"]
+    assert torch.equal(features, torch.zeros(4, SPECTRAL_CHANNELS))
+
+
+def test_an_embedder_is_built_once_for_all_clips(encoder, monkeypatch):
+    built = []
+    whole = engines.build
+    monkeypatch.setattr(
+        "crosscale.models.checkpoint.build", lambda *args: built.append(args) or whole(*args)
+    )
+    clips = _clips()
+    embed = Embedder(_trained(encoder, "present"), clips, clips=8)
+    torch.testing.assert_close(embed(clips)["joint"], embed(clips)["joint"])
+    assert len(built) == 1

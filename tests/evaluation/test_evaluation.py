@@ -1,0 +1,170 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crosscale.data.splits import Split
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.evaluation import evaluate
+from crosscale.evaluation.features import Features
+from crosscale.evaluation.knn import KnnConfig
+from crosscale.evaluation.linear import LinearConfig
+from crosscale.evaluation.semi import SemiConfig
+
+QUICK = LinearConfig(epochs=8)
+
+
+def features(clips=120, classes=4, noise=0.8, labels=None, seed=0):
+    """Two streams that see the same classes, each with noise of its own."""
+    rng = np.random.default_rng(seed)
+    true = np.arange(clips) % classes
+    vectors = {
+        stream: (rng.normal(size=(classes, 6))[true] + noise * rng.normal(size=(clips, 6)))
+        for stream in ("joint", "motion")
+    }
+    return Features(
+        names=[f"clip{i}" for i in range(clips)],
+        labels=true if labels is None else labels,
+        classes=[f"class{i}" for i in range(classes)],
+        vectors={stream: array.astype(np.float32) for stream, array in vectors.items()},
+    )
+
+
+def halves(clips=120):
+    test = np.arange(clips // 2, clips)
+    return Split("made up", np.arange(clips // 2), {"official": test, "leak_free": test[:40]})
+
+
+@pytest.mark.parametrize(("kind", "config"), [("linear", QUICK), ("ridge", None), ("knn", None)])
+def test_every_stream_and_their_sum_are_judged_on_every_test_set(kind, config):
+    found = evaluate(kind, features(), halves(), config)
+    assert list(found.metrics) == ["official", "leak_free"]
+    for test, clips in (("official", 60), ("leak_free", 40)):
+        assert list(found.metrics[test]) == ["joint", "motion", "sum"]
+        assert found.metrics[test]["sum"].clips == clips
+    single = [found.metrics["official"][stream].top1 for stream in ("joint", "motion")]
+    assert min(single) > 0.4
+    assert max(single) < found.metrics["official"]["sum"].top1
+
+
+def test_the_leak_free_figure_is_that_of_the_remaining_clips():
+    found = evaluate("knn", features(), halves())
+    joint = found.scores["joint"]
+    names = [f"clip{i}" for i in range(60, 100)]
+    kept = joint.select(names)
+    share = (kept.values.argmax(axis=1) == kept.labels).mean()
+    assert found.metrics["leak_free"]["joint"].top1 == pytest.approx(share)
+
+
+def test_one_stream_alone_has_no_sum():
+    alone = replace(features(), vectors={"joint": features().vectors["joint"]})
+    assert list(evaluate("knn", alone, halves()).metrics["official"]) == ["joint"]
+
+
+def test_the_same_seed_gives_the_same_evaluation():
+    one, two = (evaluate("linear", features(), halves(), QUICK, seed=3) for _ in range(2))
+    assert one == two
+    for stream in one.scores:
+        np.testing.assert_array_equal(one.scores[stream].values, two.scores[stream].values)
+
+
+def test_the_order_of_clips_in_the_features_changes_no_accuracy():
+    order = np.random.default_rng(0).permutation(120)
+    place = np.argsort(order)
+    split = halves()
+    moved = Split(
+        split.name, place[split.train], {name: place[clips] for name, clips in split.tests.items()}
+    )
+    straight = evaluate("knn", features(), split)
+    shuffled = evaluate("knn", features().select(order), moved)
+    assert straight.metrics == shuffled.metrics
+    for stream, part in straight.scores.items():
+        again = shuffled.scores[stream].select(part.names)
+        np.testing.assert_allclose(again.values, part.values, atol=1e-6)
+
+
+def test_it_says_which_clips_configuration_and_seed_were_used():
+    found = evaluate("linear", features(), halves(), QUICK, seed=3)
+    assert found.train.per_class == {f"class{i}": 15 for i in range(4)}
+    assert found.tests["leak_free"].used == 40
+    assert (found.seed, found.config["epochs"], found.protocol) == (3, 8, "made up")
+    assert len(found.curves["motion"].train_loss) == 8
+    assert found.notes == ()
+
+
+def test_it_becomes_json_without_its_scores():
+    found = evaluate("knn", features(), halves(), KnnConfig(3))
+    plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert "scores" not in plain
+    assert plain["config"] == {"neighbours": 3}
+    assert plain["metrics"]["official"]["sum"]["top1"] == found.metrics["official"]["sum"].top1
+
+
+def test_unlabelled_clips_are_left_out_and_counted():
+    labels = np.arange(120) % 4
+    labels[[3, 4, 70]] = -1
+    found = evaluate("knn", features(labels=labels), halves())
+    assert (found.train.used, found.train.unlabelled) == (58, 2)
+    assert (found.tests["official"].used, found.tests["official"].unlabelled) == (59, 1)
+    assert "training part: 2 clips without a label were left out." in found.notes
+    assert found.metrics["official"]["sum"].clips == 59
+
+
+def test_classes_without_training_or_test_clips_are_named():
+    labels = np.where(np.arange(120) < 60, np.arange(120) % 3, 1 + np.arange(120) % 3)
+    found = evaluate("linear", features(labels=labels), halves(), QUICK)
+    notes = " ".join(found.notes)
+    assert "official: 20 clips are of classes without a training clip" in notes
+    assert "class3" in notes
+    assert "no test clip of the trained classes class0" in notes
+    assert "is a label shifted?" in notes
+    assert found.metrics["official"]["sum"].per_class[3] == 0
+    assert found.metrics["official"]["sum"].per_class[0] is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.full(120, -1), r"0 labelled clips .*60 unlabelled"),
+        (np.zeros(120, dtype=np.int64), "fewer than 2 classes"),
+        (np.where(np.arange(120) < 60, np.arange(120) % 4, -1), "official has no labelled clip"),
+    ],
+)
+def test_too_few_labels_are_refused(labels, message):
+    with pytest.raises(CrosscaleError, match=message):
+        evaluate("knn", features(labels=labels), halves())
+
+
+def test_a_split_that_does_not_fit_is_refused():
+    split = halves()
+    with pytest.raises(CrosscaleError, match="features of 100"):
+        evaluate("knn", features().select(range(100)), split)
+    leaky = Split("leaky", np.arange(62), split.tests)
+    with pytest.raises(CrosscaleError, match="both training and test part: clip60, clip61"):
+        evaluate("knn", features(), leaky)
+
+
+def test_a_split_without_a_test_and_fine_tuning_of_features_are_refused():
+    with pytest.raises(CrosscaleError, match="all tests no clip"):
+        evaluate("knn", features(), Split("all", np.arange(120), {}))
+    with pytest.raises(CrosscaleError, match="cannot be done on features"):
+        evaluate("finetune", features(), halves())
+
+
+@pytest.mark.parametrize("kind", ["linear", "ridge", "knn", "retrieval", "semi"])
+def test_every_evaluation_says_how_many_clips_of_which_class_it_used(kind):
+    config = {"linear": QUICK, "semi": SemiConfig(epochs=8, share=0.2, draws=2)}.get(kind)
+    found = json.loads(json.dumps(evaluate(kind, features(), halves(), config).to_dict()))
+    clips = 3 if kind == "semi" else 15
+    assert found["train"]["per_class"] == {f"class{i}": clips for i in range(4)}
+    assert found["tests"]["official"]["per_class"] == {f"class{i}": 15 for i in range(4)}
+
+
+def test_a_stream_called_sum_and_settings_of_another_kind_are_refused():
+    vectors = features().vectors
+    named = replace(features(), vectors={"joint": vectors["joint"], "sum": vectors["motion"]})
+    with pytest.raises(CrosscaleError, match="'sum'"):
+        evaluate("knn", named, halves())
+    with pytest.raises(CrosscaleError, match="another kind"):
+        evaluate("knn", features(), halves(), QUICK)

@@ -1,0 +1,197 @@
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from crosscale.data.splits import Split
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation import report as report_module
+from crosscale.evaluation.evaluation import evaluate
+from crosscale.evaluation.features import Features
+from crosscale.evaluation.linear import LinearConfig
+from crosscale.evaluation.report import Report, report_html, results_json, write_report
+
+NASTY = ["<script>alert(1)</script>", '"quoted" & $math$', "喝水"]
+CURVE = [
+    {"epoch": epoch, "lr": 0.1, "loss": 5 / epoch, "joint/loss": 5 / epoch, "loss_of_chance": 6.2}
+    for epoch in range(1, 6)
+]
+
+
+def features(classes=3, clips=60, streams=("joint", "part10")):
+    rng = np.random.default_rng(0)
+    labels = np.arange(clips) % classes
+    names = (NASTY * 50)[:classes] if classes <= 3 else [f"action {i}" for i in range(classes)]
+    vectors = {
+        stream: (rng.normal(size=(classes, 8))[labels] + rng.normal(size=(clips, 8)))
+        for stream in streams
+    }
+    return Features(
+        [f"clip{i}" for i in range(clips)],
+        labels,
+        names,
+        {stream: array.astype(np.float32) for stream, array in vectors.items()},
+    )
+
+
+def make_report(given=None, **changes):
+    given = given or features()
+    half = len(given) // 2
+    test = np.arange(half, len(given))
+    split = Split("made up", np.arange(half), {"official": test, "leak_free": test[::2]})
+    parts = {
+        "title": "A run",
+        "evaluations": [
+            evaluate("linear", given, split, LinearConfig(epochs=2)),
+            evaluate("knn", given, split),
+        ],
+        "about": {"run": "runs/<b>1</b>"},
+        "baselines": {"chance": {"official": 1 / 3, "leak_free": 1 / 3}, "raw": {"official": 0.5}},
+        "pretraining": {"runs/1": CURVE},
+    }
+    return Report(**(parts | changes))
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.tags, self.attributes, self.words = [], [], []
+        self.feed(source)
+        self.text = re.sub(r"\s+", " ", " ".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def source():
+    return report_html(make_report(features=features()))
+
+
+def test_the_page_needs_nothing_beside_itself(source):
+    page = Page(source)
+    links = [value for _, name, value in page.attributes if name in {"src", "href", "srcset"}]
+    assert links
+    assert all(link.startswith("data:image/svg+xml;base64,") for link in links)
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert "url(" not in source
+    assert "@import" not in source
+
+
+def test_every_picture_has_a_text_in_its_place(source):
+    page = Page(source)
+    texts = [value for tag, name, value in page.attributes if (tag, name) == ("img", "alt")]
+    assert len(texts) == page.tags.count("img") == 4  # confusion, map, two rows of curves
+    assert all(len(text) > 20 for text in texts)
+
+
+def test_texts_from_outside_are_escaped(source):
+    assert "<script>" not in source
+    assert "runs/<b>" not in source
+    page = Page(source)
+    for name in NASTY:
+        assert name in page.text
+
+
+def test_the_table_gives_each_stream_each_test_set_and_each_baseline(source):
+    text = Page(source).text
+    given = make_report()
+    for evaluation in given.evaluations:
+        for streams in evaluation.metrics.values():
+            for metrics in streams.values():
+                assert f"{100 * metrics.top1:.1f}" in text
+    for words in ("official (30 clips)", "leak-free (15 clips)", "Nearest neighbours", "chance"):
+        assert words in text
+    assert "raw 50.0 – – –" in text  # no figure on the leak-free test was given
+
+
+def test_three_classes_have_a_top_3_and_it_is_said_to_be_idle(source):
+    text = Page(source).text
+    assert "top-5" not in text.lower()
+    assert "There are only 3 classes, so top-3 is always 100 %." in text
+
+
+def test_many_classes_are_shown_by_number_and_listed_with_their_names():
+    text = Page(report_html(make_report(features(classes=30, clips=240)))).text
+    assert "Classes carry the numbers of the list below." in text
+    assert "17 action 16" in text
+
+
+def test_notes_reach_the_page():
+    given = features()
+    given.labels[:3] = -1
+    assert "3 clips without a label were left out." in Page(report_html(make_report(given))).text
+
+
+def test_parts_that_are_not_given_are_left_out():
+    page = Page(report_html(make_report(pretraining=None, baselines={})))
+    assert "Map of the features" not in page.text
+    assert "Pre-training" not in page.text
+    assert page.tags.count("img") == 2
+
+
+def test_features_all_alike_have_no_map_and_the_page_says_why():
+    collapsed = features()
+    for vectors in collapsed.vectors.values():
+        vectors[:] = 1
+    text = Page(report_html(make_report(features=collapsed))).text
+    assert "a collapsed encoder" in text
+
+
+def test_the_map_takes_a_seeded_share_of_many_clips(monkeypatch):
+    monkeypatch.setattr(report_module, "MAP_CLIPS", 10)
+    one, two = (report_html(make_report(features=features())) for _ in range(2))
+    assert "of 10 test clips" in Page(one).text
+    assert one == two
+
+
+def test_results_are_json_of_all_figures_in_short_lines():
+    given = make_report()
+    text = results_json(given)
+    results = json.loads(text)
+    assert results["evaluations"] == json.loads(
+        json.dumps([evaluation.to_dict() for evaluation in given.evaluations])
+    )
+    assert results["about"] == {"run": "runs/<b>1</b>"}
+    assert results["baselines"]["raw"] == {"official": 0.5}
+    assert re.search(r"\n +\[\d+, \d+, \d+\],\n", text)  # a row of the confusion is one line
+
+
+def test_names_with_brackets_and_spaces_survive_in_the_results():
+    names = ["[ a  b ]", '",\n [', "{}"]
+    given = features()
+    given = Features(given.names, given.labels, names, given.vectors)
+    assert json.loads(results_json(make_report(given)))["evaluations"][0]["classes"] == names
+
+
+def test_both_files_are_written_and_nothing_else(tmp_path):
+    results, page = write_report(make_report(), tmp_path / "linear")
+    assert sorted(path.name for path in (tmp_path / "linear").iterdir()) == [
+        "report.html",
+        "results.json",
+    ]
+    assert json.loads(results.read_text(encoding="utf-8"))["title"] == "A run"
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_evaluations_of_different_test_sets_do_not_share_a_table():
+    given = make_report().evaluations[0]
+    other = evaluate("knn", features(), Split("x", np.arange(30), {"test": np.arange(30, 60)}))
+    with pytest.raises(CrosscaleError, match="same test sets"):
+        make_report(evaluations=[given, other])
+    with pytest.raises(CrosscaleError, match="at least one evaluation"):
+        make_report(evaluations=[])
+
+
+def test_a_loss_that_is_no_number_does_not_stop_the_report():
+    rows = [*CURVE, {"epoch": 6, "loss": math.nan, "note": "text", "flag": True}]
+    assert "Pre-training" in Page(report_html(make_report(pretraining={"run": rows}))).text

@@ -1,0 +1,129 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import crosscale
+from crosscale.data.clip import Clip
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.models import model as model_module
+from crosscale.models.model import load
+
+
+def test_the_package_offers_load_and_does_not_wait_for_torch():
+    seen = "print('torch' in sys.modules)"
+    told = f"import sys, crosscale; {seen}; crosscale.load; {seen}"
+    command = [sys.executable, "-c", told]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+    with pytest.raises(AttributeError, match="lode"):
+        crosscale.lode  # noqa: B018
+
+
+def test_an_embedding_is_the_streams_features_each_of_length_one(model, store):
+    vectors, streams = model.embed(store), model.stream_features(store)
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (len(store), model.width) == (36, 32)
+    assert model.streams == tuple(streams) == ("joint", "joint@part10")
+    blocks = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in streams.values()]
+    np.testing.assert_allclose(vectors, np.hstack(blocks) / np.sqrt(2), atol=1e-6)
+    cosines = [block @ block.T for block in blocks]
+    np.testing.assert_allclose(vectors @ vectors.T, np.mean(cosines, axis=0), atol=1e-6)
+
+
+def test_features_are_those_of_the_training_code(model, store):
+    from crosscale.models.checkpoint import embed_stream
+    from crosscale.transforms.modality import Stream, StreamTransform
+    from crosscale.transforms.preprocess import load as load_clips
+
+    clips = load_clips(store, range(len(store)), model.trained.preprocess)
+    for name, encoder in model.trained.encoders.items():
+        transform = StreamTransform(Stream.parse(name), model.layout)
+        plain = embed_stream(encoder, transform, clips).numpy()
+        found = model.stream_features(store)[name]
+        np.testing.assert_allclose(found, plain, atol=1e-5 * np.abs(plain).max())
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 36])
+def test_company_does_not_change_a_vector(model, store, clips, chunk, monkeypatch):
+    whole = model.embed(store)
+    monkeypatch.setattr(model_module, "CHUNK", chunk)
+    np.testing.assert_allclose(model.embed(store), whole, atol=1e-6)
+    order = np.random.default_rng(0).permutation(len(clips))
+    np.testing.assert_allclose(model.embed([clips[i] for i in order]), whole[order], atol=1e-6)
+
+
+def test_empty_bodies_do_not_change_a_vector(model, clips):
+    alone = model.embed(clips)
+    for places in ([1], [0], [0, 1]):
+        padded = []
+        for clip in clips:
+            x = clip.coordinates
+            empty = np.full_like(x, np.nan)
+            bodies = [empty] * (1 + len(places))
+            bodies[1 if places == [0] else 0] = x
+            padded.append(np.concatenate(bodies, axis=1))
+        np.testing.assert_allclose(model.embed(padded), alone, atol=1e-6)
+
+
+def test_a_store_clips_and_arrays_give_the_same(model, store, clips):
+    whole = model.embed(store)
+    arrays = [clip.coordinates for clip in clips]
+    np.testing.assert_allclose(model.embed(clips), whole, atol=1e-6)
+    np.testing.assert_allclose(model.embed(arrays, "kinect20"), whole, atol=1e-6)
+    np.testing.assert_allclose(model.embed([x[:, 0] for x in arrays]), whole, atol=1e-6)
+    assert model.embed([]).shape == (0, model.width)
+
+
+def test_another_layout_is_refused_by_both_names(model):
+    x = np.random.default_rng(0).normal(size=(9, 25, 3)).astype(np.float32)
+    with pytest.raises(CrosscaleError, match=r"layout ntu25, .* trained on kinect20"):
+        model.embed([x], "ntu25")
+    with pytest.raises(CrosscaleError, match="clip 0 has 25 joints, layout kinect20 has 20"):
+        model.embed([x])
+    with pytest.raises(CrosscaleError, match="no layout 'kinect21'"):
+        model.embed([x], "kinect21")
+
+
+def test_broken_clips_are_named(model, act):
+    x = act("bow")
+    with pytest.raises(CrosscaleError, match="in brackets"):
+        model.embed(x)
+    with pytest.raises(BadClip, match="clip 1: shows no body"):
+        model.embed([x, np.full_like(x, np.nan)])
+    broken = x.copy()
+    broken[3, 0, 7, 1] = np.nan
+    with pytest.raises(BadClip, match="clip 1: frame 3, body 0, joint 7"):
+        model.embed([x, broken])
+    with pytest.raises(BadClip, match=r"clip 0: coordinates have shape \(20, 3\)"):
+        model.embed([x[0, 0]])
+    with pytest.raises(CrosscaleError, match=r"\[2, 3\] coordinates"):
+        model.embed([x, x[..., :2]])
+
+
+def test_a_clip_whose_people_the_encoder_leaves_out_is_refused(model, act):
+    one_body = replace(model.trained.preprocess, bodies=1)
+    single = model_module.Model(replace(model.trained, preprocess=one_body))
+    x = act("bow", frames=8)
+    late = np.concatenate([np.full_like(x, np.nan), x], axis=1)
+    clip = Clip("late", np.concatenate([np.concatenate([x, x], 1)[:1], late]), ("a", "b"))
+    assert np.isfinite(single.embed([clip])).all()
+
+
+def test_features_that_overflow_are_refused(model, act):
+    with pytest.raises(BadClip, match=r"clip 1: gives no usable features.*metres"):
+        model.embed([act("bow"), act("bow") * 1e30])
+
+
+def test_missing_damaged_and_foreign_encoders_are_one_line(run, tmp_path):
+    with pytest.raises(CrosscaleError, match="no trained encoder at"):
+        load(tmp_path)
+    whole = (run / "encoder.safetensors").read_bytes()
+    (tmp_path / "encoder.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CrosscaleError, match="cannot be read"):
+        load(tmp_path)
+    with pytest.raises(CrosscaleError, match="no device 'gpu'"):
+        load(run, device="gpu")
+    assert load(run / "encoder.safetensors").fingerprint == load(run).fingerprint

@@ -1,0 +1,246 @@
+"""Arrays that code bases of this field hand on become clips again."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import make_reader
+from crosscale.readers.datasets.arrays import Arrays, Ntu60Arrays
+
+NAMES = ["S001C002P003R002A001", "S001C001P005R001A002", "S001C003P001R001A060"]
+LABELS = [0, 1, 59]
+LENGTHS = [4, 6, 1]
+BODIES = [1, 2, 2]
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def clips():
+    """(T, M, V, 3) of each clip."""
+    return [
+        RNG.normal(size=(t, m, 25, 3)).astype(np.float32)
+        for t, m in zip(LENGTHS, BODIES, strict=True)
+    ]
+
+
+def padded(clips, frames=8):
+    """(N, T, 2, V, 3) filled with zeros."""
+    array = np.zeros((len(clips), frames, 2, 25, 3), np.float32)
+    for i, clip in enumerate(clips):
+        array[i, : clip.shape[0], : clip.shape[1]] = clip
+    return array
+
+
+def write_npy(folder, clips, names=NAMES, labels=LABELS, part="train", kind="position"):
+    folder.mkdir(exist_ok=True)
+    np.save(folder / f"{part}_{kind}.npy", padded(clips).transpose(0, 4, 1, 3, 2))
+    with (folder / f"{part}_label.pkl").open("wb") as file:
+        pickle.dump(([f"{name}.skeleton" for name in names], list(labels)), file)
+    return folder
+
+
+def write_npz(folder, clips, **changes):
+    folder.mkdir(exist_ok=True)
+    x, y = padded(clips).reshape(len(clips), 8, 150), np.eye(60)[LABELS]
+    arrays = {"x_train": x[:2], "y_train": y[:2], "x_test": x[2:], "y_test": y[2:]} | changes
+    np.savez(folder / "NTU60_CS.npz", **{k: v for k, v in arrays.items() if v is not None})
+    return folder
+
+
+def annotation(i, clip, **changes):
+    one = {
+        "frame_dir": NAMES[i],
+        "label": LABELS[i],
+        "keypoint": clip.transpose(1, 0, 2, 3).astype(np.float16),
+        "total_frames": len(clip),
+    }
+    return {key: value for key, value in (one | changes).items() if value is not None}
+
+
+def write_annotations(folder, annotations, split=None):
+    folder.mkdir(exist_ok=True)
+    content = {"split": split or {"xsub_train": NAMES[1:], "xsub_val": NAMES[:1]}}
+    with (folder / "ntu60_3danno.pkl").open("wb") as file:
+        pickle.dump(content | {"annotations": annotations}, file)
+    return folder
+
+
+def read_all(source, reader=None):
+    reader = reader or Ntu60Arrays()
+    return [reader.read(item) for item in reader.find(source)]
+
+
+def assert_same(found, clips, tolerance=0.0):
+    for clip, expected in zip(found, clips, strict=True):
+        np.testing.assert_allclose(clip.coordinates, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("kind", ["position", "data_joint", "data"])
+def test_npy_with_labels(tmp_path, clips, kind):
+    found = read_all(write_npy(tmp_path / "xsub", clips, kind=kind))
+    assert_same([found[1], found[0], found[2]], clips)  # items come sorted by name
+    assert [clip.name for clip in found] == sorted(NAMES)
+    assert [clip.label for clip in found] == ["A002", "A001", "A060"]
+    assert [clip.part for clip in found] == ["train"] * 3
+    first = found[1]
+    assert (first.subject, first.camera, first.setup, first.repetition) == (3, 2, 1, 2)
+
+
+def test_bone_and_motion_arrays_beside_are_not_taken_for_coordinates(tmp_path, clips):
+    folder = write_npy(tmp_path / "xsub", clips)
+    np.save(folder / "train_motion.npy", np.zeros(3))
+    np.save(folder / "train_data_bone.npy", np.zeros(3))
+    assert len(read_all(folder)) == 3
+
+
+def test_the_validation_part_is_the_test(tmp_path, clips):
+    write_npy(tmp_path, clips[:1], NAMES[:1], LABELS[:1], part="train")
+    write_npy(tmp_path, clips[1:], NAMES[1:], LABELS[1:], part="val")
+    assert sorted(clip.part for clip in read_all(tmp_path)) == ["test", "test", "train"]
+
+
+def test_one_clip_in_two_arrays_is_told(tmp_path, clips):
+    for protocol in ("xsub", "xview"):
+        write_npy(tmp_path / protocol, clips)
+    with pytest.raises(CrosscaleError, match=r"both hold S001C.* of one protocol"):
+        read_all(tmp_path)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_of_two_parts(tmp_path, clips, monkeypatch, save):
+    monkeypatch.setattr(np, "savez", save)
+    found = read_all(write_npz(tmp_path, clips))
+    assert [clip.name for clip in found] == ["test_000000", "train_000000", "train_000001"]
+    assert [clip.part for clip in found] == ["test", "train", "train"]
+    assert [clip.label for clip in found] == ["A060", "A001", "A002"]
+    assert_same(found, [clips[2], clips[0], clips[1]])
+
+
+def test_annotations(tmp_path, clips):
+    found = read_all(write_annotations(tmp_path, [annotation(i, c) for i, c in enumerate(clips)]))
+    assert_same([found[1], found[0], found[2]], clips, tolerance=1e-2)
+    assert [clip.part for clip in found] == [None] * 3  # the names tell subject and camera
+    assert found[0].subject == 5
+
+
+def test_annotations_of_one_split_keep_it(tmp_path, clips):
+    split = {"train": NAMES[:2], "val": NAMES[2:]}
+    found = read_all(
+        write_annotations(tmp_path, [annotation(i, c) for i, c in enumerate(clips)], split)
+    )
+    assert {clip.name: clip.part for clip in found} == dict(
+        zip(NAMES, ["train", "train", "test"], strict=True)
+    )
+
+
+def test_zeros_inside_are_absent_bodies(tmp_path):
+    clip = RNG.normal(size=(6, 2, 25, 3)).astype(np.float32)
+    clip[2:4] = 0
+    clip[4, 0] = 0
+    (found,) = read_all(write_npy(tmp_path, [clip], NAMES[:1], LABELS[:1]))
+    assert np.argwhere(~found.present).tolist() == [[2, 0], [2, 1], [3, 0], [3, 1], [4, 0]]
+    assert found.notes == ("empty frames inside: 2",)
+
+
+def test_a_clip_of_zeros_is_told(tmp_path, clips):
+    folder = write_npy(tmp_path, [clips[0] * 0], NAMES[:1], LABELS[:1])
+    with pytest.raises(BadClip, match=r"train_position\.npy: S001C002P003R002A001 shows no body"):
+        read_all(folder)
+
+
+def test_labels_that_do_not_go_with_the_names_are_told(tmp_path, clips):
+    folder = write_npy(tmp_path, clips[:2], NAMES[:2], [1, 2])
+    with pytest.raises(BadClip, match=r"has the label A003; do the labels count from 0"):
+        read_all(folder)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([0, 1, 60], "labels 60 are beyond the 60 classes"),
+        ([-1, 0, 1], "labels -1 are beyond"),
+        ([0.0, 1.0, 2.0], "labels are float64"),
+        ([0, 1], "3 clips and 2 labels"),
+    ],
+)
+def test_labels_that_are_wrong_are_told_before_anything_is_read(tmp_path, clips, labels, told):
+    with pytest.raises(CrosscaleError, match=told):
+        Ntu60Arrays().find(write_npy(tmp_path, clips, labels=labels))
+
+
+def test_own_arrays_name_their_classes_by_number(tmp_path, clips):
+    folder = write_npy(tmp_path, clips, ["a", "b", "c"], [1, 0, 1])
+    assert [clip.label for clip in read_all(folder, Arrays())] == ["1", "0", "1"]
+    write_npy(tmp_path, clips, ["a", "b", "c"], [1, 2, 1])
+    with pytest.raises(CrosscaleError, match=r"labels are 1, 2; 2 classes must have .* 0 to 1"):
+        Arrays().find(folder)
+
+
+def test_other_joints_are_told(tmp_path, clips):
+    with pytest.raises(CrosscaleError, match=r"25 joints, layout kinect20 has 20; .* --layout"):
+        make_reader("ntu60-arrays", layout="kinect20").find(write_npz(tmp_path, clips))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"y_train": None}, "lacks y_train"),
+        ({"x_train": None, "x_test": None}, "neither x_train nor x_test"),
+        ({"x_train": np.zeros((2, 8, 75), np.float32)}, "not .clips, frames, 2 bodies"),
+        ({"y_train": np.ones((2, 60))}, "neither numbers nor one-hot"),
+        ({"y_train": np.array([0, 1, 1])}, "3 clips and 4 labels"),
+    ],
+)
+def test_npz_of_another_form_is_told(tmp_path, clips, changes, told):
+    with pytest.raises(CrosscaleError, match=told):
+        Ntu60Arrays().find(write_npz(tmp_path, clips, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"label": None}, "annotation 0 lacks one of frame_dir, keypoint, label"),
+        ({"keypoint": np.zeros((1, 4, 17, 2))}, "keypoints of images do not serve"),
+        ({"total_frames": 5}, "4 frames, but total_frames is 5"),
+    ],
+)
+def test_annotations_of_another_form_are_told(tmp_path, clips, changes, told):
+    folder = write_annotations(tmp_path, [annotation(0, clips[0], **changes)])
+    with pytest.raises(CrosscaleError, match=told):
+        Ntu60Arrays().find(folder)
+
+
+def test_npy_of_another_form_is_told(tmp_path, clips):
+    folder = write_npy(tmp_path, clips)
+    np.save(folder / "train_position.npy", np.zeros((3, 2, 8, 25, 2)))
+    with pytest.raises(CrosscaleError, match=r"not \(clips, 3, frames, joints, bodies\)"):
+        Ntu60Arrays().find(folder)
+
+
+def test_missing_labels_are_told(tmp_path, clips):
+    folder = write_npy(tmp_path, clips)
+    (folder / "train_label.pkl").unlink()
+    with pytest.raises(CrosscaleError, match=r"cannot read .*train_label\.pkl"):
+        Ntu60Arrays().find(folder)
+
+
+def test_a_source_without_arrays_is_told(tmp_path):
+    with pytest.raises(CrosscaleError, match="has neither train_position"):
+        Ntu60Arrays().find(tmp_path)
+    with pytest.raises(CrosscaleError, match="does not exist"):
+        Ntu60Arrays().find(tmp_path / "nowhere")
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(CrosscaleError, match="neither npy, npz nor pkl"):
+        Ntu60Arrays().find(tmp_path / "a.txt")
+
+
+def test_labels_that_would_run_something_are_refused(tmp_path, clips, shared, monkeypatch):
+    evil = (shared("cases/45-pickle") / "label_evil.pkl").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    folder = write_npy(tmp_path / "set", clips)
+    (folder / "train_label.pkl").write_bytes(evil)
+    with pytest.raises(CrosscaleError, match="it was not run"):
+        Ntu60Arrays().find(folder)
+    assert not (tmp_path / "ANCHOR_PICKLE_EXECUTED").exists()

@@ -1,0 +1,155 @@
+"""Commands on a Ray cluster give what they give on one machine, whoever dies meanwhile."""
+
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from crosscale.cli import USER_ERROR, main
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import reading
+from crosscale.utils.cluster import over_cluster
+from kinect_folders import write_nwucla
+
+pytest.importorskip("ray", reason="needs Ray: pip install 'crosscale[ray]'")
+MARK = "CROSSCALE_TEST_CLUSTER"
+FILES = ("frames-00000.npy", "frames-00001.npy", "clips.parquet")
+
+
+@pytest.fixture
+def marked(monkeypatch):
+    """Marks the processes of a test's own cluster; one thread each, as the cluster's have."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv(MARK, uuid.uuid4().hex)
+    return f"{MARK}={os.environ[MARK]}".encode()
+
+
+def _workers(mark):
+    """Processes of the cluster that work for us."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            name, environment = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if name.startswith(b"ray::") and b"MapWorker" in name and mark in environment:
+            found.append(int(entry.name))
+    return sorted(found)
+
+
+@contextmanager
+def one_killed(mark):
+    """Kill the first worker that is seen, by SIGKILL; gives the list of those killed."""
+    deadline = time.monotonic() + 60
+    while _workers(mark):  # those of the command before, whose cluster is on its way down
+        assert time.monotonic() < deadline, "workers stay behind"
+        time.sleep(0.05)
+    killed, over = [], threading.Event()
+
+    def kill():
+        while not over.wait(0.02):
+            if workers := _workers(mark):
+                os.kill(workers[0], signal.SIGKILL)
+                killed.append(workers[0])
+                return
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+def test_a_worker_killed_in_the_middle_loses_nothing_and_gives_nothing_twice(marked, tmp_path):
+    def square_with(factor):
+        class Square:
+            def __call__(self, piece):
+                (tmp_path / f"{piece}-{os.getpid()}").touch()
+                time.sleep(0.1)
+                return np.full(piece % 3, factor * piece * piece)
+
+        return Square()
+
+    pieces, results = list(range(40)), []
+    for result in over_cluster(square_with, (2,), pieces):
+        results.append(result)
+        if len(results) == 5:
+            os.kill(_workers(marked)[-1], signal.SIGKILL)
+    expected = [np.full(piece % 3, 2 * piece * piece) for piece in pieces]
+    assert len(results) == len(expected)
+    assert all(np.array_equal(*both) for both in zip(results, expected, strict=True))
+    processes = {path.name.split("-")[1] for path in tmp_path.iterdir()}
+    assert len(processes) >= 2, "another one went on"
+
+
+@pytest.mark.slow
+def test_what_a_worker_refuses_arrives_as_it_was_raised(marked):
+    def refusing():
+        def refuse(piece):
+            raise BadClip(f"clip {piece} is bad")
+
+        return refuse
+
+    with pytest.raises(BadClip, match=r"^clip 0 is bad$"):
+        list(over_cluster(refusing, (), [0, 1]))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+def test_prepare_embed_and_index_give_the_same_files(marked, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(reading, "PIECE", 7)
+    monkeypatch.chdir(tmp_path)
+    write_nwucla(tmp_path / "recordings", clips=60)
+    (tmp_path / "recordings" / "all_sqe" / "a01_s20_e00_v01.json").write_text("{")
+    prepare = ["prepare", "nwucla", "recordings", "--shard_clips", "40"]
+    assert main([*prepare, "--out", "here"]) == 0
+    with one_killed(marked) as killed:
+        assert main([*prepare, "--out", "spread", "--engine", "ray"]) == 0
+    assert killed
+    for file in FILES:
+        assert Path("here", file).read_bytes() == Path("spread", file).read_bytes(), file
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("a01_s20_e00_v01") >= 2, "set aside by both"
+    for engine in ("torch", "ray"):
+        out = ["--out", f"{engine}.npz", "--engine", engine]
+        with one_killed(marked) as killed:
+            assert main(["embed", "parts", "here", *out]) == 0
+        assert bool(killed) == (engine == "ray")
+        assert main(["index", "parts", "here", "--out", engine, "--engine", engine]) == 0
+    ours, theirs = (dict(np.load(f"{engine}.npz")) for engine in ("torch", "ray"))
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    vectors = [Path(engine, "embeddings.npy").read_bytes() for engine in ("torch", "ray")]
+    assert vectors[0] == vectors[1]
+    assert pq.read_table("torch/clips.parquet") == pq.read_table("ray/clips.parquet")
+
+
+def test_without_ray_its_extra_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(CrosscaleError, match=r"crosscale\[ray\]"):
+        list(over_cluster(dict, (), [1]))
+
+
+def test_a_cluster_that_does_not_answer_is_told_soon(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    write_nwucla(tmp_path / "recordings")
+    prepare = ["prepare", "nwucla", str(tmp_path / "recordings"), "--engine", "ray"]
+    assert main([*prepare, "--out", str(tmp_path / "store")]) == USER_ERROR
+    assert "RAY_ADDRESS=127.0.0.1:1 does not answer" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
+def test_nothing_to_do_needs_no_cluster():
+    assert list(over_cluster(dict, (), [])) == []

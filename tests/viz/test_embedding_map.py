@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from player_pages import WICKED, assert_needs_no_network, decoded, page_data
+
+from crosscale.data.splits import split
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.features import Features
+from crosscale.viz import embedding_map as mapping
+from crosscale.viz.embedding_map import embedding_map, frames_kept, sampled
+
+
+@pytest.fixture
+def features(store):
+    vectors = np.random.default_rng(0).normal(size=(len(store), 8)).astype(np.float32)
+    return Features(store.names, store.labels, store.classes, {"joint": vectors})
+
+
+def make(store, features, clips=100):
+    parts = split(store, "random_subjects")
+    return embedding_map(store, features, parts, clips=clips, seed=0, title=f"Map {WICKED}")
+
+
+def test_a_map_has_a_dot_a_clip_with_its_class_part_and_skeleton(store, features):
+    made = make(store, features)
+    assert_needs_no_network(made.html)
+    assert WICKED not in made.html
+    told = page_data(made.html)
+    assert [clip["name"] for clip in told["clips"]] == store.names
+    assert told["labels"] == store.labels.tolist()
+    parts = split(store, "random_subjects")
+    assert [i for i, part in enumerate(told["parts"]) if part == "train"] == parts.train.tolist()
+    points = np.array(told["points"])
+    assert points.shape == (6, 2)
+    assert np.ptp(points, axis=0).max() == pytest.approx(1, abs=1e-4)
+    for row, clip in enumerate(told["clips"]):
+        x = store.coordinates(row)
+        np.testing.assert_allclose(decoded(clip), x, atol=np.nanmax(np.abs(x)) / 1024)
+
+
+def test_the_same_features_make_the_same_bytes(store, features):
+    assert make(store, features).html == make(store, features).html
+
+
+def test_too_few_clips_make_no_map(store, features):
+    with pytest.raises(CrosscaleError, match="at least 4 clips"):
+        make(store, features, clips=3)
+
+
+def test_a_sample_is_drawn_by_the_seed_and_in_order():
+    assert sampled(5, 9, 0).tolist() == [0, 1, 2, 3, 4]
+    drawn = sampled(1000, 50, 7)
+    assert len(set(drawn.tolist())) == 50
+    assert (np.diff(drawn) > 0).all()
+    np.testing.assert_array_equal(drawn, sampled(1000, 50, 7))
+    assert not np.array_equal(drawn, sampled(1000, 50, 8))
+
+
+def test_as_many_frames_are_kept_as_fit_a_page(store, monkeypatch):
+    rows = np.arange(len(store))
+    assert frames_kept(store, rows) == 48
+    bytes_a_frame = 7 * 20 * 3 * 2  # seven bodies in six clips
+    monkeypatch.setattr(mapping, "COORDINATES", 20 * bytes_a_frame)
+    assert frames_kept(store, rows) == 20
+    monkeypatch.setattr(mapping, "COORDINATES", 11 * bytes_a_frame)
+    with pytest.raises(CrosscaleError, match="6 clips are too many for one page: say --clips 5"):
+        frames_kept(store, rows)
