@@ -41,7 +41,7 @@ def test_a_resumed_run_sees_the_views_it_would_have_seen():
     resumed = two(ALL)(batch(), 3)
     for one, other in zip(straight, resumed, strict=True):
         assert torch.equal(one.coordinates, other.coordinates)
-        assert all(torch.equal(one.keep[s], other.keep[s]) for s in one.keep)
+        assert all(torch.equal(one.edge_mask[s], other.edge_mask[s]) for s in one.edge_mask)
 
 
 def test_query_and_key_differ_and_so_do_seeds():
@@ -50,7 +50,7 @@ def test_query_and_key_differ_and_so_do_seeds():
     later, _ = views(batch(), 1)
     assert not torch.equal(query.coordinates, key.coordinates)
     assert not torch.equal(query.coordinates, later.coordinates)
-    assert not torch.equal(query.keep["joints"], key.keep["joints"])
+    assert not torch.equal(query.edge_mask["joints"], key.edge_mask["joints"])
 
 
 def test_one_change_does_not_disturb_the_draws_of_another():
@@ -64,7 +64,7 @@ def test_one_change_does_not_disturb_the_draws_of_another():
 def test_with_everything_left_out_a_view_is_the_clip():
     for view in two(ViewSettings(shear=0, crop=0))(batch(), 0):
         assert torch.equal(view.coordinates, batch())
-        assert view.keep == {"joints": None, "part10": None}
+        assert view.edge_mask == {"joints": None, "part10": None}
 
 
 def test_absent_bodies_stay_absent():
@@ -77,20 +77,20 @@ def test_absent_bodies_stay_absent():
 )
 def test_the_cut_falls_on_the_view_it_is_set_for(views, which):
     got = two(cut(views=views))(batch(), 0)
-    assert tuple(view.keep["joints"] is not None for view in got) == which
+    assert tuple(view.edge_mask["joints"] is not None for view in got) == which
 
 
 def test_masks_fit_their_scales():
     _, key = two(cut())(batch(), 0)
-    assert key.keep["joints"].shape == (4, 25, 25)
-    assert key.keep["part10"].shape == (4, 10, 10)
+    assert key.edge_mask["joints"].shape == (4, 25, 25)
+    assert key.edge_mask["part10"].shape == (4, 10, 10)
 
 
 def test_a_cut_per_run_follows_from_the_run_alone():
     once = cut(draw="run")
     views = two(once, run_seed=1)
-    first, later = (views(batch(), seed)[1].keep["joints"] for seed in (0, 1))
-    other = two(once, run_seed=2)(batch(), 0)[1].keep["joints"]
+    first, later = (views(batch(), seed)[1].edge_mask["joints"] for seed in (0, 1))
+    other = two(once, run_seed=2)(batch(), 0)[1].edge_mask["joints"]
     assert torch.equal(first, later)
     assert not torch.equal(first, other)
 
@@ -110,4 +110,4 @@ def test_neighbouring_seeds_are_unrelated():
 def test_views_are_drawn_on_the_device_of_the_batch():
     for view in two(ALL)(batch().cuda(), 0):
         assert view.coordinates.is_cuda
-        assert view.keep["joints"].is_cuda
+        assert view.edge_mask["joints"].is_cuda

@@ -20,14 +20,14 @@ def trained(encoder: STGCN, mixed: bool) -> list[torch.Tensor]:
     for step in range(STEPS):
         torch.manual_seed(step)
         x = torch.randn(6, 3, 16, 25, 2, generator=draws).cuda()
-        present = torch.ones(6, 2, dtype=torch.bool)
-        present[: step % 2, 1] = False  # more than one number of bodies, and each twice
-        keep = (torch.rand(6, 25, 25, generator=draws) > 0.1).float().cuda()
-        x *= present.cuda()[:, None, None, None]
+        body_mask = torch.ones(6, 2, dtype=torch.bool)
+        body_mask[: step % 2, 1] = False  # more than one number of bodies, and each twice
+        edge_mask = (torch.rand(6, 25, 25, generator=draws) > 0.1).float().cuda()
+        x *= body_mask.cuda()[:, None, None, None]
         with torch.autocast("cuda", torch.bfloat16, enabled=mixed):
             with torch.no_grad():
-                seen.append(encoder(x, present.cuda()).clone())
-            features = encoder(x, present.cuda(), keep)
+                seen.append(encoder(x, body_mask.cuda()).clone())
+            features = encoder(x, body_mask.cuda(), edge_mask)
         seen.append(features.detach().clone())
         features.square().sum().backward()
         with torch.no_grad():

@@ -7,7 +7,7 @@ import torch
 
 from crosscale.encoders import engines
 from crosscale.encoders.engines import EngineName, available, build, choose, fastest
-from crosscale.encoders.fused import SPECTRAL_CHANNELS, Frozen
+from crosscale.encoders.fused import SPECTRAL_CHANNELS, Fused
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import Embedder, TrainedEncoders
@@ -54,13 +54,13 @@ def _check_any_batch(engine, encoder, tolerance):
 @pytest.mark.parametrize("name", FULL)
 def test_an_engine_agrees_with_the_encoder_on_any_number_of_bodies(name, encoder):
     _need(name)
-    _check_any_batch(build(name, Frozen(encoder), _bodies(8), threads=1), encoder, 1e-4)
+    _check_any_batch(build(name, Fused(encoder), _bodies(8), threads=1), encoder, 1e-4)
 
 
 @pytest.mark.slow
 def test_the_compiled_engine_agrees_where_a_compiler_works(encoder):
     try:
-        engine = build("compiled", Frozen(encoder), _bodies(8))
+        engine = build("compiled", Fused(encoder), _bodies(8))
     except Exception as error:
         pytest.skip(f"torch.compile does not work here: {type(error).__name__}")
     _check_any_batch(engine, encoder, 1e-4)
@@ -68,7 +68,7 @@ def test_the_compiled_engine_agrees_where_a_compiler_works(encoder):
 
 def test_eight_bits_are_near_the_encoder(encoder):
     _need("openvino-int8")
-    engine = build("openvino-int8", Frozen(encoder), _bodies(40), threads=1)
+    engine = build("openvino-int8", Fused(encoder), _bodies(40), threads=1)
     _check_any_batch(engine, encoder, 0.05)
 
 
@@ -84,12 +84,12 @@ def test_a_missing_library_is_named_with_what_to_type(name, library, extra, enco
     monkeypatch.setattr(engines, "find_spec", lambda lib: None if lib == library else lib)
     assert name not in available()
     with pytest.raises(CrosscaleError, match=rf"{library}: pip install 'crosscale\[{extra}\]'"):
-        build(name, Frozen(encoder), _bodies(8))
+        build(name, Fused(encoder), _bodies(8))
 
 
 def test_a_mistyped_engine_is_told_the_nearest(encoder):
     with pytest.raises(CrosscaleError, match="did you mean 'openvino'"):
-        build("opnvino", Frozen(encoder), _bodies(8))
+        build("opnvino", Fused(encoder), _bodies(8))
 
 
 def test_a_gpu_has_the_engines_of_pytorch_only():
@@ -108,20 +108,20 @@ def test_auto_builds_a_faster_engine_for_many_bodies_only(monkeypatch):
 
 
 def test_the_fastest_is_measured_and_what_fails_is_told(encoder, monkeypatch):
-    def slow(frozen, example, threads):
+    def slow(fused, example, threads):
         def run(bodies):
             time.sleep(0.1)
-            return frozen(bodies)
+            return fused(bodies)
 
         return run
 
-    def broken(frozen, example, threads):
+    def broken(fused, example, threads):
         raise RuntimeError("no compiler\nand much more")
 
-    built = {"torch": slow, "openvino": lambda frozen, *_: frozen, "compiled": broken}
+    built = {"torch": slow, "openvino": lambda fused, *_: fused, "compiled": broken}
     monkeypatch.setattr(engines, "_BUILDERS", built)
     monkeypatch.setattr(engines, "available", lambda device: (*built, "openvino-int8"))
-    name, engine, told = fastest(Frozen(encoder), _bodies(4))
+    name, engine, told = fastest(Fused(encoder), _bodies(4))
     assert name == "openvino"
     assert engine(_bodies(3)).shape == (3, SPECTRAL_CHANNELS)
     assert told["compiled"] == "left out: no compiler"
@@ -138,9 +138,9 @@ def _trained(encoder, bodies):
 
 def _clips():
     """Two bodies, one, the other one, none."""
-    present = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
+    body_mask = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
     bodies = _bodies(8).view(4, 2, 3, FRAMES, 25).permute(0, 2, 3, 4, 1)
-    return ClipTensors(bodies * present[:, None, None, None, :], present)
+    return ClipTensors(bodies * body_mask[:, None, None, None, :], body_mask)
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_embedding_averages_over_bodies_as_the_encoder_does(name, which, encoder
         _need(name)
     trained, clips = _trained(encoder, which), _clips()
     with torch.no_grad():
-        right = trained.encoders["joint"](clips.coordinates, clips.present)
+        right = trained.encoders["joint"](clips.coordinates, clips.body_mask)
     found = trained.embed(clips, batch=3, engine=name)["joint"]
     torch.testing.assert_close(found, right, atol=1e-4, rtol=1e-4)
     assert (found[3].abs().sum() == 0) == (which == "present")
 
 
 def test_clips_without_any_body_give_zeros(encoder):
-    empty = dataclasses.replace(_clips(), present=torch.zeros(4, 2, dtype=torch.bool))
+    empty = dataclasses.replace(_clips(), body_mask=torch.zeros(4, 2, dtype=torch.bool))
     features = _trained(encoder, "present").embed(empty)["joint"]
     assert torch.equal(features, torch.zeros(4, SPECTRAL_CHANNELS))
 

@@ -62,9 +62,9 @@ def test_empty_bodies_change_nothing():
     encoder = STGCN(_graph(), SMALL).eval()
     one = torch.randn(3, 3, 20, 25, 1)
     two = torch.cat([one, torch.zeros_like(one)], dim=4)
-    present = torch.tensor([[True, False]] * 3)
+    body_mask = torch.tensor([[True, False]] * 3)
     with torch.no_grad():
-        torch.testing.assert_close(encoder(two, present), encoder(one))
+        torch.testing.assert_close(encoder(two, body_mask), encoder(one))
 
 
 def test_the_order_of_bodies_changes_nothing():
@@ -86,12 +86,12 @@ def test_a_clip_without_bodies_gives_finite_features():
 def test_cutting_no_edge_equals_no_cut_and_cutting_one_does_not():
     encoder = STGCN(_graph(), SMALL).eval()
     x = torch.randn(2, 3, 20, 25, 1)
-    keep = torch.ones(2, 25, 25)
+    edge_mask = torch.ones(2, 25, 25)
     with torch.no_grad():
         whole = encoder(x)
-        torch.testing.assert_close(encoder(x, keep=keep), whole, atol=1e-5, rtol=1e-4)
-        keep[1, 4, 20] = keep[1, 20, 4] = 0
-        cut = encoder(x, keep=keep)
+        torch.testing.assert_close(encoder(x, edge_mask=edge_mask), whole, atol=1e-5, rtol=1e-4)
+        edge_mask[1, 4, 20] = edge_mask[1, 20, 4] = 0
+        cut = encoder(x, edge_mask=edge_mask)
     torch.testing.assert_close(cut[0], whole[0], atol=1e-5, rtol=1e-4)
     assert (cut[1] - whole[1]).abs().max() > 1e-4
 
@@ -114,10 +114,10 @@ def test_computing_twice_for_less_memory_changes_no_bit(dropout):
         settings = EncoderSettings(hidden=4, width=16, dropout=dropout)
         encoder = STGCN(Layout.load("kinect20").scale("joints"), settings)
         encoder.recompute = recompute
-        x, keep = torch.randn(6, 3, 24, 20, 2), torch.randint(0, 2, (6, 20, 20)).float()
+        x, edge_mask = torch.randn(6, 3, 24, 20, 2), torch.randint(0, 2, (6, 20, 20)).float()
         for step in range(2):
             torch.manual_seed(step)
-            encoder(x, keep=keep).square().sum().backward()
+            encoder(x, edge_mask=edge_mask).square().sum().backward()
         gradients = {name: p.grad for name, p in encoder.named_parameters()}
         found.append(gradients | encoder.state_dict())
     assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())

@@ -71,7 +71,7 @@ def test_a_step_goes_down_the_gradient_of_encoder_and_layer(run, nwucla):
 
     start = torch.normal(0.0, 0.01, (3, 8), generator=torch.Generator().manual_seed(5))
     start.requires_grad_()
-    features = encoder.train()(clips.coordinates, clips.present)
+    features = encoder.train()(clips.coordinates, clips.body_mask)
     functional.cross_entropy(features @ start.T, labels).backward()
     expected = {"head.weight": start, **{f"encoder.{n}": p for n, p in encoder.named_parameters()}}
     moved = dict(model.named_parameters())

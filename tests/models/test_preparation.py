@@ -34,8 +34,8 @@ def _padded(clips):
 
 def _check(clips, how):
     right = preprocess(clips, LAYOUT, how)
-    found, present = Preparation(LAYOUT, how)(_padded(clips))
-    assert torch.equal(present, right.present)
+    found, body_mask = Preparation(LAYOUT, how)(_padded(clips))
+    assert torch.equal(body_mask, right.body_mask)
     torch.testing.assert_close(found, right.coordinates, atol=2e-6, rtol=0)
     return right
 
@@ -57,8 +57,8 @@ def test_so_it_does_whatever_the_gaps(seed, way, frames, target):
 
 
 def test_nobody_at_all_gives_zeros():
-    found, present = Preparation(LAYOUT, Preprocess(8))(torch.full((2, 9, 2, 25, 3), torch.nan))
-    assert not present.any()
+    found, body_mask = Preparation(LAYOUT, Preprocess(8))(torch.full((2, 9, 2, 25, 3), torch.nan))
+    assert not body_mask.any()
     assert torch.equal(found, torch.zeros(2, 3, 8, 25, 2))
 
 

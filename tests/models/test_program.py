@@ -51,15 +51,15 @@ def test_the_network_equals_the_encoders(make_run, bodies, norm):
     trained = load_encoders(make_run(bodies=bodies, input_norm=norm))
     clips, right = _right(trained, _recordings(4, 30))
     with torch.inference_mode():
-        _near(ClipNetwork(trained)(clips.coordinates, clips.present), right)
+        _near(ClipNetwork(trained)(clips.coordinates, clips.body_mask), right)
         _near(RecordingNetwork(trained)(torch.from_numpy(_recordings(4, 30))), right)
 
 
 def test_what_stands_where_nobody_is_does_not_matter(trained):
     clips, right = _right(trained, _recordings(4, 30))
-    noise = torch.where(clips.present[:, None, None, None], clips.coordinates, torch.nan)
+    noise = torch.where(clips.body_mask[:, None, None, None], clips.coordinates, torch.nan)
     with torch.inference_mode():
-        _near(ClipNetwork(trained)(noise, clips.present), right)
+        _near(ClipNetwork(trained)(noise, clips.body_mask), right)
 
 
 @pytest.mark.slow
@@ -98,9 +98,9 @@ def test_the_command_writes_one_file_that_explains_itself(run, trained, tmp_path
     for frames in (5, 40):
         settings = Preprocess(frames=frames)
         clips = preprocess(list(_recordings(3, 30)), trained.layout, settings)
-        given = {"coordinates": clips.coordinates.numpy(), "present": clips.present.numpy()}
+        given = {"coordinates": clips.coordinates.numpy(), "present": clips.body_mask.numpy()}
         with torch.inference_mode():
-            right = ClipNetwork(trained)(clips.coordinates, clips.present)
+            right = ClipNetwork(trained)(clips.coordinates, clips.body_mask)
         _near(dict(zip(facts["outputs"], session.run(None, given), strict=True)), right)
 
 
@@ -114,7 +114,7 @@ def test_a_torch_program_loads_without_the_package_and_agrees(run, trained, tmp_
     for count, frames in ((1, 12), (4, 50)):
         recordings = _recordings(count, frames)
         clips, right = _right(trained, recordings)
-        given = (torch.from_numpy(recordings),) if raw else (clips.coordinates, clips.present)
+        given = (torch.from_numpy(recordings),) if raw else (clips.coordinates, clips.body_mask)
         with torch.inference_mode():
             _near(loaded(*given), right)
 

@@ -94,10 +94,10 @@ def test_the_only_encoder_is_encoder_q_and_the_reader_says_which_stream(make_run
     back, own = load_encoders(tmp_path / "back"), load_encoders(run)
     assert back.preprocess == own.preprocess
     torch.manual_seed(3)
-    x, present = torch.randn(3, 3, 16, 20, 2), torch.tensor([[True, False], [True, True]] * 2)[:3]
+    x, body_mask = torch.randn(3, 3, 16, 20, 2), torch.tensor([[True, False], [True, True]] * 2)[:3]
     with torch.inference_mode():  # each axis' normalisation is repeated for every joint
         torch.testing.assert_close(
-            back.encoders["motion"](x, present), own.encoders["motion"](x, present)
+            back.encoders["motion"](x, body_mask), own.encoders["motion"](x, body_mask)
         )
 
 

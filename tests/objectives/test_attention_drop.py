@@ -42,8 +42,8 @@ def test_the_encoder_gives_its_features_and_those_with_a_drop():
     encoder = STGCN(
         Layout.load("ntu25").scale("joints"), EncoderSettings(hidden=4, width=16)
     ).eval()
-    x, present = torch.randn(3, 3, 16, 25, 2), torch.tensor([[1, 1], [1, 0], [0, 0]]).bool()
-    whole, dropped = encoder.with_drop(x, present)
-    assert torch.equal(whole, encoder(x, present))
+    x, body_mask = torch.randn(3, 3, 16, 25, 2), torch.tensor([[1, 1], [1, 0], [0, 0]]).bool()
+    whole, dropped = encoder.with_drop(x, body_mask)
+    assert torch.equal(whole, encoder(x, body_mask))
     assert not torch.equal(whole[:2], dropped[:2])
     assert (dropped[2] == 0).all()

@@ -151,8 +151,8 @@ def test_own_past_changes_the_loss_when_the_queue_holds_it(own_past, cross, held
         if held:
             method.queue.clips[:4] = torch.arange(4)
         views = tuple(View(torch.randn(4, 3, 16, 25, 2), NO_CUT) for _ in range(2))
-        present = torch.ones(4, 2, dtype=torch.bool)
-        losses.append(float(method(views, present, torch.arange(4), cross).loss.detach()))
+        body_mask = torch.ones(4, 2, dtype=torch.bool)
+        losses.append(float(method(views, body_mask, torch.arange(4), cross).loss.detach()))
     assert (abs(losses[0] - losses[1]) > 1e-5) == held
 
 

@@ -22,7 +22,7 @@ def test_no_step_waits_for_the_gpu():
     def epoch():
         for rows in batches:
             batch = clips.take(rows)
-            train(batch.coordinates, batch.present)
+            train(batch.coordinates, batch.body_mask)
 
     epoch()  # kernels are recorded, constants copied
     torch.cuda.set_sync_debug_mode("error")

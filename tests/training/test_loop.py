@@ -136,7 +136,7 @@ def test_so_does_one_stopped_within_an_epoch_or_at_its_last_step(undisturbed, tm
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().take(clips)
 
-    data = dataclasses.replace(data, clips=Stopping(data.clips.coordinates, data.clips.present))
+    data = dataclasses.replace(data, clips=Stopping(data.clips.coordinates, data.clips.body_mask))
     with pytest.raises(KeyboardInterrupt):
         pretrain(TINY, data, folder, Fabric(accelerator="cpu", devices=1))
     _train(folder, resume=True)

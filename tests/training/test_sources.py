@@ -32,7 +32,7 @@ def test_batches_are_those_of_clips_preprocessed_at_once(tmp_path):
     for clips in torch.randperm(40, generator=torch.Generator().manual_seed(1)).split(7):
         batch = data.clips.take(clips)
         assert torch.equal(batch.coordinates, whole.coordinates[clips])
-        assert torch.equal(batch.present, whole.present[clips])
+        assert torch.equal(batch.body_mask, whole.body_mask[clips])
 
 
 def test_batches_from_shards_are_those_from_one_file(tmp_path):
@@ -42,7 +42,7 @@ def test_batches_from_shards_are_those_from_one_file(tmp_path):
     one, other = (load_training(s, RECIPE, torch.device("cpu")).clips for s in (whole, cut))
     for clips in torch.randperm(40, generator=torch.Generator().manual_seed(1)).split(7):
         assert torch.equal(one.take(clips).coordinates, other.take(clips).coordinates)
-        assert torch.equal(one.take(clips).present, other.take(clips).present)
+        assert torch.equal(one.take(clips).body_mask, other.take(clips).body_mask)
 
 
 def test_on_a_processor_memory_does_not_grow_with_the_data(tmp_path):

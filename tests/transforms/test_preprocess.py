@@ -54,7 +54,7 @@ def test_an_absent_body_stays_zero_and_is_marked(made):
     clip = some_clip()
     clip[:, 1] = np.nan
     out = preprocess([clip, some_clip(bodies=1)], NTU, made)
-    assert out.present.tolist() == [[True, False]] * 2
+    assert out.body_mask.tolist() == [[True, False]] * 2
     assert (out.coordinates[..., 1] == 0).all()
     assert out.coordinates[..., 0].any()
 
@@ -63,7 +63,7 @@ def test_the_root_is_that_of_the_first_body_who_is_there():
     clip = some_clip()
     clip[:, 0] = np.nan
     out = preprocess([clip], NTU, Preprocess(root="frame", facing="none"))
-    assert out.present.tolist() == [[False, True]]
+    assert out.body_mask.tolist() == [[False, True]]
     assert (out.coordinates[0, :, :, 20, 1]).abs().max() < 1e-6
 
 

@@ -35,14 +35,14 @@ def test_the_edges_shown_as_cut_are_those_the_view_lost(store, cut):
     lost = 0
     for view, played in ((query, shown[1::3]), (key, shown[2::3])):
         for i, clip in enumerate(played):
-            for scale, keep in view.keep.items():
+            for scale, edge_mask in view.edge_mask.items():
                 graph = store.layout.scale(scale)
                 whole = np.eye(len(graph.names), dtype=bool)
                 for a, b in graph.edges:
                     whole[a, b] = whole[b, a] = True
                 gone = np.zeros_like(whole)
-                if keep is not None:
-                    gone = whole & (keep.numpy()[i % len(keep)] == 0)
+                if edge_mask is not None:
+                    gone = whole & (edge_mask.numpy()[i % len(edge_mask)] == 0)
                 expected = {frozenset(edge) for edge in np.argwhere(gone).tolist()}
                 assert {frozenset(edge) for edge in clip.cut.get(scale, ())} == expected
                 lost += len(expected)
@@ -64,9 +64,9 @@ def test_coordinates_are_the_views_and_absent_bodies_are_absent(store):
         for i in range(len(ROWS)):
             x = shown[4 * i + 1 + which].coordinates
             expected = view.coordinates[i].permute(1, 3, 2, 0).numpy()
-            present = clips.present[i].numpy()
-            np.testing.assert_array_equal(x[:, present], expected[:, present])
-            assert np.isnan(x[:, ~present]).all()
+            body_mask = clips.body_mask[i].numpy()
+            np.testing.assert_array_equal(x[:, body_mask], expected[:, body_mask])
+            assert np.isnan(x[:, ~body_mask]).all()
 
 
 def test_the_same_seed_draws_the_same_views_and_another_others(store):

@@ -69,11 +69,11 @@ class View(NamedTuple):
 
     Attributes:
         coordinates: (N, C, T, V, M).
-        keep: for each scale (N or 1, V, V) to multiply onto the adjacency, None for no cut.
+        edge_mask: for each scale (N or 1, V, V) to multiply onto the adjacency, None for no cut.
     """
 
     coordinates: Tensor
-    keep: dict[str, Tensor | None]
+    edge_mask: dict[str, Tensor | None]
 
 
 class Views:

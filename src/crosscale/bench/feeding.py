@@ -27,7 +27,7 @@ def feeding(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
         torch.randn(CLIPS, 3, FRAMES, joints, 2, device=device),
         torch.ones(CLIPS, 2, dtype=torch.bool),
     )
-    on_host = ClipTensors(kept.coordinates.cpu(), kept.present)
+    on_host = ClipTensors(kept.coordinates.cpu(), kept.body_mask)
     order = torch.randperm(CLIPS, generator=torch.Generator().manual_seed(0))
     train = training_step(layout, settings, size, device)
 
@@ -35,7 +35,7 @@ def feeding(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
         def run() -> None:
             for rows in order.split(size.batch)[:STEPS]:
                 batch = clips.take(rows)
-                train(batch.coordinates.to(device), batch.present)
+                train(batch.coordinates.to(device), batch.body_mask)
 
         return run
 

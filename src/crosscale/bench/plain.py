@@ -33,15 +33,15 @@ class PlainSTGCN(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None
+        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
     ) -> Tensor:
         """Clips (N, C, T, V, M) to (N, width), as `STGCN.forward` with `bodies: all`."""
         count, channels, frames, nodes, bodies = x.shape
         flat = x.permute(0, 4, 3, 1, 2).reshape(count * bodies, nodes * channels, frames)
         hidden = self.data_bn(flat).view(-1, nodes, channels, frames).permute(0, 2, 3, 1)
         adjacency = self.A
-        if keep is not None:
-            each = keep.expand(count, -1, -1).repeat_interleave(bodies, dim=0)
+        if edge_mask is not None:
+            each = edge_mask.expand(count, -1, -1).repeat_interleave(bodies, dim=0)
             adjacency = adjacency * each.unsqueeze(1)
         for block, weight in zip(self.st_gcn_networks, self.edge_importance, strict=True):
             hidden = block(hidden, adjacency * weight)

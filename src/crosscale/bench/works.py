@@ -18,7 +18,7 @@ from crosscale.bench.plain import PlainSTGCN
 from crosscale.bench.timing import fastest_seconds
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.engines import available, build, fastest
-from crosscale.encoders.fused import Frozen
+from crosscale.encoders.fused import Fused
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.knn import knn_scores
 from crosscale.evaluation.linear import LinearConfig, linear_scores, one_thread
@@ -110,11 +110,11 @@ def training(size: Size, device: torch.device, multiply: float) -> Iterator[Row]
         for scale in ("joints", "part10")
     )
     for bodies, words, goal in ((2, "two bodies", 3.0), (1, "one body", 5.0)):
-        present = torch.ones(size.batch, 2, dtype=torch.bool)
-        present[:, bodies:] = False
-        seen = x * present.to(device)[:, None, None, None, :]
-        ours = partial(training_step(layout, settings, size, device), seen, present)
-        plain = partial(training_step(layout, settings, size, device, plain=True), seen, present)
+        body_mask = torch.ones(size.batch, 2, dtype=torch.bool)
+        body_mask[:, bodies:] = False
+        seen = x * body_mask.to(device)[:, None, None, None, :]
+        ours = partial(training_step(layout, settings, size, device), seen, body_mask)
+        plain = partial(training_step(layout, settings, size, device, plain=True), seen, body_mask)
         with default_memory():
             before = fastest_seconds({"plain": plain}, size.rounds, device)["plain"]
         now = fastest_seconds({"ours": ours}, size.rounds, device)["ours"]
@@ -161,8 +161,8 @@ def training_step(
     optimiser = torch.optim.SGD(method.query.parameters(), lr=0.01, momentum=0.9, foreach=True)
     clips = torch.arange(size.batch, device=device)
 
-    def step(x: Tensor, present: Tensor) -> None:
-        method(views(x, 1), present, clips, cross=False).loss.backward()
+    def step(x: Tensor, body_mask: Tensor) -> None:
+        method(views(x, 1), body_mask, clips, cross=False).loss.backward()
         optimiser.step()
         optimiser.zero_grad()
 
@@ -178,14 +178,14 @@ def embedding(size: Size, device: torch.device, multiply: float) -> Iterator[Row
     load_whole(encoder, from_published(plain.state_dict()), "the plain encoder")
     x = torch.randn(size.embedded, 3, FRAMES, len(layout.joints), 2, device=device)
     both = x.permute(0, 4, 1, 2, 3).flatten(0, 1)
-    frozen = Frozen(encoder)
-    name, full, _ = fastest(frozen, both)
+    fused = Fused(encoder)
+    name, full, _ = fastest(fused, both)
     works = {
         "two bodies": lambda: full(both),
         "one body": lambda: full(both[::2]),
     }
     if "openvino-int8" in available(device):
-        eight = build("openvino-int8", frozen, both)
+        eight = build("openvino-int8", fused, both)
         works["int8"] = lambda: eight(both)
     with torch.inference_mode():
         with default_memory():

@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, cast, get_args
 import torch
 from torch import Tensor
 
-from crosscale.encoders.fused import Frozen
+from crosscale.encoders.fused import Fused
 from crosscale.errors import CrosscaleError, nearest
 
 EngineName = Literal["torch", "compiled", "openvino", "onnxruntime", "openvino-int8"]
@@ -65,12 +65,12 @@ def choose(bodies: int, device: torch.device | str = "cpu") -> EngineName:
     return "torch"
 
 
-def build(name: EngineName, frozen: Frozen, example: Tensor, threads: int | None = None) -> Engine:
+def build(name: EngineName, fused: Fused, example: Tensor, threads: int | None = None) -> Engine:
     """Build an engine; this takes seconds, and for `compiled` up to a minute.
 
     Args:
         name: which one.
-        frozen: the network, on the device where it shall run.
+        fused: the network, on the device where it shall run.
         example: bodies (B, C, T, V) float32 on that device. They set C, T and V for all calls;
             `openvino-int8` takes the range of every layer's values from them, so they must be
             real and various: about 300.
@@ -90,17 +90,17 @@ def build(name: EngineName, frozen: Frozen, example: Tensor, threads: int | None
             f"pip install 'crosscale[{LIBRARIES[name][1]}]'"
         )
     threads = threads or torch.get_num_threads()
-    engine = _BUILDERS[name](frozen, example, threads)
+    engine = _BUILDERS[name](fused, example, threads)
     if example.device.type != "cpu":
         return engine
     return _in_parts(engine, BODIES_A_THREAD * threads)
 
 
-def fastest(frozen: Frozen, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
+def fastest(fused: Fused, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
     """Build every full-precision engine and measure it on a sample.
 
     Args:
-        frozen: the network.
+        fused: the network.
         sample: bodies (B, C, T, V) float32 on its device, a few hundred.
 
     Returns:
@@ -112,7 +112,7 @@ def fastest(frozen: Frozen, sample: Tensor) -> tuple[EngineName, Engine, dict[En
         if name == "openvino-int8":
             continue
         try:
-            engine = build(name, frozen, sample)
+            engine = build(name, fused, sample)
             seconds = _seconds(engine, sample)
         except Exception as error:  # whatever a foreign compiler raises
             told[name] = f"left out: {str(error).strip().splitlines()[0]}"
@@ -145,23 +145,21 @@ def _in_parts(engine: Engine, size: int) -> Engine:
     return run
 
 
-def _torch(frozen: Frozen, example: Tensor, threads: int) -> Engine:
-    return torch.inference_mode()(frozen.for_frames(example.shape[2]))
+def _torch(fused: Fused, example: Tensor, threads: int) -> Engine:
+    return torch.inference_mode()(fused.for_frames(example.shape[2]))
 
 
-def _compiled(frozen: Frozen, example: Tensor, threads: int) -> Engine:
-    engine = torch.inference_mode()(
-        torch.compile(frozen.for_frames(example.shape[2]), dynamic=True)
-    )
+def _compiled(fused: Fused, example: Tensor, threads: int) -> Engine:
+    engine = torch.inference_mode()(torch.compile(fused.for_frames(example.shape[2]), dynamic=True))
     engine(example[:BODIES_A_THREAD])  # compiles now, so that a lacking compiler shows here
     return engine
 
 
-def _openvino(frozen: Frozen, example: Tensor, threads: int) -> Engine:
-    return _openvino_engine(_openvino_model(frozen.for_frames(example.shape[2]), example), threads)
+def _openvino(fused: Fused, example: Tensor, threads: int) -> Engine:
+    return _openvino_engine(_openvino_model(fused.for_frames(example.shape[2]), example), threads)
 
 
-def _openvino_int8(frozen: Frozen, example: Tensor, threads: int) -> Engine:
+def _openvino_int8(fused: Fused, example: Tensor, threads: int) -> Engine:
     """Eight bits from the fifth block on: the first four are quick, and nearest to the metres.
 
     Whole ranges without bias correction: NNCF's defaults clip, and their correction then adds to
@@ -175,7 +173,7 @@ def _openvino_int8(frozen: Frozen, example: Tensor, threads: int) -> Engine:
     parts = [part.numpy() for part in example[spread].split(BODIES_A_THREAD)]
     with quiet("nncf"):
         quantised = nncf.quantize(
-            _openvino_model(frozen, example),
+            _openvino_model(fused, example),
             nncf.Dataset(parts),
             subset_size=len(parts),
             preset=nncf.QuantizationPreset.MIXED,
@@ -188,7 +186,7 @@ def _openvino_int8(frozen: Frozen, example: Tensor, threads: int) -> Engine:
     return _openvino_engine(quantised, threads)
 
 
-def _openvino_model(network: Frozen, example: Tensor) -> Any:
+def _openvino_model(network: Fused, example: Tensor) -> Any:
     import openvino
 
     with quiet("openvino"):
@@ -214,10 +212,10 @@ def _openvino_engine(model: Any, threads: int) -> Engine:
     return run
 
 
-def _onnxruntime(frozen: Frozen, example: Tensor, threads: int) -> Engine:
+def _onnxruntime(fused: Fused, example: Tensor, threads: int) -> Engine:
     import onnxruntime
 
-    network = frozen.for_frames(example.shape[2])
+    network = fused.for_frames(example.shape[2])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -261,7 +259,7 @@ def quiet(logger: str) -> Iterator[None]:
         log.setLevel(level)
 
 
-_BUILDERS: Mapping[EngineName, Callable[[Frozen, Tensor, int], Engine]] = MappingProxyType(
+_BUILDERS: Mapping[EngineName, Callable[[Fused, Tensor, int], Engine]] = MappingProxyType(
     {
         "torch": _torch,
         "compiled": _compiled,

@@ -21,7 +21,7 @@ Readout = Literal["mean", "nodes", "blocks", "all"]
 BLOCKS_READ = 3  # the widest, in the published network
 
 
-class Frozen(nn.Module):
+class Fused(nn.Module):
     """An STGCN in evaluation mode, body by body: equal to it but for rounding.
 
     Attributes:
@@ -45,7 +45,7 @@ class Frozen(nn.Module):
         with torch.no_grad():
             scale, shift = _affine(cast(nn.BatchNorm1d, encoder.input_norm))
             nodes = encoder.adjacency.shape[-1]
-            blocks = [_FrozenBlock(cast(Block, b), encoder.adjacency) for b in encoder.blocks]
+            blocks = [_FusedBlock(cast(Block, b), encoder.adjacency) for b in encoder.blocks]
             if encoder.norm_by == "axis":
                 scale, shift = scale.repeat(nodes), shift.repeat(nodes)
             blocks[0].normalise_input(scale.view(nodes, -1).T, shift.view(nodes, -1).T)
@@ -62,13 +62,13 @@ class Frozen(nn.Module):
                 read.append(hidden.mean(dim=2).transpose(1, 2).flatten(1))  # (B, V * channels)
         return torch.cat(read, dim=1) if read else hidden.mean(dim=(2, 3))
 
-    def for_frames(self, frames: int) -> "Frozen":
+    def for_frames(self, frames: int) -> "Fused":
         """A copy that takes bodies of this many frames only, and is faster on wide blocks.
 
         Not for eight bits: there, the plain convolution is the faster one.
         """
         other = copy.deepcopy(self)
-        for block in (cast(_FrozenBlock, block) for block in other.blocks):
+        for block in (cast(_FusedBlock, block) for block in other.blocks):
             convolution = cast(nn.Conv2d, block.temporal)
             frames = (frames - 1) // convolution.stride[0] + 1
             if convolution.stride[0] == 1 and convolution.out_channels >= SPECTRAL_CHANNELS:
@@ -89,7 +89,7 @@ def _parts(encoder: STGCN, readout: Readout) -> tuple[int, ...]:
     return tuple(parts) or (encoder.width,)
 
 
-class _FrozenBlock(nn.Module):
+class _FusedBlock(nn.Module):
     """One product that brings nodes together for all subsets, then convolutions."""
 
     gather: Tensor

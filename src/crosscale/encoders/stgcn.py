@@ -100,58 +100,58 @@ class STGCN(nn.Module):
         initialise(self, settings.start)
 
     def forward(
-        self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None
+        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
     ) -> Tensor:
         """Encode a batch.
 
         Args:
             x: clips (N, C, T, V, M).
-            present: which bodies are there, (N, M); all of them where it is not given. Best on a
+            body_mask: which bodies are there, (N, M); all of them where it is not given. Best on a
                 processor: a GPU would have to be asked for their number, which waits for all it
                 has been given to do.
-            keep: 0 where an edge is cut, else 1: (N, V, V), or (1, V, V) for one cut for all.
+            edge_mask: 0 where an edge is cut, else 1: (N, V, V), or (1, V, V) for one cut for all.
 
         Returns:
             (N, width): the mean over time and nodes, and over the bodies.
         """
         replayed = self.recorder if self.training else None
-        return self._pooled(*self._maps(x, present, keep, replayed or self.stack))
+        return self._pooled(*self._maps(x, body_mask, edge_mask, replayed or self.stack))
 
     def with_drop(
-        self, x: Tensor, present: Tensor | None = None, keep: Tensor | None = None
+        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, and once more without what has most energy: twice (N, width)."""
-        hidden, owner, count = self._maps(x, present, keep, self.stack)
+        hidden, owner, count = self._maps(x, body_mask, edge_mask, self.stack)
         dropped = self._pooled(drop_energetic(hidden), owner, count)
         return self._pooled(hidden, owner, count), dropped
 
     def _maps(
-        self, x: Tensor, present: Tensor | None, keep: Tensor | None, stack: Stack
+        self, x: Tensor, body_mask: Tensor | None, edge_mask: Tensor | None, stack: Stack
     ) -> tuple[Tensor, Tensor, int]:
         """Maps (B, width, V, T') of the bodies, the clip of each (B,), and the number of clips."""
         count, channels, frames, nodes, bodies = x.shape
         flat = x.permute(0, 4, 3, 1, 2).reshape(count * bodies, nodes * channels, frames)
-        if present is not None and self.bodies == "present":
-            rows = present.reshape(-1).nonzero().squeeze(1).to(x.device, non_blocking=True)
+        if body_mask is not None and self.bodies == "present":
+            rows = body_mask.reshape(-1).nonzero().squeeze(1).to(x.device, non_blocking=True)
             flat = flat.index_select(0, rows)
         else:
             rows = torch.arange(count * bodies, device=x.device)
         owner = rows // bodies
-        if keep is None:
+        if edge_mask is None:
             return stack(flat), owner, count
-        return stack(flat, keep if keep.shape[0] == 1 else keep[owner]), owner, count
+        return stack(flat, edge_mask if edge_mask.shape[0] == 1 else edge_mask[owner]), owner, count
 
-    def stack(self, flat: Tensor, keep: Tensor | None = None) -> Tensor:
+    def stack(self, flat: Tensor, edge_mask: Tensor | None = None) -> Tensor:
         """Bodies (B, V C, T) through all blocks, to maps (B, width, V, T').
 
         Args:
             flat: the bodies.
-            keep: 0 where an edge is cut, else 1: (B, V, V) or (1, V, V).
+            edge_mask: 0 where an edge is cut, else 1: (B, V, V) or (1, V, V).
         """
         adjacency = self.adjacency
         nodes, frames = adjacency.shape[-1], flat.shape[-1]
-        if keep is not None:
-            adjacency = adjacency * keep.unsqueeze(1)
+        if edge_mask is not None:
+            adjacency = adjacency * edge_mask.unsqueeze(1)
         if self.norm_by == "joint":
             flat = self.input_norm(flat)
         hidden = flat.view(len(flat), nodes, -1, frames).transpose(1, 2)

@@ -36,7 +36,7 @@ def extract(
         store: of any size; a part of it is in memory at a time.
         device: where the computation runs.
         engine: what computes; all but `openvino-int8` agree to about 1e-5.
-        readout: what is read of each encoder, see `Frozen`.
+        readout: what is read of each encoder, see `Fused`.
         mirror: mean of each clip's features and of those with its left and right exchanged.
 
     Raises:
@@ -108,7 +108,7 @@ def load_onto(
 ) -> ClipTensors:
     """The clips at `rows` of a store, preprocessed as the encoders expect, on a device."""
     clips = load(in_layout(store, encoders.layout), rows.tolist(), encoders.preprocess)
-    return ClipTensors(clips.coordinates.to(device), clips.present.to(device))
+    return ClipTensors(clips.coordinates.to(device), clips.body_mask.to(device))
 
 
 def untrained_on(

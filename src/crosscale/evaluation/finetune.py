@@ -87,9 +87,9 @@ class Classifier(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+    def forward(self, x: Tensor, body_mask: Tensor) -> Tensor:
         """Clips (N, C, T, V, M) with present bodies (N, M) to one output a class (N, K)."""
-        outputs: Tensor = self.head(self.encoder(self.transform(x), present))
+        outputs: Tensor = self.head(self.encoder(self.transform(x), body_mask))
         return outputs
 
     @torch.no_grad()
@@ -149,7 +149,7 @@ def tune(
                 group["lr"] = rate
             # Dropout draws from the global generators.
             torch.manual_seed(derived_seed(seed, f"dropout {epoch} {step}"))
-            outputs = model(clips.coordinates[rows], clips.present[rows])  # (B, K)
+            outputs = model(clips.coordinates[rows], clips.body_mask[rows])  # (B, K)
             loss = functional.cross_entropy(outputs, labels[rows])
             optimiser.zero_grad()
             loss.backward()

@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from crosscale.encoders.engines import Engine, EngineChoice, build, choose
-from crosscale.encoders.fused import Frozen, Readout
+from crosscale.encoders.fused import Fused, Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.published import load_whole
@@ -68,7 +68,7 @@ class TrainedEncoders:
         Raises:
             CrosscaleError: when the engine's library is missing.
         """
-        return Embedder(self, clips, len(clips.present), engine)(clips, batch)
+        return Embedder(self, clips, len(clips.body_mask), engine)(clips, batch)
 
 
 class Embedder:
@@ -97,20 +97,20 @@ class Embedder:
             clips: how many will come in all.
             engine: one by name, or `auto`: PyTorch for few clips, which are done before a faster
                 engine is built; else the fastest that is installed, never `openvino-int8`.
-            readout: what is read of each encoder, see `Frozen`.
+            readout: what is read of each encoder, see `Fused`.
         """
         self._streams = {}
         self.parts: dict[str, tuple[int, ...]] = {}
         for name, encoder in trained.encoders.items():
             transform = StreamTransform(Stream.parse(name), trained.layout)
-            bodies, _ = _bodies(transform(sample.coordinates), sample.present, encoder.bodies)
-            expected = clips * len(bodies) // max(1, len(sample.present))
+            bodies, _ = _bodies(transform(sample.coordinates), sample.body_mask, encoder.bodies)
+            expected = clips * len(bodies) // max(1, len(sample.body_mask))
             chosen = choose(expected, bodies.device) if engine == "auto" else engine
             example = bodies if len(bodies) else bodies.new_zeros(1, *bodies.shape[1:])
-            frozen = Frozen(encoder, readout)
-            self.parts[name] = frozen.parts
-            engine_of = build(chosen, frozen, example)
-            self._streams[name] = (encoder.bodies, frozen.width, transform, engine_of)
+            fused = Fused(encoder, readout)
+            self.parts[name] = fused.parts
+            engine_of = build(chosen, fused, example)
+            self._streams[name] = (encoder.bodies, fused.width, transform, engine_of)
 
     @torch.inference_mode()
     def __call__(self, clips: ClipTensors, batch: int = 256) -> dict[str, Tensor]:
@@ -118,9 +118,9 @@ class Embedder:
         return {
             name: torch.cat(
                 [
-                    _embed(bodies, width, engine, transform(x), present)
-                    for x, present in zip(
-                        clips.coordinates.split(batch), clips.present.split(batch), strict=True
+                    _embed(bodies, width, engine, transform(x), body_mask)
+                    for x, body_mask in zip(
+                        clips.coordinates.split(batch), clips.body_mask.split(batch), strict=True
                     )
                 ]
             )
@@ -128,9 +128,9 @@ class Embedder:
         }
 
 
-def _embed(which: str, width: int, engine: Engine, x: Tensor, present: Tensor) -> Tensor:
+def _embed(which: str, width: int, engine: Engine, x: Tensor, body_mask: Tensor) -> Tensor:
     """As the encoder does it: (N, C, T, V, M) to the mean over each clip's bodies."""
-    bodies, owner = _bodies(x, present, which)
+    bodies, owner = _bodies(x, body_mask, which)
     total = x.new_zeros(len(x), width)
     if len(bodies):
         total.index_add_(0, owner, engine(bodies))
@@ -138,12 +138,12 @@ def _embed(which: str, width: int, engine: Engine, x: Tensor, present: Tensor) -
     return total / number.unsqueeze(1)
 
 
-def _bodies(x: Tensor, present: Tensor, which: str) -> tuple[Tensor, Tensor]:
+def _bodies(x: Tensor, body_mask: Tensor, which: str) -> tuple[Tensor, Tensor]:
     """The bodies (B, C, T, V) to compute of clips (N, C, T, V, M), and each one's clip."""
     if which == "all":
-        present = torch.ones_like(present)
-    owner, _ = present.nonzero(as_tuple=True)
-    return x.permute(0, 4, 1, 2, 3)[present], owner
+        body_mask = torch.ones_like(body_mask)
+    owner, _ = body_mask.nonzero(as_tuple=True)
+    return x.permute(0, 4, 1, 2, 3)[body_mask], owner
 
 
 @torch.inference_mode()
@@ -154,9 +154,9 @@ def embed_stream(
     training = encoder.training
     encoder.eval()
     parts = [
-        encoder(transform(x), present)
-        for x, present in zip(
-            clips.coordinates.split(batch), clips.present.split(batch), strict=True
+        encoder(transform(x), body_mask)
+        for x, body_mask in zip(
+            clips.coordinates.split(batch), clips.body_mask.split(batch), strict=True
         )
     ]
     encoder.train(training)

@@ -126,7 +126,7 @@ class Model:
             BadClip: when the encoder makes nothing of a clip that shows somebody.
         """
         clips = self._load(source, rows)
-        features, shown = self._embedder(clips), clips.present.any(dim=1)
+        features, shown = self._embedder(clips), clips.body_mask.any(dim=1)
         if not _usable(features)[shown].all():
             raise BadClip("gives no usable features; are the coordinates metres?")
         return _array(_joined(features)), shown.cpu().numpy()
@@ -139,7 +139,7 @@ class Model:
     def _features(self, source: NamedSource, start: int) -> dict[str, Tensor]:
         names = source.names[start : start + CHUNK]
         clips = self._load(source, range(start, start + len(names)))
-        shown = clips.present.any(dim=1)
+        shown = clips.body_mask.any(dim=1)
         _refuse(names, ~shown, "shows nobody that the encoder looks at")
         features = self._embedder(clips)
         _refuse(names, ~_usable(features), "gives no usable features; is it in metres?")
@@ -148,7 +148,7 @@ class Model:
     def _load(self, source: CoordinateSource, rows: Sequence[int]) -> ClipTensors:
         clips = load_clips(in_layout(source, self.layout), rows, self.trained.preprocess)
         device = next(next(iter(self.trained.encoders.values())).parameters()).device
-        return ClipTensors(clips.coordinates.to(device), clips.present.to(device))
+        return ClipTensors(clips.coordinates.to(device), clips.body_mask.to(device))
 
     @cached_property
     def _embedder(self) -> Embedder:

@@ -86,15 +86,17 @@ class Network(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    def forward(self, x: Tensor, present: Tensor, keep: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, body_mask: Tensor, edge_mask: Tensor | None) -> Tensor:
         """Clips (N, C, T, V, M) to embeddings (N, D) of unit length."""
-        features = self.encoder(x, present, keep)
+        features = self.encoder(x, body_mask, edge_mask)
         with _full_precision(features):
             return cast(Tensor, self.head(features))
 
-    def with_drop(self, x: Tensor, present: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    def with_drop(
+        self, x: Tensor, body_mask: Tensor, edge_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """As `forward`, and once more without the features of most energy."""
-        whole, dropped = self.encoder.with_drop(x, present, keep)
+        whole, dropped = self.encoder.with_drop(x, body_mask, edge_mask)
         with _full_precision(whole):
             return self.head(whole), self.head(dropped)
 
@@ -105,13 +107,13 @@ class Shared(NamedTuple):
     Attributes:
         clips: numbers of the whole batch's clips, (N,).
         rows: places in the batch of this process's clips, (n,).
-        present: which bodies are there in its key view, (n, M), where that may show other clips.
+        body_mask: which bodies are there in its key view, (n, M), where that may show other clips.
         gather: keys (B, n, D) of the processes' key views to those of the batch, (B, N, D).
     """
 
     clips: Tensor
     rows: Tensor
-    present: Tensor
+    body_mask: Tensor
     gather: Callable[[Tensor], Tensor]
 
 
@@ -171,7 +173,7 @@ class MomentumContrast(nn.Module):
     def forward(
         self,
         views: Sequence[View],
-        present: Tensor,
+        body_mask: Tensor,
         clips: Tensor,
         cross: bool,
         shared: Shared | None = None,
@@ -180,21 +182,21 @@ class MomentumContrast(nn.Module):
 
         Args:
             views: query and key view of the clips, and an extreme one where `extreme` is set.
-            present: which bodies are there, (N, M).
+            body_mask: which bodies are there, (N, M).
             clips: numbers of the clips, (N,), remembered in the queue.
             cross: stage 2: branches find positives for each other.
             shared: the whole batch, where these clips are a part of it.
         """
         branches = range(len(self.query))
-        queries = [self.query[b](*self._seen(b, views[0], present)) for b in branches]
+        queries = [self.query[b](*self._seen(b, views[0], body_mask)) for b in branches]
         extremes = [
-            self._network(b).with_drop(*self._seen(b, view, present))
+            self._network(b).with_drop(*self._seen(b, view, body_mask))
             for view in views[2:]
             for b in branches
         ]
         with torch.no_grad():
             self._move_keys(cross)
-            there = present if shared is None else shared.present
+            there = body_mask if shared is None else shared.body_mask
             keys = torch.stack([self.key[b](*self._seen(b, views[1], there)) for b in branches])
             all_keys = keys if shared is None else shared.gather(keys)
             own_keys = keys if shared is None else all_keys[:, shared.rows]
@@ -211,11 +213,11 @@ class MomentumContrast(nn.Module):
         return cast(Network, self.query[branch])
 
     def _seen(
-        self, branch: int, view: View, present: Tensor
+        self, branch: int, view: View, body_mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """What a branch's networks take of a view."""
-        keep = view.keep.get(self.streams[branch].scale)
-        return self.transforms[branch](view.coordinates), present, keep
+        edge_mask = view.edge_mask.get(self.streams[branch].scale)
+        return self.transforms[branch](view.coordinates), body_mask, edge_mask
 
     def _move_keys(self, cross: bool) -> None:
         stale = cross and self.settings.stale_first_key

@@ -72,14 +72,14 @@ class Shown(NamedTuple):
 
     Attributes:
         views: query and key view, and an extreme one.
-        present: which bodies are there, (n, M).
+        body_mask: which bodies are there, (n, M).
         clips: numbers of its clips, (n,).
         weight: of its mean loss in a mean over processes.
         shared: the whole batch, where several processes share it.
     """
 
     views: Sequence[View]
-    present: Tensor
+    body_mask: Tensor
     clips: Tensor
     weight: float = 1.0
     shared: Shared | None = None
@@ -168,7 +168,7 @@ def pretrain(
                 torch.manual_seed(derived_seed(seed, f"dropout {team.number or ''}".strip()))
                 seen = _shown(recipe, data, views, team, clips, seed)
                 crossed = _crossed(recipe, progress.epoch)
-                outcome = trained(seen.views, seen.present, seen.clips, crossed, seen.shared)
+                outcome = trained(seen.views, seen.body_mask, seen.clips, crossed, seen.shared)
                 fabric.backward(outcome.loss * seen.weight)
                 stepper.step()
                 stepper.zero_grad()
@@ -209,7 +209,7 @@ def _shown(
     numbers = clips.to(team.device, non_blocking=True)
     if team.count == 1:
         batch = data.clips.take(clips)
-        return Shown(views(batch.coordinates, seed), batch.present, numbers)
+        return Shown(views(batch.coordinates, seed), batch.body_mask, numbers)
     part = team.part(len(clips))
     batch = data.clips.take(clips[part.rows.cpu()])
     seen, keyed = list(views(batch.coordinates, seed, part)), batch
@@ -225,8 +225,8 @@ def _shown(
     def gather(keys: Tensor) -> Tensor:
         return team.gather(keys, len(clips))[:, back]
 
-    shared = Shared(numbers, part.rows, keyed.present, gather)
-    return Shown(seen, batch.present, numbers[part.rows], team.weight(part), shared)
+    shared = Shared(numbers, part.rows, keyed.body_mask, gather)
+    return Shown(seen, batch.body_mask, numbers[part.rows], team.weight(part), shared)
 
 
 def _check(recipe: Recipe, clips: int, team: Team) -> None:

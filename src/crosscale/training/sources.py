@@ -26,7 +26,7 @@ def load_training(store: ClipStore, recipe: Recipe, device: torch.device) -> Tra
     clips: ClipSource = StoredClips(store, parts.train, recipe.preprocess)
     if device.type != "cpu":
         whole = clips.take(torch.arange(len(parts.train)))
-        clips = ClipTensors(whole.coordinates.to(device), whole.present)
+        clips = ClipTensors(whole.coordinates.to(device), whole.body_mask)
     labels = store.labels[parts.train]
     names = [store.names[row] for row in parts.train]
     probe = _probe(store, recipe, parts.train, clips, labels) if recipe.knn_every else None

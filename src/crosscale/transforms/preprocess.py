@@ -66,16 +66,16 @@ class ClipTensors:
         coordinates: (N, 3, T, V, M) float32, metres, finite; an absent body is all zeros. Clips
             in the plane have z = 0 and the size of an adult. In memory each body's planes lie
             together.
-        present: (N, M) bool, whether a body is there at all.
+        body_mask: (N, M) bool, whether a body is there at all.
     """
 
     coordinates: Tensor
-    present: Tensor
+    body_mask: Tensor
 
     def take(self, clips: Tensor) -> "ClipTensors":
         """The clips of these numbers (K,), in that order; each part stays where it lies."""
         rows = clips.to(self.coordinates.device, non_blocking=True)
-        return ClipTensors(self.coordinates[rows], self.present[clips.to(self.present.device)])
+        return ClipTensors(self.coordinates[rows], self.body_mask[clips.to(self.body_mask.device)])
 
 
 class ClipSource(Protocol):
@@ -153,15 +153,15 @@ def _preprocess(
 ) -> ClipTensors:
     """Clips that come in parts of CHUNK, so that only one part's rows need be in memory."""
     shape = (count, settings.bodies, 3, settings.frames, len(layout.joints))
-    planes, present = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
+    planes, body_mask = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
     for number, recordings in enumerate(parts):
         chunk = slice(number * CHUNK, (number + 1) * CHUNK)
         part = in_space(recordings, layout)
         samples = sample(part, settings.frames, settings.bodies, settings.length)
         there = torch.from_numpy(samples.there)
         planes[chunk][there] = _bodies(part.rows, samples, layout, settings)
-        present[chunk] = there
-    return ClipTensors(planes.permute(0, 2, 3, 4, 1), present)
+        body_mask[chunk] = there
+    return ClipTensors(planes.permute(0, 2, 3, 4, 1), body_mask)
 
 
 def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Preprocess) -> Tensor:

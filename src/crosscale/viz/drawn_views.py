@@ -41,7 +41,10 @@ def drawn_views(
     prepared = View(clips.coordinates, {})
     shown = {PREPARED: prepared, **dict(zip(VIEWS, views(clips.coordinates, seed), strict=False))}
     played = {
-        note: (_with_absent(view.coordinates, clips.present), _cuts(view, store.layout, len(rows)))
+        note: (
+            _with_absent(view.coordinates, clips.body_mask),
+            _cuts(view, store.layout, len(rows)),
+        )
         for note, view in shown.items()
     }
     return [
@@ -60,9 +63,9 @@ def drawn_views(
     ]
 
 
-def _with_absent(x: Tensor, present: Tensor) -> np.ndarray:
+def _with_absent(x: Tensor, body_mask: Tensor) -> np.ndarray:
     """(N, C, T, V, M) to (N, T, M, V, C), NaN where a body is absent."""
-    bodies = x.permute(0, 2, 4, 3, 1).masked_fill(~present[:, None, :, None, None], float("nan"))
+    bodies = x.permute(0, 2, 4, 3, 1).masked_fill(~body_mask[:, None, :, None, None], float("nan"))
     coordinates: np.ndarray = bodies.numpy()
     return coordinates
 
@@ -70,12 +73,12 @@ def _with_absent(x: Tensor, present: Tensor) -> np.ndarray:
 def _cuts(view: View, layout: Layout, count: int) -> list[dict[str, Edges]]:
     """For each of `count` clips, the edges of each scale that its view has lost."""
     cuts: list[dict[str, Edges]] = [{} for _ in range(count)]
-    for scale, keep in view.keep.items():
-        if keep is None:
+    for scale, edge_mask in view.edge_mask.items():
+        if edge_mask is None:
             continue
         edges = layout.scale(scale).edges
         child, parent = np.array(edges).T
-        kept = keep.numpy()
+        kept = edge_mask.numpy()
         lost = (kept[:, child, parent] == 0) | (kept[:, parent, child] == 0)  # (N or 1, E)
         for own, row in zip(cuts, np.broadcast_to(lost, (count, len(edges))), strict=True):
             own[scale] = [edges[i] for i in np.flatnonzero(row)]

@@ -38,7 +38,7 @@ def mean_pose(layout: Layout, store: ClipStore) -> np.ndarray:
         )
     rows = np.linspace(0, len(store) - 1, min(len(store), CLIPS)).astype(int)
     clips = load(store, rows.tolist(), Preprocess(frames=16, root="body_frame"))
-    bodies = clips.coordinates.permute(0, 4, 2, 3, 1)[clips.present]  # (P, T, J, 3)
+    bodies = clips.coordinates.permute(0, 4, 2, 3, 1)[clips.body_mask]  # (P, T, J, 3)
     mean = bodies.to(torch.float64).mean(dim=(0, 1)).numpy()
     return mean[:, :2] * [-1, 1]  # turned clips have the person's left at -x
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from crosscale.encoders.fused import Frozen
+from crosscale.encoders.fused import Fused
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.models.export.preparation import Preparation
 from crosscale.transforms.modality import Stream, StreamTransform
@@ -22,25 +22,25 @@ class ClipNetwork(nn.Module):
         self.transforms = nn.ModuleList(
             StreamTransform(Stream.parse(name), trained.layout) for name in self.streams
         )
-        self.encoders = nn.ModuleList(Frozen(e) for e in trained.encoders.values())
+        self.encoders = nn.ModuleList(Fused(e) for e in trained.encoders.values())
 
-    def forward(self, coordinates: Tensor, present: Tensor) -> dict[str, Tensor]:
+    def forward(self, coordinates: Tensor, body_mask: Tensor) -> dict[str, Tensor]:
         """Features by stream.
 
         Args:
             coordinates: (N, 3, T, V, M) metres; those of an absent body count as zero.
-            present: (N, M) bool, whether a body is there.
+            body_mask: (N, M) bool, whether a body is there.
 
         Returns:
             stream name to (N, width); zero for a clip without anybody, unless empty bodies count.
         """
-        there = present[:, None, None, None, :]
+        there = body_mask[:, None, None, None, :]
         coordinates = torch.where(there, coordinates, 0.0)
         features = {}
         for i, name in enumerate(self.streams):
             clips = self.transforms[i](coordinates).permute(0, 4, 1, 2, 3)
             vectors = self.encoders[i](clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
-            counted = torch.ones_like(present) if self.average_over_all[i] else present
+            counted = torch.ones_like(body_mask) if self.average_over_all[i] else body_mask
             weights = counted.to(vectors.dtype).unsqueeze(2)
             features[name] = (vectors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         return features

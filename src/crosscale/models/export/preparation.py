@@ -35,13 +35,13 @@ class Preparation(nn.Module):
         frame = torch.arange(recordings.shape[1], device=recordings.device)
         inside = (frame >= begin[:, None]) & (frame < (begin + count)[:, None])
         seen = (_shows(recordings) & inside.unsqueeze(2)).transpose(1, 2)  # (N, M, L)
-        present = seen.any(dim=2)
-        first = present.int().argmax(dim=1)
+        body_mask = seen.any(dim=2)
+        first = body_mask.int().argmax(dim=1)
         rows = torch.where(recordings.isfinite(), recordings, 0.0).transpose(1, 2).flatten(3)
         places = self._resampled(rows, seen, begin, count)
         x = places - self._roots(rows, places, seen, first)
         x = self._turned(x, first).permute(0, 4, 2, 3, 1)
-        return torch.where(present[:, None, None, None, :], x, 0.0), present
+        return torch.where(body_mask[:, None, None, None, :], x, 0.0), body_mask
 
     def _window(self, recordings: Tensor) -> tuple[Tensor, Tensor]:
         """First frame and number of frames that count, (N,) each; see `Preprocess.length`."""

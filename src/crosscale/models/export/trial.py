@@ -37,7 +37,7 @@ class Trial:
         """What an exported program takes, by name."""
         if not with_preprocess:
             clips = self.clips(trained)
-            return {"coordinates": clips.coordinates.contiguous(), "present": clips.present}
+            return {"coordinates": clips.coordinates.contiguous(), "present": clips.body_mask}
         longest = max(map(len, self.recordings))
         shape = (len(self.recordings), longest, *self.recordings[0].shape[1:])
         padded = torch.full(shape, torch.nan)
