@@ -12,8 +12,9 @@ from crosscale.evaluation.report import read_results
 from crosscale.evaluation.tuned import HEAD_FILE, HEAD_FORMAT
 from crosscale.inference import head_file
 from crosscale.inference.index import Index
-from crosscale.models.checkpoint import ENCODER_FILE, FORMAT, read_safetensors
+from crosscale.models.checkpoint import ENCODER_FILE, FORMAT
 from crosscale.training import state as checkpoint
+from crosscale.utils.tensors import read_safetensors
 
 
 def tensors(expected_format: str) -> Callable[[Path], Any]:

@@ -13,7 +13,8 @@ from readable import ENCODER, FILES
 from safetensors.torch import save_file
 
 from crosscale.errors import CrosscaleError
-from crosscale.models.checkpoint import FORMAT, read_safetensors
+from crosscale.models.checkpoint import FORMAT
+from crosscale.utils.tensors import read_safetensors
 
 FLIPS = int(os.environ.get("CROSSCALE_FLIPS", "30"))
 

@@ -8,7 +8,7 @@ from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.inference.answers import NONE, Answers
 from crosscale.inference.head import LinearHead, NeighbourHead, _folds, make_head
 from crosscale.inference.head_file import FittedHead, load_head, save_head
-from crosscale.models.checkpoint import read_safetensors, write_safetensors
+from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 BOTH = pytest.mark.parametrize("kind", ["linear", "knn"])
 

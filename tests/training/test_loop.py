@@ -16,7 +16,7 @@ from crosscale.augment.compose import ViewSettings
 from crosscale.augment.edge_cut import Cut
 from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
-from crosscale.models.checkpoint import ENCODER_FILE, load_encoders, read_safetensors
+from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
 from crosscale.objectives.moco import ContrastSettings
 from crosscale.skeleton.layout import Layout
 from crosscale.training.callbacks import METRICS, read_metrics
@@ -32,6 +32,7 @@ from crosscale.training.recipe import Optimisation, Recipe
 from crosscale.training.state import LAST
 from crosscale.transforms.preprocess import ClipTensors, Preprocess
 from crosscale.utils.files import only_writer
+from crosscale.utils.tensors import read_safetensors
 
 LAYOUT = Layout.load("kinect20")
 NAMES = [f"clip {i}" for i in range(99)]

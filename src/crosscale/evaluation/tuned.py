@@ -19,16 +19,12 @@ from crosscale.evaluation.finetune import Classifier, EpochTuned, FinetuneConfig
 from crosscale.evaluation.scores import Scores
 from crosscale.evaluation.semi import draw
 from crosscale.evaluation.task import make_task
-from crosscale.models.checkpoint import (
-    TrainedEncoders,
-    read_safetensors,
-    save_encoders,
-    write_safetensors,
-)
+from crosscale.models.checkpoint import TrainedEncoders, save_encoders
 from crosscale.models.published import load_whole
 from crosscale.training.loop import RECIPE_FILE
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.utils.files import sha256
+from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 HEAD_FILE = "head.safetensors"
 HEAD_FORMAT = "crosscale head 1"

@@ -8,7 +8,7 @@ import torch
 
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.inference.head import HEADS, Head, LinearHead
-from crosscale.models.checkpoint import read_safetensors, write_safetensors
+from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 FORMAT = "crosscale head 1"
 # What a head has learned besides classes, temperature and threshold.

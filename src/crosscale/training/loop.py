@@ -27,7 +27,7 @@ from crosscale.data.store import ClipStore
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.sync_norm import synchronise
 from crosscale.errors import CrosscaleError
-from crosscale.models.checkpoint import save_encoders, write_safetensors
+from crosscale.models.checkpoint import save_encoders
 from crosscale.objectives.moco import MomentumContrast, Shared
 from crosscale.training import state as checkpoint
 from crosscale.training.callbacks import (
@@ -43,6 +43,7 @@ from crosscale.training.recipe import Recipe, settings_of
 from crosscale.transforms.preprocess import ClipSource
 from crosscale.utils.files import atomic_path, only_writer
 from crosscale.utils.repeatable import repeatable
+from crosscale.utils.tensors import write_safetensors
 
 RECIPE_FILE = "recipe.yaml"
 BAD_BATCH = "not-finite.safetensors"

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from crosscale.errors import BadCheckpoint
-from crosscale.models.checkpoint import read_safetensors, write_safetensors
 from crosscale.models.published import load_whole
+from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 FORMAT = "crosscale checkpoint 1"
 LAST = Path("checkpoints") / "last.safetensors"
