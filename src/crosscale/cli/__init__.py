@@ -70,32 +70,32 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Train each stream's encoder together with a linear layer on it, and judge them.",
     ),
     "embed": (
-        "crosscale.cli.predict",
+        "crosscale.cli.inference",
         "embed",
         "Write one vector a clip, in the store's order, with names and labels.",
     ),
     "classify": (
-        "crosscale.cli.predict",
+        "crosscale.cli.inference",
         "classify",
         'Name clips by a few labelled ones, with probabilities and "none of these".',
     ),
     "index": (
-        "crosscale.cli.predict",
+        "crosscale.cli.inference",
         "index",
         "Make a folder in which `crosscale search` finds similar clips.",
     ),
     "search": (
-        "crosscale.cli.predict",
+        "crosscale.cli.inference",
         "search",
         "Find the clips most similar to a clip of the index, or to those of another store.",
     ),
     "segment": (
-        "crosscale.cli.predict",
+        "crosscale.cli.inference",
         "segment",
         "Tell what happens when in long recordings, by windows that slide over them.",
     ),
     "live": (
-        "crosscale.cli.predict",
+        "crosscale.cli.inference",
         "live",
         "Name what people do while frames come in: JSON lines in, JSON lines out.",
     ),
@@ -115,12 +115,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Fetch the pose estimator that the page of `crosscale serve` runs in the browser, once.",
     ),
     "view": (
-        "crosscale.cli.look",
+        "crosscale.cli.viz",
         "view",
         "Write one HTML page that plays skeletons in 3D, side by side; it needs no network.",
     ),
     "map": (
-        "crosscale.cli.look",
+        "crosscale.cli.viz",
         "map_clips",
         "Write an interactive map of embeddings, where pointing at a dot plays its clip.",
     ),
@@ -130,7 +130,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Write the beginning of a layout for recordings whose joints have names of their own.",
     ),
     "layout check": (
-        "crosscale.cli.look",
+        "crosscale.cli.viz",
         "check_layout",
         "Check a layout, tell what it says, and draw it on request.",
     ),

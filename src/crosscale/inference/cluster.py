@@ -12,7 +12,7 @@ from crosscale.models.model import Model, load
 from crosscale.utils.cluster import over_cluster
 
 
-def spread_chunks(
+def embed_on_cluster(
     model: Model, run: Path, store: ClipStore, device: str
 ) -> Generator[NDArray[np.float32], None, None]:
     """As `Model.chunks`, part by part over a Ray cluster whose machines see run and store.

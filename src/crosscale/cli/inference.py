@@ -21,12 +21,12 @@ from crosscale.errors import CrosscaleError
 from crosscale.inference import embeddings
 from crosscale.inference import segment as segments
 from crosscale.inference.answers import NONE, Answers
+from crosscale.inference.cluster import embed_on_cluster
 from crosscale.inference.head import HEADS, make_head
 from crosscale.inference.head_file import FittedHead, load_head_for, save_head
 from crosscale.inference.index import Index, build_index, refuse_to_replace
 from crosscale.inference.labels import label_names, labels_of, people_of
 from crosscale.inference.live import LiveClassifier
-from crosscale.inference.spread import spread_chunks
 from crosscale.inference.stream import answer_lines, listen
 from crosscale.inference.subclips import embed_parts
 from crosscale.inference.tables import check_ending, write_table
@@ -401,7 +401,7 @@ def _embedding(
         return model, opened, _chunks(model, opened)
     # The cluster's machines may have a GPU where this one has none.
     model, opened = load(run), ClipStore.open(store)
-    return model, opened, _shown(spread_chunks(model, run, opened, device), len(opened))
+    return model, opened, _shown(embed_on_cluster(model, run, opened, device), len(opened))
 
 
 def _chunks(model: Model, store: ClipStore) -> Generator[NDArray[np.float32], None, None]:
