@@ -21,7 +21,7 @@ help:
 	@echo "make demo       install, then make data, pre-train and evaluate on it"
 	@echo "make test       install, then run every test"
 	@echo "make test-fast  the same without the slow tests"
-	@echo "make bench      install, then see that nothing became slower than docs/bench-small.json allows"
+	@echo "make bench      install, then see that nothing became slower than its floors allow"
 	@echo "make docs       install, then build the documentation site into site/"
 	@echo "make lint       ruff check, ruff format --check, mypy"
 	@echo "make audit      look for known vulnerabilities of what is installed; needs the internet"
@@ -37,7 +37,7 @@ test-fast: $(READY)
 	$(PYTEST) -m "not slow"
 
 bench: $(READY)
-	$(BIN)/crosscale bench --size small --floor docs/bench-small.json
+	$(BIN)/python -m benchmarks --size small --floor benchmarks/floors/small.json
 
 docs: $(READY)
 	$(BIN)/mkdocs build --strict

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from crosscale.bench.works import SIZES, training_step
+from benchmarks.works import SIZES, training_step
 from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import ClipTensors

@@ -174,11 +174,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "synth",
         "Make a synthetic data set of stick figures, in the format and naming of NTU RGB+D.",
     ),
-    "bench": (
-        "crosscale.cli.bench",
-        "bench",
-        "Measure how fast everything is here, each beside a plain way of doing it in the same run.",
-    ),
     "demo": (
         "crosscale.cli.demo",
         "demo",

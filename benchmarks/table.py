@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from rich.table import Table
 
+from benchmarks.works import Row
 from crosscale import __version__
-from crosscale.bench.works import Row
 from crosscale.errors import CrosscaleError
 from crosscale.utils.files import atomic_path
 

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks import naive
+from benchmarks.operations import TRAINING_PASSES, forward_operations
+from benchmarks.plain import PlainSTGCN
+from benchmarks.timing import fastest_seconds
 from crosscale.augment.compose import Views, ViewSettings
 from crosscale.augment.edge_cut import Cut
-from crosscale.bench import naive
-from crosscale.bench.operations import TRAINING_PASSES, forward_operations
-from crosscale.bench.plain import PlainSTGCN
-from crosscale.bench.timing import fastest_seconds
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.engines import available, build, fastest
 from crosscale.encoders.fused import Fused

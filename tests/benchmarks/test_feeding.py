@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from crosscale.bench.feeding import covered, feeding
-from crosscale.bench.works import SIZES
+from benchmarks.feeding import covered, feeding
+from benchmarks.works import SIZES
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from crosscale.bench.plain import PlainSTGCN
+from benchmarks.plain import PlainSTGCN
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.models.published import from_published, load_whole
 from crosscale.skeleton.layout import Layout
@@ -35,7 +35,7 @@ def test_outputs_and_gradients_agree(pair, training, cut):
     slope = torch.randn(4, 24).double()
     found = []
     for encoder in (fast, plain):
-        output = encoder.train(training)(x, keep=keep)
+        output = encoder.train(training)(x, edge_mask=keep)
         encoder.zero_grad()
         (output * slope).sum().backward()
         gradients = {name: value.grad for name, value in encoder.named_parameters()}

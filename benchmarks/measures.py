@@ -1,7 +1,7 @@
-"""All measurements, by the names that `crosscale bench --what` takes."""
+"""All measurements, by the names that `--what` takes."""
 
-from crosscale.bench import works
-from crosscale.bench.feeding import feeding
+from benchmarks import works
+from benchmarks.feeding import feeding
 
 MEASURES: dict[str, works.Measure] = {
     "training": works.training,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from crosscale.bench.timing import fastest_seconds
+from benchmarks.timing import fastest_seconds
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.objectives.heads import ProjectionHead
 from crosscale.objectives.losses import infonce, infonce_logits

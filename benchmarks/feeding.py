@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from crosscale.bench.works import FRAMES, LAYOUT, Row, Size, training_step
+from benchmarks.works import FRAMES, LAYOUT, Row, Size, training_step
 from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import ClipTensors
