@@ -9,7 +9,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 
 
 @dataclass(frozen=True)

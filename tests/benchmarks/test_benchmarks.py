@@ -15,7 +15,7 @@ from benchmarks.table import Bench, slower_than
 from benchmarks.works import Row, Size
 from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 from crosscale.readers.datasets.ntu import Ntu60
 from crosscale.skeleton.layout import Layout
 from crosscale.synthesis import SyntheticSettings, write_synthetic

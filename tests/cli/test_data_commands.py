@@ -9,7 +9,8 @@ from crosscale.cli.data import check, prepare, show
 from crosscale.data.clip import Clip
 from crosscale.data.official import OFFICIAL, Counts
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import READERS, Item
+from crosscale.readers import READERS
+from crosscale.readers.base import Item
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Numbers:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch) -> Path:
-    monkeypatch.setitem(READERS, "numbers", (__name__, "Numbers"))
+    monkeypatch.setitem(READERS, "numbers", f"{__name__}:Numbers")
     monkeypatch.setattr("rich.console.Console.width", 200)
     folder = tmp_path / "recordings"
     folder.mkdir()

@@ -5,7 +5,8 @@ import pytest
 from matplotlib import cbook
 from matplotlib.image import imread
 
-from crosscale.readers import Item, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import Item
 from crosscale.readers.by_name import joints_of
 
 pytest.importorskip(

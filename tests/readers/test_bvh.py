@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bvh_files import POSITIONS, Bone, person, still, text
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import fitted, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.mocap.bvh import Bvh, forward_kinematics, recognises
 from crosscale.readers.mocap.bvh_text import parse
 from crosscale.readers.prepare import prepare

@@ -11,7 +11,8 @@ import estimator_files as files
 from crosscale.cli import main
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import fitted, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.prepare import prepare
 from crosscale.skeleton.layout import Layout
 

@@ -5,7 +5,8 @@ import pytest
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import fitted, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.prepare import prepare
 from crosscale.readers.sensors.kinect_csv import KinectCsv, recognises
 from crosscale.skeleton.layout import Layout

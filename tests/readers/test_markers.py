@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import fitted, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.mocap.c3d import C3d
 from crosscale.readers.mocap.c3d import recognises as recognises_c3d
 from crosscale.readers.mocap.trc import Trc

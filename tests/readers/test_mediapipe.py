@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers import fitted, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.pose.mediapipe import recognises
 from crosscale.skeleton.layout import Layout
 from estimator_files import person, walking

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import fitted, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.pose import deeplabcut, sleap
 from crosscale.readers.pose.deeplabcut_hdf5 import plain_value, read_hdf5
 from crosscale.readers.prepare import prepare

@@ -131,7 +131,7 @@ def test_ctrl_c_leaves_no_half_store_and_no_process(source, tmp_path, delay: flo
     run = subprocess.Popen(
         [sys.executable, "program.py"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

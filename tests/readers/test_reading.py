@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers import Item, reading
+from crosscale.readers import reading
+from crosscale.readers.base import Item
 from crosscale.readers.reading import read_all
 from pretend_reader import PretendReader
 

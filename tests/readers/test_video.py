@@ -9,7 +9,8 @@ from crosscale.cli import main
 from crosscale.data.gaps import FACE
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item, make_reader
+from crosscale.readers import make_reader
+from crosscale.readers.base import Item
 from pretend_networks import HEIGHT, NAMES, PretendNetworks, painted
 
 cv2 = pytest.importorskip("cv2", reason="videos need OpenCV: pip install 'crosscale[video-pose]'")

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from crosscale.cli import INTERRUPTED, USER_ERROR, main
 from crosscale.models import checkpoint as run
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 from crosscale.readers.reading import read_all
 from crosscale.utils.stopping import signals_stop, stop_asked
 

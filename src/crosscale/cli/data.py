@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscale.cli.console import plain_console
+from crosscale.cli.progress import reading_bar
 from crosscale.data import duplicates as checking
 from crosscale.data import merge as merging
 from crosscale.data.official import differences
@@ -99,17 +100,18 @@ def prepare(
     reader = make_reader(source_format, **options)
     if label_from_folder or pattern or table:
         reader = Named(reader, Naming(label_from_folder, pattern, table))
-    report = prepare_store(
-        reader,
-        source,
-        out,
-        strict=strict,
-        overwrite=overwrite,
-        workers=workers,
-        shard_clips=shard_clips,
-        engine=engine,
-        console=console,
-    )
+    with reading_bar(console) as progress:
+        report = prepare_store(
+            reader,
+            source,
+            out,
+            strict=strict,
+            overwrite=overwrite,
+            workers=workers,
+            shard_clips=shard_clips,
+            engine=engine,
+            progress=progress,
+        )
     _tell(console, report, reader.name)
     return report
 

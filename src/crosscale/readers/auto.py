@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers import READERS
+from crosscale.readers import known_readers
 
 # A table in long form may have the joints of a sensor whose own reader knows more of it, and videos
 # often lie beside the joints that were found in them.
@@ -21,7 +21,7 @@ class Recognised:
     """A format that fits a source.
 
     Attributes:
-        source_format: a key of `READERS`.
+        source_format: one of `known_readers`.
         reason: how one sees it.
     """
 
@@ -47,7 +47,7 @@ def recognise(source: Path) -> Recognised:
     if not found:
         raise CrosscaleError(
             f"{source} has no format that is known; it has {_endings(source)}. Name the format in "
-            f"place of auto: {', '.join(sorted(READERS))}"
+            f"place of auto: {', '.join(sorted(known_readers()))}"
         )
     reasons = "; ".join(f"{one.source_format}, since {one.reason}" for one in found)
     raise CrosscaleError(
@@ -57,12 +57,12 @@ def recognise(source: Path) -> Recognised:
 
 def _all(source: Path) -> Iterator[Recognised]:
     modules: dict[str, list[str]] = {}
-    for name, (module, _) in READERS.items():
-        modules.setdefault(module, []).append(name)
+    for name, path in known_readers().items():
+        modules.setdefault(path.partition(":")[0], []).append(name)
     for module, names in modules.items():
         reader = importlib.import_module(module)
         try:
-            reason = reader.recognises(source)
+            reason = reader.recognises(source) if hasattr(reader, "recognises") else None
             if reason is not None:
                 variant = names[0] if len(names) == 1 else reader.variant(source)
                 yield Recognised(variant, reason)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.files import shown
 from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout, builtin_layouts
+from crosscale.utils.text import shown
 
 LONGEST = 600  # characters of a list of names in a message
 

@@ -1,18 +1,14 @@
 """The files of a source, named by their place in it."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
-
-# What a terminal would obey, and halves of characters, which cannot be written.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-NO_TEXT = "\ufffd"
+from crosscale.readers.base import Item
+from crosscale.utils.text import readable
 
 
 def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
@@ -75,16 +71,3 @@ def faults_named(path: Path, name: str | None = None) -> Iterator[None]:
 def text_lines(path: Path) -> list[str]:
     """Lines of a text file; what is no text becomes a sign that no number has."""
     return readable(path.read_text(encoding="utf-8-sig", errors="replace")).splitlines()
-
-
-def readable(text: str) -> str:
-    """The text with a sign that no number has in place of each control character.
-
-    Tabs and ends of lines stay.
-    """
-    return _CONTROL.sub(NO_TEXT, text)
-
-
-def shown(value: object, most: int = 40) -> str:
-    """A word of a file as a message shows it: short and on one line."""
-    return readable(" ".join(str(value)[: most + 1].split()))[:most]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError, nearest
-from crosscale.readers import Item, Reader, fitted
+from crosscale.readers.base import Item, Reader, fitted
 from crosscale.skeleton.layout import Layout
 
 WORDS = ("label", "part")

@@ -4,32 +4,21 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from crosscale.data.official import differences
 from crosscale.data.store import ClipStore, Row, StoreWriter
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Reader, fitted
+from crosscale.readers.base import Reader, fitted
 from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
 
 Engine = Literal["here", "ray"]
+Progress = Callable[[int, int, int], object]  # recordings done, of how many, skipped among them
 REPORT = "report.json"
 COUNTED = ("label", "subject", "camera", "setup")
 
@@ -101,7 +90,7 @@ def prepare(
     workers: int | None = None,
     shard_clips: int | None = None,
     engine: Engine = "here",
-    console: Console | None = None,
+    progress: Progress | None = None,
 ) -> PrepareReport:
     """Read all recordings below `source` into a clip store.
 
@@ -114,7 +103,8 @@ def prepare(
         workers: processes at most; None takes one for each core.
         shard_clips: clips in a file of frames at most; None writes one file.
         engine: whether recordings are read on this machine, or by all of a Ray cluster.
-        console: shows a progress bar; none is shown without.
+        progress: told after each recording how many are done, of how many, and how many of those
+            done cannot be used.
 
     Returns:
         What was read, set aside, left out and mended; also saved in the store.
@@ -142,7 +132,7 @@ def prepare(
             outcomes = read_over_cluster(reader, items)
         else:
             outcomes = read_all(reader, items, workers)
-        _read_into(writer, outcomes, len(items), report, strict, console)
+        _read_into(writer, outcomes, len(items), report, strict, progress)
         if not report.read:
             raise CrosscaleError(_nothing(source, report))
         writer.provenance.update(_provenance(given, source))
@@ -158,18 +148,18 @@ def _read_into(
     count: int,
     report: PrepareReport,
     strict: bool,
-    console: Console | None,
+    progress: Progress | None,
 ) -> None:
-    with _progress(console) as progress, closing(outcomes):
-        task = progress.add_task("reading", total=count, bad=0)
-        for outcome in outcomes:
+    with closing(outcomes):
+        for done, outcome in enumerate(outcomes, 1):
             reason = _store(writer, outcome, report)
             if reason and strict:
                 raise BadClip(f"{reason} (stopped by --strict, nothing was written)")
             if reason:
                 one = SetAside(outcome.item.name, str(outcome.item.path), reason)
                 report.set_aside.append(one)
-            progress.update(task, advance=1, bad=len(report.set_aside))
+            if progress is not None:
+                progress(done, count, len(report.set_aside))
 
 
 def _store(writer: StoreWriter, outcome: Outcome, report: PrepareReport) -> str:
@@ -213,25 +203,3 @@ def _options(made: object) -> dict[str, Any]:
 def _kind(note: str) -> str:
     """Notes that differ only in their numbers are of one kind: "gap of N frames"."""
     return re.sub(r"\d+(\.\d+)?", "N", re.sub(r": \d+$", "", note))
-
-
-class _Rate(ProgressColumn):
-    """Clips a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate, once there is one."""
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} clips/s")
-
-
-def _progress(console: Console | None) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[bad]} set aside"),
-        console=console,
-        disable=console is None,
-    )

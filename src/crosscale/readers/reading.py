@@ -13,7 +13,7 @@ from statistics import median
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item, Reader
+from crosscale.readers.base import Item, Reader
 from crosscale.utils.cluster import over_cluster
 from crosscale.utils.stopping import leave_stopping_to_parent, stop_asked, stop_held_back
 

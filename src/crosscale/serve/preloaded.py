@@ -16,7 +16,7 @@ from crosscale.skeleton.layout import Layout, builtin_layouts
 for _module in (
     "crosscale.cli",
     "crosscale.serve.reading",
-    *(module for module, _ in READERS.values()),
+    *(path.partition(":")[0] for path in READERS.values()),
 ):
     import_module(_module)
 for _module in ("c3d", "h5py", "crosscale.readers.datasets.skeleton_scan"):

@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers.files import shown
+from crosscale.utils.text import shown
 
 # What numpy's and Python's readers raise on damaged bytes; a zip file's flags may ask for passwords
 # and methods that are not there.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers.files import shown
 from crosscale.readers.safe.pickles import load_pickle
 from crosscale.readers.tables.numbered import refuse_no_text
 from crosscale.utils.arrayfiles import open_array, open_arrays
+from crosscale.utils.text import shown
 
 # bone and motion arrays lie beside these; they are no coordinates
 _ARRAY = re.compile(r"(train|val|test)_(position|data|data_joint)\.npy")

@@ -18,7 +18,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import refuse_far, single
 from crosscale.readers.datasets.array_sources import (
     ArraySource,
@@ -26,12 +26,12 @@ from crosscale.readers.datasets.array_sources import (
     open_source,
     sources_below,
 )
-from crosscale.readers.datasets.ntu import ntu_numbers
-from crosscale.readers.files import faults_named, shown, some_files
-from crosscale.readers.kinds import NtuActions, OwnRecordings
+from crosscale.readers.datasets.ntu import NtuActions, ntu_numbers
+from crosscale.readers.files import faults_named, some_files
 from crosscale.readers.tables.numbered import class_names
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import names_in
+from crosscale.utils.text import shown
 
 _DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
 

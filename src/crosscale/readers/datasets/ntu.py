@@ -8,18 +8,19 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import BodyRule, people
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import refuse_far
 from crosscale.readers.datasets.skeleton_text import parse
-from crosscale.readers.files import faults_named, readable, shown, some_files
-from crosscale.readers.kinds import NtuActions, OwnRecordings
+from crosscale.readers.files import faults_named, some_files
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.text import readable, shown
 
 SUFFIX = ".skeleton"
 SETUPS_60 = 17  # NTU RGB+D 60 has set-ups 1 to 17, NTU RGB+D 120 those and more
@@ -84,6 +85,27 @@ class _Skeletons:
             frame_rate=FRAME_RATE,
             notes=found.notes,
         )
+
+
+class NtuActions:
+    """NTU RGB+D, which numbers its actions."""
+
+    actions: ClassVar[int]
+
+    @property
+    def name(self) -> str:
+        """Kind of data set."""
+        return f"ntu{self.actions}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """A001, A002 ..."""
+        return _numbered(self.actions)
+
+
+@cache
+def _numbered(actions: int) -> tuple[str, ...]:
+    return tuple(f"A{action:03d}" for action in range(1, actions + 1))
 
 
 @dataclass(frozen=True)

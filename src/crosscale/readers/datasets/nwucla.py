@@ -14,11 +14,10 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, Published
 from crosscale.readers.bodies import refuse_far
-from crosscale.readers.files import shown
-from crosscale.readers.kinds import Published
 from crosscale.readers.safe.json_file import heads, load_json
+from crosscale.utils.text import shown
 
 FOLDER = "all_sqe"
 JOINTS = 20

@@ -13,10 +13,9 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, Published
 from crosscale.readers.bodies import refuse_far, single
 from crosscale.readers.files import some_files
-from crosscale.readers.kinds import Published
 from crosscale.readers.safe.matlab import matlab_numbers
 from crosscale.skeleton.layout import Layout
 

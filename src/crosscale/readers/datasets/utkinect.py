@@ -20,10 +20,9 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, Published
 from crosscale.readers.bodies import mended
 from crosscale.readers.files import faults_named, some_files, text_lines
-from crosscale.readers.kinds import Published
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
 

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.files import faults_named, readable, shown, some_files
+from crosscale.readers.files import faults_named, some_files
 from crosscale.readers.mocap.capture import Markers, Take
 from crosscale.readers.mocap.space import metres_of
+from crosscale.utils.text import readable, shown
 
 SIGNATURE = 0x50  # the second byte of every file
 

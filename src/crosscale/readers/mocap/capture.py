@@ -10,11 +10,10 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.data.gaps import SHORT_GAP
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import mended
 from crosscale.readers.by_name import NamedJoints, joint_places
 from crosscale.readers.files import files_below
-from crosscale.readers.kinds import OwnRecordings
 from crosscale.readers.mocap.space import (
     TURNS,
     UNITS,

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from crosscale.errors import BadClip
-from crosscale.readers.files import shown
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.text import shown
 
 Units = Literal["metres", "centimetres", "millimetres", "inches", "cmu"]
 Up = Literal["x", "y", "z", "-x", "-y", "-z"]

@@ -17,12 +17,13 @@ import pyarrow.csv as pacsv
 
 from crosscale.data.detections import Detections, from_image
 from crosscale.errors import BadClip
-from crosscale.readers import Item
-from crosscale.readers.files import faults_named, files_below, shown, some_files
+from crosscale.readers.base import Item
+from crosscale.readers.files import faults_named, files_below, some_files
 from crosscale.readers.pose.deeplabcut_hdf5 import read_hdf5
 from crosscale.readers.pose.estimated import Estimated
 from crosscale.readers.safe.hdf5 import ENDINGS as HDF5
 from crosscale.readers.safe.hdf5 import SIGNATURE
+from crosscale.utils.text import shown
 
 TABLES = (".csv",)
 SCENE = "single"  # individual to which parts of the scene are given, such as corners of a box

@@ -7,11 +7,10 @@ from typing import ClassVar
 from crosscale.data.clip import Clip
 from crosscale.data.detections import Detections, sighted
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import tracked
 from crosscale.readers.by_name import NamedJoints, fitting_layout, joint_places
 from crosscale.readers.files import files_below
-from crosscale.readers.kinds import OwnRecordings
 from crosscale.skeleton.layout import Layout
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, from_image
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 from crosscale.readers.by_name import joints_of
 from crosscale.readers.files import some_files
 from crosscale.readers.pose.estimated import Estimated

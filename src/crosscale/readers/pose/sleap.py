@@ -17,7 +17,7 @@ import numpy as np
 
 from crosscale.data.detections import Detections, from_image
 from crosscale.errors import BadClip
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 from crosscale.readers.files import faults_named, some_files
 from crosscale.readers.pose.estimated import Estimated
 from crosscale.readers.safe.hdf5 import ENDINGS as HDF5

@@ -16,7 +16,7 @@ import numpy as np
 
 from crosscale.data.detections import Detections, from_image
 from crosscale.errors import BadClip
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 from crosscale.readers.files import faults_named, text_lines
 from crosscale.readers.pose.coco import coco_joints
 from crosscale.readers.pose.estimated import Estimated

@@ -15,7 +15,7 @@ from crosscale.errors import BadClip
 from crosscale.pose.blazepose import BlazePose
 from crosscale.pose.pictures import ENDINGS, open_video
 from crosscale.pose.pose_estimator import CONFIDENCE, PeopleFollower, placed
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 from crosscale.readers.by_name import joints_of
 from crosscale.readers.files import some_files
 from crosscale.readers.pose.estimated import Estimated

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.files import shown
+from crosscale.utils.text import shown
 
 if TYPE_CHECKING:
     import h5py

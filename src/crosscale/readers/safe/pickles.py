@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers.files import shown
+from crosscale.utils.text import shown
 
 # The unpickler makes a table as long as the largest place that a pickle names in it, so that a file
 # of a few bytes could take all memory.

@@ -18,10 +18,9 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
-from crosscale.readers import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import tracked
 from crosscale.readers.files import files_below, some_files
-from crosscale.readers.kinds import OwnRecordings
 from crosscale.readers.safe.json_file import load_json
 from crosscale.skeleton.joint_names import plain_name
 from crosscale.skeleton.layout import Layout

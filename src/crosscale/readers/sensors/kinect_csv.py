@@ -18,10 +18,9 @@ import pyarrow as pa
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import tracked
 from crosscale.readers.files import files_below, some_files
-from crosscale.readers.kinds import OwnRecordings
 from crosscale.readers.tables.csv_table import CsvTable
 from crosscale.skeleton.joint_names import plain_name
 from crosscale.skeleton.layout import Layout

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from crosscale.errors import BadClip
-from crosscale.readers.files import faults_named, readable, shown
+from crosscale.readers.files import faults_named
+from crosscale.utils.text import readable, shown
 
 
 class CsvTable:

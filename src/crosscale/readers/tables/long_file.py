@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from crosscale.data.detections import Detections
 from crosscale.errors import BadClip
-from crosscale.readers.files import shown
 from crosscale.readers.tables.csv_table import CsvTable
+from crosscale.utils.text import shown
 
 PARQUET = ".parquet"
 ENDINGS = (".csv", ".tsv", PARQUET)

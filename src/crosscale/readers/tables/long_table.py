@@ -15,7 +15,7 @@ import numpy as np
 
 from crosscale.data.detections import IMAGE_TO_Y_UP, Detections
 from crosscale.errors import BadClip
-from crosscale.readers import Item
+from crosscale.readers.base import Item
 from crosscale.readers.by_name import joint_places
 from crosscale.readers.files import files_below, some_files
 from crosscale.readers.mocap.space import (

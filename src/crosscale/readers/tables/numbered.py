@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers.files import shown
+from crosscale.utils.text import shown
 
 MOST_SIGN = 0x10FFFF  # of Unicode
 

@@ -18,14 +18,14 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import refuse_far
-from crosscale.readers.files import faults_named, files_below, shown, some_files
-from crosscale.readers.kinds import OwnRecordings
+from crosscale.readers.files import faults_named, files_below, some_files
 from crosscale.readers.tables.numbered import class_names
 from crosscale.readers.tables.plain_file import PlainFile, open_plain
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import names_in
+from crosscale.utils.text import shown
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers.files import shown
 from crosscale.readers.tables.numbered import class_names, refuse_no_text
 from crosscale.utils.arrayfiles import open_arrays
+from crosscale.utils.text import shown
 
 WHOLE = ("subject", "camera", "setup", "repetition")
 COLUMNS = ("label", *WHOLE, "frame_rate", "part")
