@@ -12,10 +12,17 @@ from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.evaluation.finetune import FinetuneConfig, tune
 from crosscale.evaluation.linear import new_layer
 from crosscale.evaluation.semi import draw
-from crosscale.evaluation.tuned import finetune, load_heads, save_tuned
+from crosscale.evaluation.tuned import (
+    HEAD_FILE,
+    HEAD_FORMAT,
+    finetune,
+    load_heads,
+    save_tuned,
+)
 from crosscale.models.checkpoint import load_encoders, untrained
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import load
+from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 QUICK = FinetuneConfig(epochs=2, warmup=0, batch_size=8)
 
@@ -197,6 +204,9 @@ def test_kept_encoders_and_layers_give_the_judged_scores_again(run, nwucla, tmp_
         np.testing.assert_allclose(values.numpy(), expected, atol=1e-4)
     with pytest.raises(BadCheckpoint, match="other encoders"):
         load_heads(folder, trained["a"])
+    tensors, facts = read_safetensors(folder / HEAD_FILE, HEAD_FORMAT)
+    write_safetensors(folder / HEAD_FILE, tensors, {**facts, "format": "crosscale head 1"})
+    assert load_heads(folder, again).keys() == heads.keys()  # as 0.1 wrote it
 
 
 COMMAND = ["--config.epochs=2", "--config.warmup=0"]

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-MODULES = ("data", "evaluate", "predict", "pretrain", "compare", "synth")
+MODULES = ("data", "evaluate", "inference", "pretrain", "compare", "synth")
 LATE = ("sklearn.manifold", "matplotlib.pyplot", "crosscale.readers.datasets.skeleton_scan")
 CHANGES = frozenset(
     f"os.{name}" for name in ("rename", "remove", "rmdir", "mkdir", "chmod", "link", "truncate")

@@ -10,13 +10,13 @@ from crosscale.errors import CrosscaleError
 
 NEWER = "bring crosscale up to date"
 OLDER = "again|anew|delete it"
-WRITTEN = {"run/features-*.npz": 2}  # every other file is of version 1
-READ = {("store/store.json", 2)}  # a store of shards
+WRITTEN = {"run/features-*.npz": 2, "named.head": 2}  # every other file is of version 1
+READ = {("store/store.json", 2), ("named.head", 1)}  # a store of shards; a head of 0.1
 
 
 def in_version(content: bytes, version: int) -> bytes:
-    """A file of version 1 that says it is of another."""
-    named = rb'(crosscale [a-z ]+ |"version": )1(?=\\?["},])'
+    """A file that says it is of another version."""
+    named = rb'(crosscale [a-z ]+ |"version": )\d(?=\\?["},])'
     changed, places = re.subn(named, rb"\g<1>%d" % version, content, count=1)
     assert places
     return changed

@@ -12,6 +12,7 @@ import pytest
 from crosscale.cli import main
 from crosscale.data.clip import Clip
 from crosscale.inference.answers import NONE
+from crosscale.inference.head_file import load_head
 from crosscale.inference.index import Index
 
 CROSSCALE = [sys.executable, "-c", "import sys, crosscale.cli as c; sys.exit(c.main())"]
@@ -132,19 +133,28 @@ def test_a_saved_head_names_another_store_without_labels(
     assert NONE not in {row["label"] for row in read_csv(tmp_path / "all.csv")}
 
 
-def test_a_head_of_moments_is_made_and_asked_for(run, store, table, tmp_path, capsys):
+def test_a_head_of_subclips_is_made_and_asked_for(run, store, table, tmp_path, capsys):
     out, segments = tmp_path / "out.csv", tmp_path / "segments.csv"
     fit = ["classify", run, store.path, "--labels", table, "--out", out]
     assert ask(*fit, "--save", tmp_path / "whole") == 0
-    assert ask(*fit, "--moments", "--save", tmp_path / "moments") == 0
-    assert "84 held-out labelled clips and parts of clips right" in capsys.readouterr().out
-    for head, told in (("whole", True), ("moments", False)):
+    assert ask(*fit, "--subclips", "--save", tmp_path / "subclips") == 0
+    assert "84 held-out labelled clips and subclips right" in capsys.readouterr().out
+    for head, told in (("whole", True), ("subclips", False)):
         at = ["segment", run, store.path, "--head", tmp_path / head, "--out", segments]
         assert ask(*at) == 0
         assert ("whole knows whole clips alone" in capsys.readouterr().out) == told
 
 
-def test_after_none_of_these_the_second_is_the_most_probable(
+def test_the_name_of_0_1_for_subclips_is_taken_and_the_present_one_told(
+    run, store, table, tmp_path, capsys
+):
+    fit = ["classify", run, store.path, "--labels", table, "--out", tmp_path / "out.csv"]
+    assert ask(*fit, "--moments", "--save", tmp_path / "head") == 0
+    assert "--moments is called --subclips now" in capsys.readouterr().err
+    assert load_head(tmp_path / "head").subclips
+
+
+def test_after_none_of_these_the_runner_up_is_the_most_probable(
     run, store, table, tmp_path, write_store, act
 ):
     strange = np.random.default_rng(0).normal(size=act("bow").shape).astype(np.float32)
@@ -154,8 +164,8 @@ def test_after_none_of_these_the_second_is_the_most_probable(
     assert ask(*fit, "--unlabelled", other.path, "--out", out) == 0
     (row,) = json.loads(out.read_text())
     assert (row["label"], row["probability"]) == (NONE, None)
-    assert row["second"] in store.classes
-    assert 1 / 3 <= row["second_probability"] <= 1
+    assert row["runner_up"] in store.classes
+    assert 1 / 3 <= row["runner_up_probability"] <= 1
 
 
 def test_one_label_a_class_is_told_not_to_be_calibrated(run, store, tmp_path, capsys):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -87,7 +88,7 @@ def test_clips_of_another_class_are_none_of_these(kind):
     answers = Answers.of(head, x[foreign])
     assert (answers.labels == NONE).mean() > 0.9
     assert np.isnan(answers.probabilities[answers.codes == -1]).all()
-    assert set(answers.seconds) <= set(head.classes_)
+    assert set(answers.runner_up) <= set(head.classes_)
 
 
 @BOTH
@@ -217,6 +218,25 @@ def test_a_saved_head_answers_as_before(kind, tmp_path):
         after.check("other", "head")
 
 
+@pytest.mark.parametrize("moments", [True, False, None])
+def test_a_head_of_0_1_is_read(moments, tmp_path):
+    path = tmp_path / "head"
+    save_head(FittedHead(make_head("linear").fit(*blobs()), "f"), path)
+    tensors, facts = read_safetensors(path, "crosscale head 2")
+    del facts["subclips"]
+    told = {} if moments is None else {"moments": moments}
+    write_safetensors(path, tensors, {**facts, **told, "format": "crosscale head 1"})
+    assert load_head(path).subclips == bool(moments)
+
+
+def test_fine_tuned_layers_of_0_1_which_bear_the_same_name_are_no_head(tmp_path):
+    path = tmp_path / "head.safetensors"
+    facts = {"format": "crosscale head 1", "encoders": "f", "classes": ["a", "b"]}
+    write_safetensors(path, {"joint/weight": torch.zeros(2, 3)}, facts)
+    with pytest.raises(BadCheckpoint, match="fine-tuned with an encoder, and is no head"):
+        load_head(path)
+
+
 def test_a_head_without_calibration_can_be_saved_too(tmp_path):
     save_head(FittedHead(make_head("linear").fit(*blobs(clips=1)), "f"), tmp_path / "head")
     assert load_head(tmp_path / "head").head.threshold_ == -np.inf
@@ -228,7 +248,7 @@ def test_damaged_and_foreign_heads_are_refused(kind, tmp_path):
     with pytest.raises(CrosscaleError, match="no head at"):
         load_head(path)
     save_head(FittedHead(make_head(kind).fit(*blobs()), "f"), path)
-    tensors, facts = read_safetensors(path, "crosscale head 1")
+    tensors, facts = read_safetensors(path, "crosscale head 2")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(BadCheckpoint, match="cannot be read"):
         load_head(path)

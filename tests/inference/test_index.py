@@ -33,16 +33,16 @@ def test_each_clip_is_most_similar_to_itself(built, model, store):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 60), st.integers(1, 9))
-def test_searching_block_by_block_finds_what_sorting_all_finds(seed, block, k, queries):
+def test_searching_block_by_block_finds_what_sorting_all_finds(seed, block, k, count):
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(50, 6)).astype(np.float32)
     index = Index(None, {}, [str(i) for i in range(50)], [None] * 50, vectors)
-    asked = rng.normal(size=(queries, 6)).astype(np.float32)
+    queries = rng.normal(size=(count, 6)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_module, "BLOCK", block)
         patch.setattr(index_module, "QUERIES", 4)
-        rows, similarities = index.search(asked, k)
-    plain = asked.astype(np.float64) @ vectors.T.astype(np.float64)
+        rows, similarities = index.search(queries, k)
+    plain = queries.astype(np.float64) @ vectors.T.astype(np.float64)
     order = np.argsort(-plain, axis=1, kind="stable")[:, :k]
     np.testing.assert_allclose(similarities, np.take_along_axis(plain, order, 1), atol=1e-5)
     np.testing.assert_allclose(np.take_along_axis(plain, rows, 1), similarities, atol=1e-5)

@@ -51,7 +51,16 @@ def test_each_person_is_named_at_every_step_with_the_delay(classifier, act):
     assert {(one["id"], one["label"]) for one in late} == {("ann", "bow"), ("bob", "wave")}
     assert all(0 <= one["delay"] < 30 for one in out)
     assert {one["frames"] for one in late} == {41}
-    keys = ["time", "id", "label", "probability", "second", "second_probability", "frames", "delay"]
+    keys = [
+        "time",
+        "id",
+        "label",
+        "probability",
+        "runner_up",
+        "runner_up_probability",
+        "frames",
+        "delay",
+    ]
     assert list(out[0]) == keys
 
 
@@ -60,7 +69,7 @@ def test_an_answer_is_that_to_the_same_frames_as_a_clip(classifier, model, head,
     for i in range(41):
         out = classifier.push(Frame(i / RATE, {"a": x[i, 0]})) or []
     probabilities = head.predict_proba(model.embed([x]))[0]
-    assert out[0]["second_probability"] == pytest.approx(np.sort(probabilities)[-2], abs=1e-3)
+    assert out[0]["runner_up_probability"] == pytest.approx(np.sort(probabilities)[-2], abs=1e-3)
 
 
 def test_uneven_frames_and_gaps_are_read_on_an_even_grid(model, head, act):

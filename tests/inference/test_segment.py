@@ -115,7 +115,7 @@ def test_parts_of_a_store_give_what_the_whole_gives(write_store, model, head, ac
         assert one == {**other, "probability": pytest.approx(other["probability"], abs=1e-4)}
 
 
-def test_a_moment_is_named_by_all_windows_around_it_of_its_own_recording():
+def test_an_instant_is_named_by_all_windows_around_it_of_its_own_recording():
     likely = np.array([0.9, 0.9, 0.3, 0.9, 0.2, 0.2, 0.2])  # of class 0, else class 1
     known = np.array([1, 1, 1, 0, 1, 0, 0], bool)
     shown = np.array([1, 1, 1, 1, 1, 1, 0], bool)

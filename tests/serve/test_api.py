@@ -64,7 +64,7 @@ def test_several_files_are_named_each(client, act):
     ]
     clips = client.post("/api/classify", files=files).json()["clips"]
     assert {clip["name"]: clip["label"] for clip in clips} == {a: a for a in ("bow", "hop", "wave")}
-    assert all(clip["probability"] > clip["second_probability"] for clip in clips)
+    assert all(clip["probability"] > clip["runner_up_probability"] for clip in clips)
 
 
 def test_what_happens_when_is_told_in_seconds(client, act):

@@ -186,6 +186,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
 }
 USER_ERROR, INTERRUPTED = 2, 130
+RENAMED = {"--moments": "--subclips"}  # what options were called in 0.1, and are called now
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         with signals_stop():
-            _run(arguments)
+            _run([_present_name(word, errors) for word in arguments])
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) or stop_asked():
             errors.print("crosscale: stopped; nothing half-written is left", style="yellow")
@@ -236,6 +237,14 @@ def _run(arguments: list[str]) -> None:
         import_module("crosscale.cli.pretrain").run(values)
     else:
         _function(name)(**_arguments(values))
+
+
+def _present_name(word: str, errors: Console) -> str:
+    name, equals, value = word.partition("=")
+    if name not in RENAMED:
+        return word
+    errors.print(f"crosscale: {name} is called {RENAMED[name]} now", style="yellow", markup=False)
+    return RENAMED[name] + equals + value
 
 
 GROUPS = {

@@ -28,7 +28,7 @@ from crosscale.inference.index import Index, build_index, refuse_to_replace
 from crosscale.inference.labels import label_names, labels_of, people_of
 from crosscale.inference.live import LiveClassifier
 from crosscale.inference.stream import answer_lines, listen
-from crosscale.inference.subclips import embed_parts
+from crosscale.inference.subclips import embed_subclips
 from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
 from crosscale.skeleton.layout import Layout
@@ -71,7 +71,7 @@ def classify(
     head: str = "linear",
     false_rejection: float = 0.05,
     save: Path | None = None,
-    moments: bool = False,
+    subclips: bool = False,
     device: str = "cpu",
 ) -> Answers:
     """Name clips by a few labelled ones, with probabilities and "none of these".
@@ -88,8 +88,8 @@ def classify(
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
             comes with crosscale), or user/model on the Hugging Face hub.
         store: a store made by `crosscale prepare`.
-        out: the predictions, ending in .csv, .parquet or .json: name, label, probability, second
-            and second_probability.
+        out: the predictions, ending in .csv, .parquet or .json: name, label, probability, runner_up
+            and runner_up_probability.
         labels: a CSV or Parquet file that labels some of the store's clips; by default the store's
             own labels.
         unlabelled: a store whose clips are named instead of the rest of the first.
@@ -98,36 +98,36 @@ def classify(
         false_rejection: share of clips of the known classes that may be called none of these; 0
             rejects nothing.
         save: keep the head in this file, for `classify --head`, `segment` and `live`.
-        moments: learn from parts of the labelled clips too. Such a head is for `segment`, `live`
-            and `serve`, which see windows of recordings; whole clips it names a little worse.
+        subclips: learn from subclips of the labelled clips too: their beginning, middle and end.
+            Such a head is for `segment`, `live` and `serve`, which see windows of recordings; whole
+            clips it names a little worse.
         device: cpu or cuda.
     """
     check_ending(out)
     model, opened = load(run, device=device), ClipStore.open(store)
     other = None if unlabelled is None else ClipStore.open(unlabelled)
+    queries = other or opened
     console = plain_console()
     if head in HEADS:
         given = labels_of(opened, labels)
-        asked = other or opened
         free = np.array([label is None for label in given])
-        rows = np.arange(len(asked)) if other else np.flatnonzero(free)
+        rows = np.arange(len(other)) if other else np.flatnonzero(free)
         if not len(rows):
             raise CrosscaleError(
                 f"every clip of {store} has a label: label a few with --labels, or name the store "
                 "to classify with --unlabelled"
             )
         vectors = _vectors(model, opened)
-        fitted = _fit(head, opened, vectors, given, model, false_rejection, console, moments)
+        fitted = _fit(head, opened, vectors, given, model, false_rejection, console, subclips)
         vectors = _vectors(model, other) if other else vectors[rows]
     else:
         fitted = _saved_head(head, labels, model)
-        asked = other or opened
-        rows, vectors = np.arange(len(asked)), _vectors(model, asked)
+        rows, vectors = np.arange(len(queries)), _vectors(model, queries)
     answers = Answers.of(fitted.head, vectors)
-    write_table(answers.table([asked.names[i] for i in rows]), out)
+    write_table(answers.table([queries.names[i] for i in rows]), out)
     if save is not None:
         save_head(fitted, save)
-    _tell_answers(console, answers, label_names(asked)[rows])
+    _tell_answers(console, answers, label_names(queries)[rows])
     console.print(f"predictions: {out}" + (f"\nhead: {save}" if save else ""))
     return answers
 
@@ -229,12 +229,12 @@ def segment(
         crosscale segment runs/nwucla stores/long --head mine.head --out segments.csv
         crosscale segment runs/nwucla stores/long --labels stores/clips --out segments.csv
 
-    A saved head should know moments (`crosscale classify --moments --save`); with --labels one is
+    A saved head should know subclips (`crosscale classify --subclips --save`); with --labels one is
     fitted so.
 
-    A moment is named by the mean of all windows that contain it; where nothing is reported, it is
-    none of the classes. A window should be about two thirds as long as the labelled clips: shorter
-    actions than half a window are missed.
+    Each instant is named by the mean of all windows that contain it; where nothing is reported, it
+    is none of the classes. A window should be about two thirds as long as the labelled clips:
+    shorter actions than half a window are missed.
 
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
@@ -261,7 +261,7 @@ def segment(
     else:
         clips = ClipStore.open(labels)
         given, vectors = labels_of(clips), _vectors(model, clips)
-        fitted = _fit(head, clips, vectors, given, model, false_rejection, console, moments=True)
+        fitted = _fit(head, clips, vectors, given, model, false_rejection, console, subclips=True)
     with _bar("recordings") as bar:
         task = bar.add_task("segmenting", total=len(opened))
         parts = []
@@ -296,8 +296,8 @@ def live(
 
     A line out is one answer for one person, at each step, from half a window on:
 
-        {"time": 12.03, "id": "7", "label": "sit down", "probability": 0.91, "second": "stand up",
-        "second_probability": 0.05, "frames": 60, "delay": 0.021}
+        {"time": 12.03, "id": "7", "label": "sit down", "probability": 0.91,
+        "runner_up": "stand up", "runner_up_probability": 0.05, "frames": 60, "delay": 0.021}
 
     delay is in seconds, from when the newest frame was read until the answer was sent. A wrong line
     is answered with {"line": 3, "error": "..."}, and the next one is read. People who are not seen
@@ -306,7 +306,7 @@ def live(
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
             comes with crosscale), or user/model on the Hugging Face hub.
-        head: a head saved by `crosscale classify --moments --save`.
+        head: a head saved by `crosscale classify --subclips --save`.
         layout: the skeleton of the frames, a built-in name or a YAML file.
         window: seconds that an answer looks back, about two thirds as long as the labelled clips.
         step: seconds from one answer to the next.
@@ -341,22 +341,22 @@ def _fit(
     model: Model,
     false_rejection: float,
     console: Console,
-    moments: bool = False,
+    subclips: bool = False,
 ) -> FittedHead:
     """Fit a head on the labelled rows, and tell how well it does on those held out."""
     if not 0 <= false_rejection < 1:
         raise CrosscaleError(f"false_rejection is from 0 up to 1, not {false_rejection:g}")
     rows = np.flatnonzero([label is not None for label in labels])
     x, clip = vectors[rows], rows
-    if moments:
-        parts, of = embed_parts(model, store, rows)
-        x, clip = np.concatenate([x, parts]), np.concatenate([clip, of])
+    if subclips:
+        cut, of = embed_subclips(model, store, rows)
+        x, clip = np.concatenate([x, cut]), np.concatenate([clip, of])
     people = people_of(store, [store.names[row] for row in clip])
-    groups = clip if people is None and moments else people
+    groups = clip if people is None and subclips else people
     head = make_head(kind, false_rejection).fit(x, labels[clip].astype(str), groups)
     console.print(f"{len(rows):,} labelled clips of {len(head.classes_)} classes")
     if head.cv_clips_:
-        what = "clips and parts of clips" if moments else "clips"
+        what = "clips and subclips" if subclips else "clips"
         apart = people is not None and head.cv_groups_
         console.print(
             f"cross-validation: {100 * head.cv_accuracy_:.1f} % of {head.cv_clips_:,} held-out "
@@ -369,14 +369,14 @@ def _fit(
             f"called {NONE}",
             style="yellow",
         )
-    return FittedHead(head, model.fingerprint, moments)
+    return FittedHead(head, model.fingerprint, subclips)
 
 
 def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
-    """Say so when a head that is to name moments knows whole clips alone."""
-    if not fitted.moments:
+    """Say so when a head that is to name windows knows whole clips alone."""
+    if not fitted.subclips:
         console.print(
-            f"{head} knows whole clips alone; one made with classify --moments names more moments "
+            f"{head} knows whole clips alone; one made with classify --subclips names more windows "
             "right",
             style="yellow",
         )
@@ -438,11 +438,11 @@ def _tell_answers(console: Console, answers: Answers, true: NDArray[Any]) -> Non
         table.add_row(label, f"{count:,}")
     table.add_row(NONE, f"{none:,}", style="dim")
     console.print(table)
-    known = np.array([label is not None for label in true])
-    if known.any():
-        right = (answers.labels[known] == true[known]).mean()
+    labelled = np.array([label is not None for label in true])
+    if labelled.any():
+        right = (answers.labels[labelled] == true[labelled]).mean()
         console.print(
-            f"{100 * right:.1f} % of the {known.sum():,} that the store labels were named so"
+            f"{100 * right:.1f} % of the {labelled.sum():,} that the store labels were named so"
         )
 
 

@@ -45,7 +45,7 @@ def serve(
             comes with crosscale), or user/model on the Hugging Face hub.
         index: a folder made by `crosscale index` with the same encoder; without it, nothing is
             searched.
-        head: a head saved by `crosscale classify --save`, best one that knows `--moments`; or
+        head: a head saved by `crosscale classify --save`, best one that knows `--subclips`; or
             linear or knn, which is fitted on the labels of the index, on whole clips; without it,
             no action is named.
         store: where the clips of the index are, to be played; by default where they were.

@@ -27,7 +27,8 @@ from crosscale.utils.files import sha256
 from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 HEAD_FILE = "head.safetensors"
-HEAD_FORMAT = "crosscale head 1"
+HEAD_FORMAT = "crosscale tuned layers 1"
+OLDER_HEAD_FORMAT = "crosscale head 1"  # the same, under a name that heads of `classify` had too
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +186,8 @@ def load_heads(folder: Path, encoders: TrainedEncoders) -> dict[str, nn.Linear]:
         BadCheckpoint: when the file is damaged, or belongs to other encoders.
     """
     path = folder / HEAD_FILE
-    tensors, facts = read_safetensors(path, HEAD_FORMAT)
-    if facts["encoders"] != encoders.fingerprint:
+    tensors, facts = read_safetensors(path, HEAD_FORMAT, OLDER_HEAD_FORMAT)
+    if facts.get("encoders") != encoders.fingerprint:
         raise BadCheckpoint(f"{path} was trained with other encoders than those given")
     heads = {}
     for stream, encoder in encoders.encoders.items():

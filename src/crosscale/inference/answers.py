@@ -20,15 +20,15 @@ class Answers:
     Attributes:
         labels: (N,) class names, or `none of these`.
         probabilities: (N,) of the label; NaN for `none of these`, which has none.
-        seconds: (N,) the second most probable class; after `none of these`, the most probable.
-        second_probabilities: (N,) of it.
+        runner_up: (N,) the second most probable class; after `none of these`, the most probable.
+        runner_up_probability: (N,) of it.
         codes: (N,) int64 place of the label among the head's classes, -1 for `none of these`.
     """
 
     labels: NDArray[Any]
     probabilities: NDArray[np.float64]
-    seconds: NDArray[Any]
-    second_probabilities: NDArray[np.float64]
+    runner_up: NDArray[Any]
+    runner_up_probability: NDArray[np.float64]
     codes: NDArray[np.int64]
 
     @classmethod
@@ -44,8 +44,8 @@ class Answers:
         return cls(
             labels=np.where(known, first, NONE),
             probabilities=np.where(known, best, np.nan),
-            seconds=np.where(known, next_one, first),
-            second_probabilities=np.where(known, second, best),
+            runner_up=np.where(known, next_one, first),
+            runner_up_probability=np.where(known, second, best),
             codes=np.where(known, order[:, 0], -1),
         )
 
@@ -54,14 +54,14 @@ class Answers:
         return Counter(self.labels.tolist())
 
     def table(self, names: list[str]) -> pa.Table:
-        """Columns name, label, probability, second, second_probability; null for none."""
+        """Columns name, label, probability, runner_up, runner_up_probability; null for none."""
         none = self.codes < 0
         return pa.table(
             {
                 "name": pa.array(names, pa.string()),
                 "label": pa.array(self.labels, pa.string()),
                 "probability": pa.array(self.probabilities, pa.float64(), mask=none),
-                "second": pa.array(self.seconds, pa.string()),
-                "second_probability": pa.array(self.second_probabilities, pa.float64()),
+                "runner_up": pa.array(self.runner_up, pa.string()),
+                "runner_up_probability": pa.array(self.runner_up_probability, pa.float64()),
             }
         )

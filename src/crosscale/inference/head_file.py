@@ -10,7 +10,8 @@ from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.inference.head import HEADS, Head, LinearHead
 from crosscale.utils.tensors import read_safetensors, write_safetensors
 
-FORMAT = "crosscale head 1"
+FORMAT = "crosscale head 2"
+OLDER = "crosscale head 1"  # says `moments` for `subclips`; fine-tuned layers bore this name too
 # What a head has learned besides classes, temperature and threshold.
 _COMMON = ("clips_", "counts_", "typical_")
 _TENSORS = {"linear": (*_COMMON, "mean_", "scale_", "coef_", "intercept_"), "knn": _COMMON}
@@ -23,12 +24,12 @@ class FittedHead:
     Attributes:
         head: fitted on class names.
         encoder: fingerprint of the encoder that made the embeddings.
-        moments: whether it learned from parts of clips too.
+        subclips: whether it learned from subclips too.
     """
 
     head: Head
     encoder: str
-    moments: bool = False
+    subclips: bool = False
 
     def check(self, encoder: str, where: str) -> None:
         """Refuse embeddings of another encoder.
@@ -54,7 +55,7 @@ def save_head(fitted: FittedHead, path: Path) -> None:
         "format": FORMAT,
         "kind": head.kind,
         "encoder": fitted.encoder,
-        "moments": fitted.moments,
+        "subclips": fitted.subclips,
         "classes": [str(name) for name in head.classes_],
         "false_rejection": head.false_rejection,
         "temperature": head.temperature_,
@@ -96,7 +97,12 @@ def load_head(path: Path) -> FittedHead:
         raise CrosscaleError(
             f"no head at {path}: make one with crosscale classify RUN STORE --save {path}"
         )
-    tensors, facts = read_safetensors(path, FORMAT)
+    tensors, facts = read_safetensors(path, FORMAT, OLDER)
+    if "kind" not in facts:
+        raise BadCheckpoint(
+            f"{path} holds layers that were fine-tuned with an encoder, and is no head: make one "
+            f"with crosscale classify RUN STORE --save {path}"
+        )
     try:
         head = HEADS[facts["kind"]](float(facts["false_rejection"]))
         for name in _TENSORS[head.kind]:
@@ -108,11 +114,11 @@ def load_head(path: Path) -> FittedHead:
         head.cv_clips_ = int(facts["cv_clips"])
         head.cv_groups_ = int(facts.get("cv_groups", 0))  # older heads held out clips alone
         encoder = str(facts["encoder"])
-        moments = bool(facts.get("moments", False))  # older heads learned from whole clips
+        subclips = bool(facts.get("subclips", facts.get("moments", False)))
     except (KeyError, TypeError, ValueError) as error:
         raise BadCheckpoint(f"{path} lacks or spoils {error}; fit the head again") from error
     _check(head, path)
-    return FittedHead(head, encoder, moments)
+    return FittedHead(head, encoder, subclips)
 
 
 def _number(value: float | None, absent: float) -> float:

@@ -89,8 +89,8 @@ class LiveClassifier:
         """Take in a frame; at every step, answer for each person in it.
 
         Returns:
-            One dict a person: time (of this, the newest frame), id, label, probability, second,
-            second_probability, and frames, the number of frames looked at.
+            One dict a person: time (of this, the newest frame), id, label, probability, runner_up,
+            runner_up_probability, and frames, the number of frames looked at.
 
         Raises:
             CrosscaleError: when the frame is not later than the one before, or a person's joints
@@ -145,8 +145,8 @@ class LiveClassifier:
                 "id": name,
                 "label": str(answers.labels[i]),
                 "probability": _rounded(answers.probabilities[i], answers.labels[i]),
-                "second": str(answers.seconds[i]),
-                "second_probability": round(float(answers.second_probabilities[i]), 4),
+                "runner_up": str(answers.runner_up[i]),
+                "runner_up_probability": round(float(answers.runner_up_probability[i]), 4),
                 "frames": len(clips[i]),
             }
             for i, name in enumerate(names)

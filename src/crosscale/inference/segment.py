@@ -64,11 +64,10 @@ def segment(
 ) -> Iterator[tuple[int, pa.Table]]:
     """Segments of a store's recordings: clip, start, end, label, probability, unit.
 
-    A moment is named by the mean of all windows that contain it, and is none of the classes where
-    most of these are. Moments are the windows' middles; each speaks for the time half-way to its
-    neighbours, the first and the last to the recording's ends. Moments of one label that follow
-    each other are one segment, whose probability is their mean. What is none of the classes, or
-    shows nobody, is left out: a gap.
+    The middle of a window is named by the mean of all windows that contain it, and is none of the
+    classes where most of these are. It speaks for the time half-way to its neighbours, the first
+    and the last one to the recording's ends. Neighbours of one label are one segment, whose
+    probability is their mean. What is none of the classes, or shows nobody, is left out: a gap.
 
     Args:
         store: the recordings.

@@ -1,4 +1,4 @@
-"""Parts of labelled clips, from which a head learns to name moments.
+"""Subclips of labelled clips, from which a head learns to name windows of long recordings.
 
 A window that slides over a long recording seldom shows an action from its beginning to its end. A
 head that knows whole clips alone takes such a window for none of its classes, or for another one.
@@ -12,11 +12,11 @@ from crosscale.inference.windows import Windows
 from crosscale.models.model import CHUNK, Model
 
 SHARES = (0.5, 0.7)  # of a clip's frames
-AT_ONCE = CHUNK // 3  # clips, each of about three parts
+AT_ONCE = CHUNK // 3  # clips, each of about three subclips
 FEWEST = 2  # frames: a still shows no movement
 
 
-def embed_parts(
+def embed_subclips(
     model: Model, store: ClipStore, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Embeddings of the beginning, the middle and the end of clips, at two lengths.
@@ -27,10 +27,10 @@ def embed_parts(
         rows: (n,) of the clips.
 
     Returns:
-        Embeddings (P, D) of the parts that show anybody, and the row (P,) of the clip of each.
+        Embeddings (S, D) of the subclips that show anybody, and the row (S,) of the clip of each.
 
     Raises:
-        BadClip: when the encoder makes nothing of a part that shows somebody.
+        BadClip: when the encoder makes nothing of a subclip that shows somebody.
     """
     vectors, clips = [np.empty((0, model.width), np.float32)], [np.empty(0, np.int64)]
     frames = store.column("frames")
@@ -39,8 +39,8 @@ def embed_parts(
             some = rows[start : start + AT_ONCE]
             length = np.maximum(FEWEST, (share * frames[some]).astype(np.int64))
             step = np.maximum(1, -(-(frames[some] - length) // 2))
-            parts = Windows.over(store.recordings(some.tolist()), store.layout, length, step)
-            embedded, shown = model.embed_present(parts, range(len(parts)))
+            cut = Windows.over(store.recordings(some.tolist()), store.layout, length, step)
+            embedded, shown = model.embed_present(cut, range(len(cut)))
             vectors.append(embedded[shown])
-            clips.append(some[parts.clip[shown]])
+            clips.append(some[cut.clip[shown]])
     return np.concatenate(vectors), np.concatenate(clips)

@@ -180,10 +180,9 @@ def _add_files(app: FastAPI, assets: Path) -> None:
 
     @app.get("/webcam/{name}", include_in_schema=False)
     def asset(name: str) -> FileResponse:
-        known = {known: assets / known for known in webcam.FILES}
-        if name not in known or not known[name].is_file():
+        if name not in webcam.FILES or not (assets / name).is_file():
             raise HTTPException(404, "there is no such file; see `crosscale webcam --help`")
-        return FileResponse(known[name], media_type=webcam.FILES[name])
+        return FileResponse(assets / name, media_type=webcam.FILES[name])
 
 
 def _add_content(app: FastAPI, path: str, content: bytes, kind: str) -> None:

@@ -70,8 +70,8 @@ class Classified(BaseModel):
     name: str
     label: str = Field(description="a class, or `none of these`")
     probability: float | None = Field(description="null for `none of these`")
-    second: str
-    second_probability: float
+    runner_up: str
+    runner_up_probability: float
 
 
 class ClassifyReply(Read):

@@ -31,10 +31,17 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str
         temporary.write_bytes(data)
 
 
-def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_safetensors(
+    path: Path, expected_format: str, *older: str
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and facts of one of this package's files.
 
     Files from before there were checksums have none, and are read as they are.
+
+    Args:
+        path: the file.
+        expected_format: that is written today.
+        older: further formats that the caller understands; the facts tell which `format` it is.
 
     Raises:
         BadCheckpoint: when it is damaged, or another program's.
@@ -46,8 +53,9 @@ def read_safetensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise BadCheckpoint(f"{path} cannot be read: {error}") from error
-    refuse_other_version(path, facts.get("format"), expected_format, "make it again")
-    if facts.get("format") != expected_format:
+    if facts.get("format") not in older:
+        refuse_other_version(path, facts.get("format"), expected_format, "make it again")
+    if facts.get("format") not in (expected_format, *older):
         raise BadCheckpoint(
             f"{path} is not a '{expected_format}' file but '{facts.get('format', 'unknown')}'"
         )

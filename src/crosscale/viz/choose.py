@@ -18,11 +18,11 @@ def rows_of(store: ClipStore, names: Sequence[str]) -> list[int]:
     """
     if not names:
         return first_of_classes(store)
-    known = {name: row for row, name in enumerate(store.names)}
+    row_of = {name: row for row, name in enumerate(store.names)}
     for name in names:
-        if name not in known:
+        if name not in row_of:
             raise CrosscaleError(f"{store.path} has no clip '{name}': {nearest(name, store.names)}")
-    return [known[name] for name in names]
+    return [row_of[name] for name in names]
 
 
 def first_of_classes(store: ClipStore, classes: int = CLASSES) -> list[int]:

@@ -149,7 +149,7 @@ function verdict(answer) {
   const head = element("div", known ? "verdict" : "verdict none", answer.label);
   const bars = element("div", "bars");
   const rows = known ? [[answer.label, answer.probability]] : [];
-  for (const [label, share] of [...rows, [answer.second, answer.second_probability]]) {
+  for (const [label, share] of [...rows, [answer.runner_up, answer.runner_up_probability]]) {
     bars.append(element("b", "", known ? label : `if any: ${label}`));
     const bar = bars.appendChild(document.createElement("div"));
     const filled = bar.appendChild(document.createElement("i"));
