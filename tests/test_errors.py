@@ -1,4 +1,11 @@
-from crosscale.errors import nearest
+import importlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from crosscale.errors import CrosscaleError, nearest, needs
 
 
 def test_a_mistyped_name_is_answered_with_the_nearest_or_with_all():
@@ -10,3 +17,33 @@ def test_a_mistyped_name_is_answered_with_the_nearest_or_with_all():
 def test_names_too_many_for_a_line_are_counted():
     names = [f"clip{i:04d}" for i in range(2000)]
     assert nearest("xyz", names) == "there are 2,000, from 'clip0000' to 'clip1999'"
+
+
+def test_a_missing_library_is_told_with_the_extra_that_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    told = "a.h5 needs h5py: pip install 'crosscale[hdf5]'"
+    with (
+        pytest.raises(CrosscaleError, match=f"^{re.escape(told)}$"),
+        needs("a.h5", extra="hdf5"),
+    ):
+        importlib.import_module("h5py")
+
+
+def test_a_fault_in_an_import_of_this_package_is_no_missing_library():
+    with pytest.raises(ModuleNotFoundError), needs("anything", extra="train"):
+        importlib.import_module("crosscale.absent")
+
+
+@pytest.mark.parametrize(
+    ("module", "library", "extra"),
+    [
+        ("training.recipe", "lightning_fabric", "train"),
+        ("training.recipe", "tensorboard", "train"),
+        ("evaluation.plots", "matplotlib", "plots"),
+    ],
+)
+def test_a_room_says_which_extra_it_needs(module, library, extra):
+    code = f"import sys; sys.modules[{library!r}] = None; import crosscale.{module}"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = ran.stderr.splitlines()[-1]
+    assert last.endswith(f"needs {library}: pip install 'crosscale[{extra}]'")

@@ -1,6 +1,7 @@
 """The errors that a user can mend, and the hints in them; the command line prints one line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 MOST_NAMED = 100
@@ -19,6 +20,30 @@ class BadClip(CrosscaleError):
 
 class BadCheckpoint(CrosscaleError):
     """A checkpoint does not fit; the message names every missing and unexpected key."""
+
+
+@contextmanager
+def needs(what: str, extra: str) -> Iterator[None]:
+    """Around imports of libraries that only an extra of this package brings.
+
+        with needs("training", extra="train"):
+            import lightning_fabric
+
+    Args:
+        what: is done with them.
+        extra: brings them.
+
+    Raises:
+        CrosscaleError: when one is missing, with the command that installs the extra.
+    """
+    try:
+        yield
+    except ImportError as error:
+        library = (error.name or "").partition(".")[0]
+        if library == "crosscale":
+            raise
+        missing = library if isinstance(error, ModuleNotFoundError) else error
+        raise CrosscaleError(f"{what} needs {missing}: pip install 'crosscale[{extra}]'") from error
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str:

@@ -1,4 +1,5 @@
 import json
+import sys
 from importlib import import_module
 
 import numpy as np
@@ -9,7 +10,6 @@ from hub_server import Hub, local_hub
 import crosscale
 from crosscale.cli import main
 from crosscale.errors import CrosscaleError
-from crosscale.models import hub as hub_module
 from crosscale.models.checkpoint import load_encoders
 from crosscale.models.hub import push, resolve
 
@@ -116,7 +116,7 @@ def test_a_missing_library_or_a_wrong_name_is_told(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CrosscaleError, match="write user/model"):
         push(run, "walks", "mit")
-    monkeypatch.setattr(hub_module, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(CrosscaleError, match=r"pip install 'crosscale\[hub\]'"):
         resolve("somebody/walks")
 

@@ -1,11 +1,11 @@
 import json
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from crosscale.cli import main
-from crosscale.encoders import engines
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import embed_stream, load_encoders
 from crosscale.models.export import program
@@ -142,7 +142,7 @@ def test_a_program_that_differs_is_refused_and_not_kept(trained, tmp_path, monke
 
 
 def test_a_missing_library_is_named(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(CrosscaleError, match=r"pip install 'crosscale\[onnxruntime\]'"):
         export_onnx(trained, tmp_path / "a.onnx", with_preprocess=False)
 

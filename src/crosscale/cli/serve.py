@@ -7,7 +7,7 @@ from rich.console import Console
 
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, needs
 from crosscale.inference.head import HEADS, Head, make_head
 from crosscale.inference.head_file import load_head_for
 from crosscale.inference.index import Index
@@ -54,15 +54,11 @@ def serve(
         port: to listen at; 0 takes a free one.
         device: cpu or cuda.
     """
-    try:
+    with needs("the web app", extra="serve"):
         from crosscale.serve.app import make_app
         from crosscale.serve.guard import is_loopback
         from crosscale.serve.server import listen
         from crosscale.serve.service import Service, store_of
-    except ImportError as error:
-        raise CrosscaleError(
-            f"the web app needs {error.name}: pip install 'crosscale[serve]'"
-        ) from error
     if not 0 <= port < 2**16:
         raise CrosscaleError(f"port {port} is not from 0 to 65535")
     model = load(run, device=device)

@@ -9,6 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from crosscale.encoders.fused import Fused
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError, nearest, needs
 
 EngineName = Literal["torch", "compiled", "openvino", "onnxruntime", "openvino-int8"]
 EngineChoice = Literal["auto", EngineName]
@@ -49,7 +50,7 @@ def available(device: torch.device | str = "cpu") -> tuple[EngineName, ...]:
     names = cast(tuple[EngineName, ...], get_args(EngineName))
     if torch.device(device).type != "cpu":
         return tuple(name for name in names if name not in LIBRARIES)
-    return tuple(name for name in names if not _missing(name))
+    return tuple(name for name in names if _installed(name))
 
 
 def choose(bodies: int, device: torch.device | str = "cpu") -> EngineName:
@@ -84,11 +85,10 @@ def build(name: EngineName, fused: Fused, example: Tensor, threads: int | None =
         raise CrosscaleError(f"no engine '{name}': {nearest(name, get_args(EngineName))}")
     if name in LIBRARIES and example.device.type != "cpu":
         raise CrosscaleError(f"engine {name} runs on the CPU only: use torch on {example.device}")
-    if missing := _missing(name):
-        raise CrosscaleError(
-            f"engine {name} needs {' and '.join(missing)}: "
-            f"pip install 'crosscale[{LIBRARIES[name][1]}]'"
-        )
+    libraries, extra = LIBRARIES.get(name, ((), ""))
+    with needs(f"engine {name}", extra):
+        for library in libraries:
+            import_module(library)
     threads = threads or torch.get_num_threads()
     engine = _BUILDERS[name](fused, example, threads)
     if example.device.type != "cpu":
@@ -133,9 +133,9 @@ def _seconds(engine: Engine, sample: Tensor, repeats: int = 3) -> float:
     return min(times[1:])
 
 
-def _missing(name: EngineName) -> list[str]:
+def _installed(name: EngineName) -> bool:
     libraries, _ = LIBRARIES.get(name, ((), ""))
-    return [library for library in libraries if find_spec(library) is None]
+    return all(find_spec(library) is not None for library in libraries)
 
 
 def _in_parts(engine: Engine, size: int) -> Engine:

@@ -6,14 +6,18 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
-from cycler import cycler
-from matplotlib.axes import Axes
-from matplotlib.colors import TABLEAU_COLORS, to_rgb
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
+
+from crosscale.errors import needs
+
+with needs("drawing figures", extra="plots"):
+    import matplotlib
+    from cycler import cycler
+    from matplotlib.axes import Axes
+    from matplotlib.colors import TABLEAU_COLORS, to_rgb
+    from matplotlib.figure import Figure
 
 NAMED_CLASSES = 25  # with more, figures show class numbers; the report lists their names
 INK = "#22262b"

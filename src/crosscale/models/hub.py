@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import crosscale
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError, nearest, needs
 from crosscale.models.checkpoint import ENCODER_FILE
 from crosscale.models.folder import FILES, write_model_folder
 
@@ -43,8 +42,8 @@ def resolve(name: str | Path) -> Path:
             f"no run at {path}{_neighbour(path)}; crosscale itself brings {', '.join(built_in())}"
         )
     from_hub = f"no run at {path} here, and from the hub"
-    _need_library(from_hub)
-    from huggingface_hub import snapshot_download
+    with needs(f"{from_hub}: that", extra="hub"):
+        from huggingface_hub import snapshot_download
 
     with _explained(from_hub):
         folder = Path(
@@ -85,8 +84,8 @@ def push(run: Path, repository: str, licence: str, *, private: bool = False) -> 
     if not _REPOSITORY.fullmatch(repository):
         raise CrosscaleError(f"'{repository}' is no name on the hub: write user/model")
     refused = f"{repository} was not pushed"
-    _need_library(refused)
-    from huggingface_hub import HfApi
+    with needs(f"{refused}: that", extra="hub"):
+        from huggingface_hub import HfApi
 
     api = HfApi(library_name="crosscale", library_version=crosscale.__version__)
     with TemporaryDirectory() as temporary:
@@ -113,11 +112,6 @@ def _neighbour(path: Path) -> str:
         return ", nor a folder above it"
     names = [str(path.parent / other.name) for other in path.parent.iterdir() if other.is_dir()]
     return f": {nearest(str(path), names)}" if names else f": {path.parent} holds no folder"
-
-
-def _need_library(told: str) -> None:
-    if find_spec("huggingface_hub") is None:
-        raise CrosscaleError(f"{told}: that needs huggingface_hub: pip install 'crosscale[hub]'")
 
 
 @contextmanager

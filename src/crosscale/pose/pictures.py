@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.errors import BadClip, CrosscaleError, needs
 from crosscale.pose.pose_estimator import Pixels
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
@@ -110,9 +110,5 @@ def _load() -> ModuleType:
     # What is wrong with a file is said once, by the error.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    try:
+    with needs("reading videos and cameras", extra="video-pose"):
         return importlib.import_module("cv2")
-    except ImportError:
-        raise CrosscaleError(
-            "videos and cameras need OpenCV: pip install 'crosscale[video-pose]'"
-        ) from None

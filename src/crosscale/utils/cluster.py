@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.errors import BadClip, CrosscaleError, needs
 
 ANSWER = 5.0  # seconds for a cluster to answer in; Ray itself would try for many minutes
 # Ray tells of itself otherwise, at home and on the terminal.
@@ -134,13 +134,9 @@ def _cluster() -> Iterator[Any]:
     """Ray, connected."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    try:
+    with needs("--engine ray", extra="ray"):
         ray = importlib.import_module("ray")
         importlib.import_module("ray.data")
-    except ImportError as error:
-        raise CrosscaleError(
-            f"--engine ray needs Ray ({error}): pip install 'crosscale[ray]'"
-        ) from error
     address = os.environ.get("RAY_ADDRESS")
     _see_that_it_answers(address or "")
     own = {} if address else {"include_dashboard": False}

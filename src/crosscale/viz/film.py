@@ -4,18 +4,20 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.animation import FFMpegWriter, PillowWriter
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, needs
 from crosscale.evaluation.plots import STYLE
 from crosscale.skeleton.layout import JOINT_SCALE
 from crosscale.utils.files import atomic_path
 from crosscale.viz.player_clip import PlayedClip, node_sides
+
+with needs("drawing films", extra="plots"):
+    import matplotlib
+    from matplotlib.animation import FFMpegWriter, PillowWriter
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
 
 ASSUMED_RATE = 30.0  # frames a second, where the rate is not known
 FILM_RATE = 20.0  # frames a second of a film; a GIF's are whole hundredths of a second

@@ -5,15 +5,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, needs
 from crosscale.evaluation.plots import INK, STYLE, class_colours
 from crosscale.evaluation.report import page_template
 from crosscale.skeleton.layout import FINE_SCALE, JOINT_SCALE, Graph, Layout
@@ -21,6 +15,14 @@ from crosscale.utils.files import atomic_path
 from crosscale.viz.film import SIDE_COLOURS
 from crosscale.viz.page import POLICY, write_page
 from crosscale.viz.player_clip import node_sides
+
+with needs("drawing layouts", extra="plots"):
+    import matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import to_hex
+    from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
 
 BONE = "#c3c9d2"
 HEIGHT = 6.5  # inches of a panel

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import crosscale
-from crosscale.encoders.engines import LIBRARIES, available, quiet
-from crosscale.errors import CrosscaleError
+from crosscale.encoders.engines import LIBRARIES, quiet
+from crosscale.errors import CrosscaleError, needs
 from crosscale.models.checkpoint import TrainedEncoders, embed_stream
 from crosscale.models.export.network import ClipNetwork, RecordingNetwork
 from crosscale.models.export.trial import SHORTEST, Trial, trials
@@ -56,9 +57,10 @@ def export_onnx(trained: TrainedEncoders, path: Path, *, with_preprocess: bool) 
         CrosscaleError: when a library is missing, or the features differ by more than
             `TOLERANCE`; nothing is written then.
     """
-    if "onnxruntime" not in available():
-        libraries, extra = LIBRARIES["onnxruntime"]
-        raise CrosscaleError(f"ONNX needs {', '.join(libraries)}: pip install 'crosscale[{extra}]'")
+    libraries, extra = LIBRARIES["onnxruntime"]
+    with needs("ONNX", extra):
+        for library in libraries:
+            import_module(library)
     plan = _Plan.of(trained, with_preprocess)
     with quiet("torch.onnx"):
         program = cast(

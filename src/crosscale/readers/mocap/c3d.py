@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.errors import BadClip, needs
 from crosscale.readers.files import faults_named, some_files
 from crosscale.readers.mocap.capture import Markers, Take
 from crosscale.readers.mocap.space import metres_of
@@ -36,12 +36,8 @@ class C3d(Markers):
             BadClip: naming the file and what is wrong with it.
             CrosscaleError: when the library is missing.
         """
-        try:
+        with needs(f"{path.name} is C3D, which", extra="c3d"):
             import c3d
-        except ImportError:
-            raise CrosscaleError(
-                "C3D files need the library c3d: pip install 'crosscale[c3d]'"
-            ) from None
         with faults_named(path), path.open("rb") as file:
             try:
                 with warnings.catch_warnings(record=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.errors import BadClip, needs
 from crosscale.utils.text import shown
 
 if TYPE_CHECKING:
@@ -31,12 +31,8 @@ def opened(path: Path) -> Iterator["h5py.File"]:
         BadClip: when it is damaged, here or in the block.
         CrosscaleError: when the library that reads HDF5 is not installed.
     """
-    try:
+    with needs(f"{path.name} is HDF5, which", extra="hdf5"):
         import h5py
-    except ImportError:
-        raise CrosscaleError(
-            f"{path.name} is HDF5, which needs a library: pip install 'crosscale[hdf5]'"
-        ) from None
     try:
         with h5py.File(path, "r") as file:
             yield file
