@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import json
 import os
+import pkgutil
 import resource
 import select
 import shutil
@@ -19,7 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-MODULES = ("data", "evaluate", "inference", "pretrain", "compare", "synth")
+import crosscale.cli
+
 LATE = ("sklearn.manifold", "matplotlib.pyplot", "crosscale.readers.datasets.skeleton_scan")
 CHANGES = frozenset(
     f"os.{name}" for name in ("rename", "remove", "rmdir", "mkdir", "chmod", "link", "truncate")
@@ -126,7 +128,9 @@ def forked(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for name in (*(f"crosscale.cli.{module}" for module in MODULES), *LATE):
+    for module in pkgutil.iter_modules(crosscale.cli.__path__, "crosscale.cli."):
+        import_module(module.name)
+    for name in LATE:
         import_module(name)
     for line in sys.stdin:
         print(json.dumps(forked(json.loads(line))), flush=True)

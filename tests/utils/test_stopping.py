@@ -9,9 +9,10 @@ import pytest
 from safetensors import SafetensorError
 
 from crosscale.cli import INTERRUPTED, USER_ERROR, main
-from crosscale.models import checkpoint as run
+from crosscale.models.checkpoint import ENCODER_FILE
 from crosscale.readers.base import Item
 from crosscale.readers.reading import read_all
+from crosscale.utils import tensors
 from crosscale.utils.stopping import signals_stop, stop_asked
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -28,7 +29,7 @@ def _lost(sent: signal.Signals, error: Exception) -> None:
 
 @pytest.fixture
 def encoder(tmp_path: Path) -> Path:
-    path = tmp_path / run.ENCODER_FILE
+    path = tmp_path / ENCODER_FILE
     path.write_bytes(b"")
     return path
 
@@ -45,7 +46,7 @@ def test_a_command_stopped_within_compiled_code_calls_no_file_damaged(
     words = ["export", "onnx", str(encoder), "--out", str(encoder.with_name("a.onnx"))]
     assert main(words) == USER_ERROR
     assert "cannot be read" in capsys.readouterr().err
-    monkeypatch.setattr(run, "safe_open", lambda *_, **__: _lost(sent, error))
+    monkeypatch.setattr(tensors, "safe_open", lambda *_, **__: _lost(sent, error))
     assert main(words) == INTERRUPTED
     assert capsys.readouterr().err.startswith("crosscale: stopped")
 

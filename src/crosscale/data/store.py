@@ -40,8 +40,8 @@ from crosscale.data.store_files import (
 )
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.utils.checksum import canonical, with_checksum
 from crosscale.utils.files import atomic_folder, sha256
+from crosscale.utils.formats import canonical, with_checksum
 
 Row = dict[str, Any]  # a clip's row of the table, its label still a name
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crosscale.errors import CrosscaleError
-from crosscale.utils.checksum import checked
+from crosscale.utils.formats import checked
 
 FORMAT = "crosscale clip store"
 ONE_FILE, SHARDED = 1, 2  # versions; a program that knows no shards refuses the second by name

@@ -19,9 +19,8 @@ from crosscale.evaluation.features import Features
 from crosscale.evaluation.metrics import Metrics
 from crosscale.evaluation.plots import NAMED_CLASSES, confusion_svg, curves_svg, map_svg, tsne
 from crosscale.evaluation.retrieval import side_by_side
-from crosscale.utils.checksum import checked, with_checksum
 from crosscale.utils.files import atomic_path
-from crosscale.utils.formats import refuse_other_version
+from crosscale.utils.formats import checked, refuse_other_version, with_checksum
 
 FORMAT = "crosscale results 1"
 MAP_CLIPS = 2000

@@ -26,9 +26,8 @@ from crosscale.inference.embeddings import facts_of, write_rows
 from crosscale.inference.labels import label_names
 from crosscale.models.model import Model
 from crosscale.utils.arrayfiles import open_array
-from crosscale.utils.checksum import checked, with_checksum
 from crosscale.utils.files import atomic_folder, sha256
-from crosscale.utils.formats import is_version_of, refuse_other_version
+from crosscale.utils.formats import checked, is_version_of, refuse_other_version, with_checksum
 
 FORMAT = "crosscale index 1"
 DESCRIPTION, EMBEDDINGS, CLIPS = "index.json", "embeddings.npy", "clips.parquet"

@@ -1,8 +1,19 @@
-"""Names of file formats; each ends in a version, as in `crosscale encoder 1`."""
+"""What this package's files say of themselves: their format, and a checksum of what they hold.
 
+A format's name ends in a version, as in `crosscale encoder 1`. A checksum tells a changed bit by
+the file's name when it is read. What was written before there were checksums has none, and is read
+as it is.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from crosscale.errors import CrosscaleError
+
+CHECKSUM = "checksum"
 
 
 def is_version_of(found: object, expected: str) -> bool:
@@ -33,6 +44,35 @@ def refuse_other_version(path: Path, found: object, expected: str, remedy: str) 
         f"{path} has the format '{found}', {age} than the '{expected}' that this program reads; "
         + ("bring crosscale up to date" if is_newer else remedy)
     )
+
+
+def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values and, under `checksum`, the SHA-256 of them."""
+    return {**values, CHECKSUM: hashlib.sha256(canonical(values)).hexdigest()}
+
+
+def checked(values: Mapping[str, Any], where: Path, remedy: str) -> dict[str, Any]:
+    """JSON values as read, without their checksum.
+
+    Args:
+        values: what was read.
+        where: the file, for messages.
+        remedy: what to do about a changed one.
+
+    Raises:
+        CrosscaleError: when they are not those that were written.
+    """
+    own = {key: value for key, value in values.items() if key != CHECKSUM}
+    if CHECKSUM in values and values != with_checksum(own):
+        raise CrosscaleError(
+            f"{where} has changed since it was written (its checksum differs); {remedy}"
+        )
+    return own
+
+
+def canonical(values: Mapping[str, Any]) -> bytes:
+    """The one way to write JSON values for a checksum, as they are when they are read back."""
+    return json.dumps(json.loads(json.dumps(values)), sort_keys=True).encode()
 
 
 def _version(found: object, expected: str) -> int | None:

@@ -12,9 +12,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from crosscale.errors import BadCheckpoint
-from crosscale.utils.checksum import KEY, canonical
 from crosscale.utils.files import atomic_path
-from crosscale.utils.formats import refuse_other_version
+from crosscale.utils.formats import CHECKSUM, canonical, refuse_other_version
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -24,7 +23,7 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str
         CrosscaleError: when the file cannot be written (full disk, read-only folder).
     """
     # In one entry: the library writes several in any order.
-    text = json.dumps({**facts, KEY: _checksum(facts, tensors)})
+    text = json.dumps({**facts, CHECKSUM: _checksum(facts, tensors)})
     # The library's own writing to a file leaves another one behind when it is killed.
     data = save(tensors, metadata={"crosscale": text})
     with atomic_path(path) as temporary:
@@ -59,7 +58,7 @@ def read_safetensors(
         raise BadCheckpoint(
             f"{path} is not a '{expected_format}' file but '{facts.get('format', 'unknown')}'"
         )
-    checksum = facts.pop(KEY, None)
+    checksum = facts.pop(CHECKSUM, None)
     if checksum is not None and checksum != _checksum(facts, tensors):
         raise BadCheckpoint(
             f"{path} has changed since it was written (its checksum differs); copy or make it again"

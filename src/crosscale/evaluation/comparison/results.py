@@ -15,9 +15,8 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import Cell, Plan
 from crosscale.evaluation.evaluation import Evaluation
 from crosscale.training.recipe import settings_of
-from crosscale.utils.checksum import checked, with_checksum
 from crosscale.utils.files import atomic_path
-from crosscale.utils.formats import refuse_other_version
+from crosscale.utils.formats import checked, refuse_other_version, with_checksum
 
 FORMAT = "crosscale comparison result 1"
 
