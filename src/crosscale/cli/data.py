@@ -41,6 +41,7 @@ def prepare(
     units: Units | None = None,
     up: Up | None = None,
     confidence: float | None = None,
+    reader: dict[str, Any] | None = None,
     label_from_folder: bool = False,
     pattern: str | None = None,
     table: Path | None = None,
@@ -57,7 +58,8 @@ def prepare(
 
     Args:
         source_format: the form of the recordings, such as ntu60, openpose or bvh; auto looks at
-            some files and says how it knew; a wrong one is answered with all there are.
+            some files and says how it knew; a wrong one is answered with all there are. A reader
+            of your own is named as `my_file:MyReader` or `path/to/file.py:MyReader`.
         source: the folder or file with the recordings.
         out: the store to make.
         layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.
@@ -70,6 +72,7 @@ def prepare(
         up: the axis of motion-capture files that points up; by default that of most torsos.
         confidence: joints of pose estimators below it are missing; by default 0.3 in pictures, 0.1
             in videos.
+        reader: fields of a reader of your own, such as `--reader.unit 0.001`.
         label_from_folder: the folder that a recording lies in is its label.
         pattern: what a recording's name tells, as a regular expression with groups out of label,
             subject, camera, setup, repetition and part:
@@ -96,13 +99,13 @@ def prepare(
         "missing": missing,
         "labels": labels,
     }
-    options |= {"units": units, "up": up, "confidence": confidence}
-    reader = make_reader(source_format, **options)
+    options |= {"units": units, "up": up, "confidence": confidence, **(reader or {})}
+    chosen = make_reader(source_format, **options)
     if label_from_folder or pattern or table:
-        reader = Named(reader, Naming(label_from_folder, pattern, table))
+        chosen = Named(chosen, Naming(label_from_folder, pattern, table))
     with reading_bar(console) as progress:
         report = prepare_store(
-            reader,
+            chosen,
             source,
             out,
             strict=strict,
@@ -112,7 +115,7 @@ def prepare(
             engine=engine,
             progress=progress,
         )
-    _tell(console, report, reader.name)
+    _tell(console, report, chosen.name)
     return report
 
 

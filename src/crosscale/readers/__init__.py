@@ -56,13 +56,14 @@ def make_reader(source_format: str, **options: Any) -> Reader:
         CrosscaleError: for an unknown format, an option that this reader does not have, or an
             import path that leads to no reader.
     """
-    known = known_readers()
-    if source_format not in known and not is_import_path(source_format):
+    path = source_format if is_import_path(source_format) else READERS.get(source_format)
+    path = path or known_readers().get(source_format)
+    if path is None:
         raise CrosscaleError(
-            f"no reader for {source_format}: {nearest(source_format, known)} (a reader of your own "
-            "is named as my_file:MyReader)"
+            f"no reader for {source_format}: {nearest(source_format, known_readers())} "
+            "(a reader of your own is named as my_file:MyReader)"
         )
-    make = load_object(known.get(source_format, source_format))
+    make = load_object(path)
     given = {name: value for name, value in options.items() if value is not None}
     try:
         fields = inspect.signature(make).parameters

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pyarrow as pa
 
-from crosscale.readers import READERS
+from crosscale.readers import known_readers
 from crosscale.skeleton.layout import Layout, builtin_layouts
 
 # The command line is what a forked process takes for its main program; recognising a format asks
@@ -16,7 +16,7 @@ from crosscale.skeleton.layout import Layout, builtin_layouts
 for _module in (
     "crosscale.cli",
     "crosscale.serve.reading",
-    *(path.partition(":")[0] for path in READERS.values()),
+    *(path.partition(":")[0] for path in known_readers().values()),
 ):
     import_module(_module)
 for _module in ("c3d", "h5py", "crosscale.readers.datasets.skeleton_scan"):

@@ -3,6 +3,7 @@
 import importlib
 import sys
 import traceback
+from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +49,12 @@ def announced(group: str) -> dict[str, str]:
     Args:
         group: such as `crosscale.readers`.
     """
+    return dict(_announced(group, tuple(sys.path)))
+
+
+@lru_cache(maxsize=32)
+def _announced(group: str, path: tuple[str, ...]) -> dict[str, str]:
+    """As `announced`; packages are looked through once, which takes some milliseconds."""
     return {entry.name: entry.value for entry in entry_points(group=group)}
 
 
