@@ -18,7 +18,7 @@ from crosscale.augment.compose import Views, ViewSettings
 from crosscale.augment.edge_cut import Cut
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.engines import available, build, fastest
-from crosscale.encoders.fused import Fused
+from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.knn import knn_scores
 from crosscale.evaluation.linear import LinearConfig, linear_scores, one_thread
@@ -178,7 +178,7 @@ def embedding(size: Size, device: torch.device, multiply: float) -> Iterator[Row
     load_whole(encoder, from_published(plain.state_dict()), "the plain encoder")
     x = torch.randn(size.embedded, 3, FRAMES, len(layout.joints), 2, device=device)
     both = x.permute(0, 4, 1, 2, 3).flatten(0, 1)
-    fused = Fused(encoder)
+    fused = Readout(encoder)
     name, full, _ = fastest(fused, both)
     works = {
         "two bodies": lambda: full(both),

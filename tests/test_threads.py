@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from crosscale.encoders.fused import Fused
+from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.knn import knn_scores
 from crosscale.skeleton.layout import Layout
@@ -46,7 +46,7 @@ def test_nearest_neighbours_give_the_same_bits(with_one_and_two):
 
 def test_embeddings_differ_by_no_more_than_rounding(with_one_and_two):
     torch.manual_seed(0)
-    encoder = Fused(STGCN(LAYOUT.scale("joints"), EncoderSettings()).eval())
+    encoder = Readout(STGCN(LAYOUT.scale("joints"), EncoderSettings()).eval())
     bodies = torch.randn(64, 3, 50, 25)
     with torch.inference_mode():
         one, two = with_one_and_two(lambda: encoder(bodies))

@@ -8,7 +8,8 @@ import torch
 
 from crosscale.encoders import engines
 from crosscale.encoders.engines import EngineName, available, build, choose, fastest
-from crosscale.encoders.fused import SPECTRAL_CHANNELS, Fused
+from crosscale.encoders.fused import SPECTRAL_CHANNELS
+from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import Embedder, TrainedEncoders
@@ -55,13 +56,13 @@ def _check_any_batch(engine, encoder, tolerance):
 @pytest.mark.parametrize("name", FULL)
 def test_an_engine_agrees_with_the_encoder_on_any_number_of_bodies(name, encoder):
     _need(name)
-    _check_any_batch(build(name, Fused(encoder), _bodies(8), threads=1), encoder, 1e-4)
+    _check_any_batch(build(name, Readout(encoder), _bodies(8), threads=1), encoder, 1e-4)
 
 
 @pytest.mark.slow
 def test_the_compiled_engine_agrees_where_a_compiler_works(encoder):
     try:
-        engine = build("compiled", Fused(encoder), _bodies(8))
+        engine = build("compiled", Readout(encoder), _bodies(8))
     except Exception as error:
         pytest.skip(f"torch.compile does not work here: {type(error).__name__}")
     _check_any_batch(engine, encoder, 1e-4)
@@ -69,7 +70,7 @@ def test_the_compiled_engine_agrees_where_a_compiler_works(encoder):
 
 def test_eight_bits_are_near_the_encoder(encoder):
     _need("openvino-int8")
-    engine = build("openvino-int8", Fused(encoder), _bodies(40), threads=1)
+    engine = build("openvino-int8", Readout(encoder), _bodies(40), threads=1)
     _check_any_batch(engine, encoder, 0.05)
 
 
@@ -87,12 +88,12 @@ def test_a_missing_library_is_named_with_what_to_type(name, library, extra, enco
     monkeypatch.setitem(sys.modules, library, None)
     assert name not in available()
     with pytest.raises(CrosscaleError, match=rf"{library}: pip install 'crosscale\[{extra}\]'"):
-        build(name, Fused(encoder), _bodies(8))
+        build(name, Readout(encoder), _bodies(8))
 
 
 def test_a_mistyped_engine_is_told_the_nearest(encoder):
     with pytest.raises(CrosscaleError, match="did you mean 'openvino'"):
-        build("opnvino", Fused(encoder), _bodies(8))
+        build("opnvino", Readout(encoder), _bodies(8))
 
 
 def test_a_gpu_has_the_engines_of_pytorch_only():
@@ -124,7 +125,7 @@ def test_the_fastest_is_measured_and_what_fails_is_told(encoder, monkeypatch):
     built = {"torch": slow, "openvino": lambda fused, *_: fused, "compiled": broken}
     monkeypatch.setattr(engines, "_BUILDERS", built)
     monkeypatch.setattr(engines, "available", lambda device: (*built, "openvino-int8"))
-    name, engine, told = fastest(Fused(encoder), _bodies(4))
+    name, engine, told = fastest(Readout(encoder), _bodies(4))
     assert name == "openvino"
     assert engine(_bodies(3)).shape == (3, SPECTRAL_CHANNELS)
     assert told["compiled"] == "left out: no compiler"

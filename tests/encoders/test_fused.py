@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from crosscale.encoders.fused import SPECTRAL_CHANNELS, Fused
+from crosscale.encoders.fused import SPECTRAL_CHANNELS
+from crosscale.encoders.readout import READOUTS, Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.skeleton.layout import Layout
 
@@ -40,35 +41,35 @@ def _relative_error(network, encoder, frames=FRAMES):
 def test_it_equals_the_encoder_in_evaluation_mode(scale, hops):
     settings = EncoderSettings(hidden=4, width=SPECTRAL_CHANNELS, hops=hops)
     encoder = _trained(scale, settings, torch.float64)
-    assert _relative_error(Fused(encoder), encoder) < 1e-9
-    assert _relative_error(Fused(encoder).for_frames(FRAMES), encoder) < 1e-9
+    assert _relative_error(Readout(encoder), encoder) < 1e-9
+    assert _relative_error(Readout(encoder).for_frames(FRAMES), encoder) < 1e-9
 
 
 def test_in_single_precision_it_differs_by_rounding_only():
     encoder = _trained()
-    assert _relative_error(Fused(encoder), encoder) < 1e-5
-    assert _relative_error(Fused(encoder).for_frames(FRAMES), encoder) < 1e-5
+    assert _relative_error(Readout(encoder), encoder) < 1e-5
+    assert _relative_error(Readout(encoder).for_frames(FRAMES), encoder) < 1e-5
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5, 16, 50, 300])
 def test_it_can_be_made_for_any_number_of_frames(frames):
     encoder = _trained(dtype=torch.float64)
-    assert _relative_error(Fused(encoder).for_frames(frames), encoder, frames) < 1e-9
+    assert _relative_error(Readout(encoder).for_frames(frames), encoder, frames) < 1e-9
 
 
 def test_made_for_a_number_of_frames_it_computes_wide_blocks_otherwise():
-    fused = Fused(_trained())
+    fused = Readout(_trained())
     made = fused.for_frames(FRAMES)
-    assert isinstance(fused.blocks[9].temporal, nn.Conv2d)
-    assert not isinstance(made.blocks[9].temporal, nn.Conv2d)
+    assert isinstance(fused.network.blocks[9].temporal, nn.Conv2d)
+    assert not isinstance(made.network.blocks[9].temporal, nn.Conv2d)
 
 
 def test_nodes_are_read_one_after_the_other_and_their_mean_is_what_was_trained():
     encoder = _trained()
     bodies = torch.randn(5, 3, FRAMES, _nodes(encoder))
-    maps, _, _ = encoder._maps(bodies.unsqueeze(-1), None, None, encoder.stack)  # (B, width, V, T')
-    nodes = Fused(encoder, "nodes")
-    assert nodes.width == encoder.width * _nodes(encoder)
+    maps, _, _ = encoder.body_maps(bodies.unsqueeze(-1))  # (B, dim, V, T')
+    nodes = Readout(encoder, "nodes")
+    assert nodes.dim == encoder.dim * _nodes(encoder)
     right = maps.mean(dim=3).transpose(1, 2).flatten(1)
     assert torch.allclose(nodes(bodies), right, rtol=1e-4, atol=1e-5)
 
@@ -82,16 +83,16 @@ def test_blocks_are_the_nodes_of_the_last_ones_one_after_the_other(readout, read
         block.register_forward_hook(lambda _block, _inputs, maps: seen.append(maps.clone()))
     encoder(bodies.unsqueeze(-1))
     right = [maps.mean(dim=3).transpose(1, 2).flatten(1) for maps in seen]  # of (B, C, V, T')
-    blocks = Fused(encoder, readout)
+    blocks = Readout(encoder, *READOUTS[readout])
     assert blocks.parts == tuple(part.shape[1] for part in right)
-    assert blocks.width == sum(blocks.parts)
+    assert blocks.dim == sum(blocks.parts)
     assert torch.allclose(blocks(bodies), torch.cat(right, dim=1), rtol=1e-4, atol=1e-5)
 
 
 def test_it_neither_changes_nor_follows_the_encoder():
     encoder = _trained().train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    fused = Fused(encoder)
+    fused = Readout(encoder)
     assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
     bodies = torch.randn(2, 3, FRAMES, _nodes(encoder))
     features = fused(bodies)

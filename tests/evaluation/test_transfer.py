@@ -78,7 +78,7 @@ def test_each_readout_has_features_and_results_of_its_own(run):
     for more in ([], ["--readout", "nodes"], ["--readout", "nodes", "--floors"]):
         assert main(["evaluate", "knn", str(run), *more]) == 0
     widths = {Features.load(path).vectors["joint"].shape[1] for path in run.glob("features-*.npz")}
-    width = load_encoders(run).encoders["joint"].width
+    width = load_encoders(run).encoders["joint"].dim
     assert widths == {width, 20 * width}
     told = json.loads((run / "knn-nodes" / "results.json").read_text())
     assert told["about"]["read of each encoder"] == "the mean over time of each node"

@@ -4,6 +4,8 @@ import torch
 
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.objectives.attention_drop import attention, drop_energetic
+from crosscale.objectives.heads import ProjectionHead
+from crosscale.objectives.moco import Network
 from crosscale.skeleton.layout import Layout
 
 
@@ -37,13 +39,12 @@ def test_gradients_reach_what_is_left_only():
     assert torch.equal(hidden.grad != 0, out != 0)
 
 
-def test_the_encoder_gives_its_features_and_those_with_a_drop():
+def test_a_network_gives_its_embeddings_and_those_with_a_drop():
     torch.manual_seed(0)
-    encoder = STGCN(
-        Layout.load("ntu25").scale("joints"), EncoderSettings(hidden=4, width=16)
-    ).eval()
+    encoder = STGCN(Layout.load("ntu25").scale("joints"), EncoderSettings(hidden=4, width=16))
+    network = Network(encoder, ProjectionHead(16, 8)).eval()
     x, body_mask = torch.randn(3, 3, 16, 25, 2), torch.tensor([[1, 1], [1, 0], [0, 0]]).bool()
-    whole, dropped = encoder.with_drop(x, body_mask)
-    assert torch.equal(whole, encoder(x, body_mask))
+    whole, dropped = network.with_drop(x, body_mask, None)
+    assert torch.equal(whole, network(x, body_mask, None))
     assert not torch.equal(whole[:2], dropped[:2])
-    assert (dropped[2] == 0).all()
+    assert torch.equal(dropped[2], whole[2])  # nobody there, nothing to drop

@@ -15,7 +15,7 @@ from crosscale.cli.progress import epoch_bar
 from crosscale.data.splits import ALL, Split, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import EngineChoice
-from crosscale.encoders.fused import Readout
+from crosscale.encoders.readout import ReadoutName
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.baselines import chance
 from crosscale.evaluation.baselines import floors as measure_floors
@@ -38,7 +38,7 @@ from crosscale.training.callbacks import read_metrics
 
 _Command = TypeVar("_Command", bound=Callable[..., Report])
 
-_READOUTS: dict[Readout, str] = {
+_READOUTS: dict[ReadoutName, str] = {
     "mean": "the mean over time and nodes",
     "nodes": "the mean over time of each node",
     "blocks": "the mean over time of each node, of the last three blocks",
@@ -87,7 +87,7 @@ def linear(
     seed: int = 0,
     device: str = "cpu",
     engine: EngineChoice = "auto",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     mirror: bool = False,
     config: LinearConfig = LinearConfig(),  # noqa: B008
 ) -> Report:
@@ -113,7 +113,7 @@ def ridge(
     floors: bool = False,
     device: str = "cpu",
     engine: EngineChoice = "auto",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     mirror: bool = False,
     config: RidgeConfig = RidgeConfig(),  # noqa: B008
 ) -> Report:
@@ -140,7 +140,7 @@ def knn(
     neighbours: int = 1,
     device: str = "cpu",
     engine: EngineChoice = "auto",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     mirror: bool = False,
 ) -> Report:
     """Classify each test clip by its nearest training clips, for each stream and their sum.
@@ -165,7 +165,7 @@ def retrieval(
     floors: bool = False,
     device: str = "cpu",
     engine: EngineChoice = "auto",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     mirror: bool = False,
 ) -> Report:
     """Rank the training clips for each test clip, and tell how early those of its class come.
@@ -189,7 +189,7 @@ def semi(
     seed: int = 0,
     device: str = "cpu",
     engine: EngineChoice = "auto",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     mirror: bool = False,
     config: LinearConfig = LinearConfig(),  # noqa: B008
 ) -> Report:
@@ -332,7 +332,7 @@ class _Reading:
     """How features are taken from the encoders; see the shared help."""
 
     engine: EngineChoice
-    readout: Readout
+    readout: ReadoutName
     mirror: bool
 
     def __str__(self) -> str:

@@ -126,7 +126,7 @@ def import_published(
     _check_free(out)
     checkpoint = read_published(file, stream)
     known = ClipStore.open(data) if data is not None else Layout.load(str(layout))
-    settings = EncoderSettings(hops="capped", start="published", bodies=bodies)
+    settings = EncoderSettings(hops="capped", init="published", bodies=bodies)
     import_checkpoint(checkpoint, file, out, known, protocol, preprocess, settings)
     parts = sorted({_part(name) for name in checkpoint.left_out})
     plain_console().print(

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from crosscale.encoders.stgcn import STGCN
+from crosscale.encoders.base import Encoder
 
 # A recording keeps what it computes; others are made as long as this share of memory is free.
 FREE = 0.4
@@ -25,35 +25,35 @@ def record(module: nn.Module) -> None:
     normalisation may wait for others, nor with `recompute`.
     """
     for part in module.modules():
-        if isinstance(part, STGCN):
+        if isinstance(part, Encoder) and part.static:
             part.recorder = Recorder(part)
 
 
 class _Stack(nn.Module):
     """What is recorded: all that depends on nothing but the number of bodies."""
 
-    def __init__(self, encoder: STGCN) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
 
     def forward(self, *args: Tensor) -> Tensor:
-        """As `STGCN.stack`."""
-        return self.encoder.stack(*args)
+        """As `Encoder.forward_features`."""
+        return self.encoder.forward_features(*args)
 
 
 class Recorder:
-    """Replays `STGCN.stack`, recorded for each number of bodies that is met.
+    """Replays `Encoder.forward_features`, recorded for each number of bodies that is met.
 
     What a call gives is overwritten by the next one with as many bodies: a batch's forward and
     backward pass come before the next forward pass.
     """
 
-    def __init__(self, encoder: STGCN) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._runs: dict[object, Callable[..., Tensor]] = {}
 
     def __call__(self, *args: Tensor) -> Tensor:
-        """Bodies (B, V C, T) and which edges are kept, to maps (B, width, V, T')."""
+        """Bodies (B, C, T, V) and which edges are kept, to maps (B, dim, V', T')."""
         shapes = tuple(arg.shape for arg in args)
         grad, mixed = torch.is_grad_enabled(), torch.is_autocast_enabled("cuda")
         key = (shapes, grad, mixed and torch.get_autocast_dtype("cuda"))
@@ -61,7 +61,7 @@ class Recorder:
         if run is None:
             free, total = torch.cuda.mem_get_info(args[0].device)
             if free < FREE * total or len(args[0]) == 0:
-                return self._encoder.stack(*args)
+                return self._encoder.forward_features(*args)
             run = self._runs[key] = self._record(grad, mixed, args)
         return run(*args)
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, cast, get_args
 import torch
 from torch import Tensor
 
-from crosscale.encoders.fused import Fused
+from crosscale.encoders.readout import Readout
 from crosscale.errors import CrosscaleError, nearest, needs
 
 EngineName = Literal["torch", "compiled", "openvino", "onnxruntime", "openvino-int8"]
@@ -66,7 +66,7 @@ def choose(bodies: int, device: torch.device | str = "cpu") -> EngineName:
     return "torch"
 
 
-def build(name: EngineName, fused: Fused, example: Tensor, threads: int | None = None) -> Engine:
+def build(name: EngineName, fused: Readout, example: Tensor, threads: int | None = None) -> Engine:
     """Build an engine; this takes seconds, and for `compiled` up to a minute.
 
     Args:
@@ -96,7 +96,7 @@ def build(name: EngineName, fused: Fused, example: Tensor, threads: int | None =
     return _in_parts(engine, BODIES_A_THREAD * threads)
 
 
-def fastest(fused: Fused, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
+def fastest(fused: Readout, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
     """Build every full-precision engine and measure it on a sample.
 
     Args:
@@ -145,21 +145,21 @@ def _in_parts(engine: Engine, size: int) -> Engine:
     return run
 
 
-def _torch(fused: Fused, example: Tensor, threads: int) -> Engine:
+def _torch(fused: Readout, example: Tensor, threads: int) -> Engine:
     return torch.inference_mode()(fused.for_frames(example.shape[2]))
 
 
-def _compiled(fused: Fused, example: Tensor, threads: int) -> Engine:
+def _compiled(fused: Readout, example: Tensor, threads: int) -> Engine:
     engine = torch.inference_mode()(torch.compile(fused.for_frames(example.shape[2]), dynamic=True))
     engine(example[:BODIES_A_THREAD])  # compiles now, so that a lacking compiler shows here
     return engine
 
 
-def _openvino(fused: Fused, example: Tensor, threads: int) -> Engine:
+def _openvino(fused: Readout, example: Tensor, threads: int) -> Engine:
     return _openvino_engine(_openvino_model(fused.for_frames(example.shape[2]), example), threads)
 
 
-def _openvino_int8(fused: Fused, example: Tensor, threads: int) -> Engine:
+def _openvino_int8(fused: Readout, example: Tensor, threads: int) -> Engine:
     """Eight bits from the fifth block on: the first four are quick, and nearest to the metres.
 
     Whole ranges without bias correction: NNCF's defaults clip, and their correction then adds to
@@ -186,7 +186,7 @@ def _openvino_int8(fused: Fused, example: Tensor, threads: int) -> Engine:
     return _openvino_engine(quantised, threads)
 
 
-def _openvino_model(network: Fused, example: Tensor) -> Any:
+def _openvino_model(network: Readout, example: Tensor) -> Any:
     import openvino
 
     with quiet("openvino"):
@@ -212,7 +212,7 @@ def _openvino_engine(model: Any, threads: int) -> Engine:
     return run
 
 
-def _onnxruntime(fused: Fused, example: Tensor, threads: int) -> Engine:
+def _onnxruntime(fused: Readout, example: Tensor, threads: int) -> Engine:
     import onnxruntime
 
     network = fused.for_frames(example.shape[2])
@@ -259,7 +259,7 @@ def quiet(logger: str) -> Iterator[None]:
         log.setLevel(level)
 
 
-_BUILDERS: Mapping[EngineName, Callable[[Fused, Tensor, int], Engine]] = MappingProxyType(
+_BUILDERS: Mapping[EngineName, Callable[[Readout, Tensor, int], Engine]] = MappingProxyType(
     {
         "torch": _torch,
         "compiled": _compiled,

@@ -1,11 +1,11 @@
-"""A trained encoder as few, large operations: what engines run, never trained again.
+"""A trained ST-GCN as few, large operations: what engines run, never trained again.
 
 Normalisation is folded into the weights, the adjacency is multiplied out, and only bodies that
 are there go in. Tensors are (B, C, T, V).
 """
 
 import copy
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,31 +17,11 @@ from crosscale.encoders.temporal import REACH, transforms
 SPECTRAL_CHANNELS = 128  # below, transforming costs an engine more than the product saves
 
 
-Readout = Literal["mean", "nodes", "blocks", "all"]
-BLOCKS_READ = 3  # the widest, in the published network
+class FusedSTGCN(nn.Module):
+    """An STGCN in evaluation mode, body by body: equal to it but for rounding."""
 
-
-class Fused(nn.Module):
-    """An STGCN in evaluation mode, body by body: equal to it but for rounding.
-
-    Attributes:
-        parts: lengths of what each block that is read gives, one after the other in the vector.
-        width: length of the feature vector.
-    """
-
-    def __init__(self, encoder: STGCN, readout: Readout = "mean") -> None:
-        """Fold an encoder.
-
-        Args:
-            encoder: as it was trained.
-            readout: the `mean` of the last block over time and nodes, which is what was trained;
-                its mean over time at each of the `nodes`, one after the other; or the latter of
-                each of the last three `blocks`, or of `all` blocks.
-        """
+    def __init__(self, encoder: STGCN) -> None:
         super().__init__()
-        self.readout = readout
-        self.parts = _parts(encoder, readout)
-        self.width = sum(self.parts)
         with torch.no_grad():
             scale, shift = _affine(cast(nn.BatchNorm1d, encoder.input_norm))
             nodes = encoder.adjacency.shape[-1]
@@ -52,21 +32,16 @@ class Fused(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.eval().requires_grad_(False)
 
-    def forward(self, bodies: Tensor) -> Tensor:
-        """(B, C, T, V) to (B, width)."""
-        first_read = len(self.blocks) - _blocks_read(self.readout, len(self.blocks))
-        hidden, read = bodies, []
-        for number, block in enumerate(self.blocks):
-            hidden = block(hidden)
-            if number >= first_read:
-                read.append(hidden.mean(dim=2).transpose(1, 2).flatten(1))  # (B, V * channels)
-        return torch.cat(read, dim=1) if read else hidden.mean(dim=(2, 3))
+    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
+        """Bodies (B, C, T, V) to the maps (B, D, V, T') of every block."""
+        maps = []
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x.transpose(2, 3))
+        return maps
 
-    def for_frames(self, frames: int) -> "Fused":
-        """A copy that takes bodies of this many frames only, and is faster on wide blocks.
-
-        Not for eight bits: there, the plain convolution is the faster one.
-        """
+    def for_frames(self, frames: int) -> "FusedSTGCN":
+        """A copy that takes bodies of this many frames only, and is faster on wide blocks."""
         other = copy.deepcopy(self)
         for block in (cast(_FusedBlock, block) for block in other.blocks):
             convolution = cast(nn.Conv2d, block.temporal)
@@ -74,19 +49,6 @@ class Fused(nn.Module):
             if convolution.stride[0] == 1 and convolution.out_channels >= SPECTRAL_CHANNELS:
                 block.temporal = _SpectralConvolution(convolution, frames)
         return other
-
-
-def _blocks_read(readout: Readout, blocks: int) -> int:
-    """How many of the last blocks are read node by node."""
-    return {"mean": 0, "nodes": 1, "blocks": BLOCKS_READ, "all": blocks}[readout]
-
-
-def _parts(encoder: STGCN, readout: Readout) -> tuple[int, ...]:
-    """Lengths of what is read of each block."""
-    nodes, blocks = encoder.adjacency.shape[-1], len(encoder.blocks)
-    read = list(encoder.blocks)[blocks - _blocks_read(readout, blocks) :]
-    parts = (nodes * cast(Block, block).temporal.out_channels for block in read)
-    return tuple(parts) or (encoder.width,)
 
 
 class _FusedBlock(nn.Module):

@@ -5,7 +5,7 @@ Tensors inside are (N, C, V, T) in channels-last memory, so that every step is a
 over contiguous channels.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -17,16 +17,13 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from crosscale.encoders.base import Absent, Encoder, Layer
 from crosscale.encoders.dropout import Dropout
 from crosscale.encoders.temporal import TemporalConvolution
-from crosscale.objectives.attention_drop import drop_energetic
 from crosscale.skeleton.adjacency import Hops, partitioned_adjacency
 from crosscale.skeleton.layout import Graph
 
 SUBSETS = 3
-
-# Bodies (B, V C, T) and, where edges are cut, which are kept, to maps (B, width, V, T').
-Stack = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class EncoderSettings:
         hidden: channels of the first blocks; later ones have two and four times as many.
         width: channels of the last block, the length of the feature vector.
         dropout: share of values dropped in every block but the first.
-        hops: true hop distances in the graph's partition, or the published capped ones.
-        start: `fan_out` (He) or `published` (normal, 0.02) weights at the start.
+        hops: `exact` hop distances in the graph's partition, or the published `capped` ones.
+        init: `fan_out` (He) or `published` (normal, 0.02) weights at the start.
         input_norm: what the first normalisation makes equally large: every coordinate of every
             `joint` (as published), or each `axis` over all joints, so that joints that hardly move
             are not made to look as if they did.
@@ -49,10 +46,10 @@ class EncoderSettings:
     hidden: int = 16
     width: int = 256
     dropout: float = 0.5
-    hops: Hops = "true"
-    start: Literal["fan_out", "published"] = "fan_out"
+    hops: Hops = "exact"
+    init: Literal["fan_out", "published"] = "fan_out"
     input_norm: Literal["joint", "axis"] = "joint"
-    bodies: Literal["present", "all"] = "present"
+    bodies: Absent = "present"
 
 
 def block_shapes(settings: EncoderSettings, channels: int = 3) -> list[tuple[int, int, int]]:
@@ -63,18 +60,15 @@ def block_shapes(settings: EncoderSettings, channels: int = 3) -> list[tuple[int
     return [(inputs[i], outputs[i], 2 if i in (4, 7) else 1) for i in range(len(outputs))]
 
 
-class STGCN(nn.Module):
-    """The encoder of one stream: clips in, one vector a clip out."""
+class STGCN(Encoder):
+    """The graph network of one stream: bodies in, one vector a clip out."""
 
+    Settings = EncoderSettings
+    static = True
     adjacency: Tensor
-    # Keep only what goes into each block for the backward pass, and compute the rest once more.
-    recompute: bool = False
-    # What takes the place of `stack` in training; see `crosscale.encoders.cuda_graph`.
-    recorder: Stack | None = None
 
     def __init__(self, graph: Graph, settings: EncoderSettings, channels: int = 3) -> None:
-        super().__init__()
-        self.width = settings.width
+        super().__init__(graph, dim=settings.width)
         self.bodies = settings.bodies
         nodes = len(graph.names)
         self.register_buffer(
@@ -97,70 +91,53 @@ class STGCN(nn.Module):
             )
             for i, (inputs, outputs, stride) in enumerate(block_shapes(settings, channels))
         )
-        initialise(self, settings.start)
+        initialise(self, settings.init)
 
-    def forward(
-        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every block."""
+        return tuple(
+            Layer(f"block {i + 1}", cast(Block, block).temporal.out_channels, len(self.graph.names))
+            for i, block in enumerate(self.blocks)
+        )
+
+    def forward_features(
+        self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
     ) -> Tensor:
-        """Encode a batch.
+        """Bodies (B, C, T, V) through all blocks, to maps (B, width, V, T'), see `Encoder`."""
+        for maps in self._each_map(x, edge_mask, token_mask):
+            last = maps
+        return last
 
-        Args:
-            x: clips (N, C, T, V, M).
-            body_mask: which bodies are there, (N, M); all of them where it is not given. Best on a
-                processor: a GPU would have to be asked for their number, which waits for all it
-                has been given to do.
-            edge_mask: 0 where an edge is cut, else 1: (N, V, V), or (1, V, V) for one cut for all.
+    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
+        """The maps of every block."""
+        return list(self._each_map(x, None, None))
 
-        Returns:
-            (N, width): the mean over time and nodes, and over the bodies.
-        """
-        replayed = self.recorder if self.training else None
-        return self._pooled(*self._maps(x, body_mask, edge_mask, replayed or self.stack))
+    def fused(self) -> nn.Module:
+        """The same with fewer, larger operations."""
+        from crosscale.encoders.fused import FusedSTGCN
 
-    def with_drop(
-        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """As `forward`, and once more without what has most energy: twice (N, width)."""
-        hidden, owner, count = self._maps(x, body_mask, edge_mask, self.stack)
-        dropped = self._pooled(drop_energetic(hidden), owner, count)
-        return self._pooled(hidden, owner, count), dropped
+        return FusedSTGCN(self)
 
-    def _maps(
-        self, x: Tensor, body_mask: Tensor | None, edge_mask: Tensor | None, stack: Stack
-    ) -> tuple[Tensor, Tensor, int]:
-        """Maps (B, width, V, T') of the bodies, the clip of each (B,), and the number of clips."""
-        count, channels, frames, nodes, bodies = x.shape
-        flat = x.permute(0, 4, 3, 1, 2).reshape(count * bodies, nodes * channels, frames)
-        if body_mask is not None and self.bodies == "present":
-            rows = body_mask.reshape(-1).nonzero().squeeze(1).to(x.device, non_blocking=True)
-            flat = flat.index_select(0, rows)
-        else:
-            rows = torch.arange(count * bodies, device=x.device)
-        owner = rows // bodies
-        if edge_mask is None:
-            return stack(flat), owner, count
-        return stack(flat, edge_mask if edge_mask.shape[0] == 1 else edge_mask[owner]), owner, count
-
-    def stack(self, flat: Tensor, edge_mask: Tensor | None = None) -> Tensor:
-        """Bodies (B, V C, T) through all blocks, to maps (B, width, V, T').
-
-        Args:
-            flat: the bodies.
-            edge_mask: 0 where an edge is cut, else 1: (B, V, V) or (1, V, V).
-        """
+    def _each_map(
+        self, x: Tensor, edge_mask: Tensor | None, token_mask: Tensor | None
+    ) -> Iterator[Tensor]:
         adjacency = self.adjacency
-        nodes, frames = adjacency.shape[-1], flat.shape[-1]
+        count, channels, frames, nodes = x.shape
+        flat = x.permute(0, 3, 1, 2).reshape(count, nodes * channels, frames)
         if edge_mask is not None:
             adjacency = adjacency * edge_mask.unsqueeze(1)
         if self.norm_by == "joint":
             flat = self.input_norm(flat)
-        hidden = flat.view(len(flat), nodes, -1, frames).transpose(1, 2)
+        hidden = flat.view(count, nodes, channels, frames).transpose(1, 2)
         if self.norm_by == "axis":
             hidden = self.input_norm(hidden)
+        if token_mask is not None:
+            hidden = hidden * token_mask.transpose(1, 2).unsqueeze(1)
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             hidden = self._through(block, hidden, adjacency)
-        return hidden
+            yield hidden
 
     def _through(self, block: nn.Module, hidden: Tensor, adjacency: Tensor) -> Tensor:
         if not (self.recompute and torch.is_grad_enabled()):
@@ -169,13 +146,6 @@ class STGCN(nn.Module):
         return cast(
             Tensor, checkpoint(block, hidden, adjacency, use_reentrant=False, context_fn=again)
         )
-
-    def _pooled(self, hidden: Tensor, owner: Tensor, count: int) -> Tensor:
-        features = hidden.mean(dim=(2, 3), dtype=self.adjacency.dtype)
-        total = features.new_zeros(count, self.width).index_add_(0, owner, features)
-        # torch.bincount would make a GPU's host wait
-        number = features.new_zeros(count).index_add_(0, owner, features.new_ones(len(owner)))
-        return total / number.clamp(min=1).unsqueeze(1)
 
 
 def _second_pass(
@@ -277,11 +247,11 @@ class GraphConvolution(nn.Module):
         return mixed.permute(0, 3, 1, 2)
 
 
-def initialise(module: nn.Module, start: Literal["fan_out", "published"]) -> None:
+def initialise(module: nn.Module, init: Literal["fan_out", "published"]) -> None:
     """Set convolution and normalisation weights where training starts."""
     for part in module.modules():
         if isinstance(part, GraphConvolution | nn.Conv2d):
-            if start == "published":
+            if init == "published":
                 nn.init.normal_(part.weight, 0.0, 0.02)
             elif isinstance(part, GraphConvolution):
                 fan_out = part.weight.shape[0] * part.weight.shape[1]
@@ -291,6 +261,6 @@ def initialise(module: nn.Module, start: Literal["fan_out", "published"]) -> Non
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
-            if start == "published":
+            if init == "published":
                 nn.init.normal_(part.weight, 1.0, 0.02)
             nn.init.zeros_(part.bias)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
-from crosscale.encoders.fused import Readout
+from crosscale.encoders.readout import ReadoutName
 from crosscale.evaluation.evaluation import Config, Kind, evaluate
 from crosscale.evaluation.extract import extract, untrained_on
 from crosscale.evaluation.features import Features, merge_features
@@ -49,7 +49,7 @@ def floors(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     mirror: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Top-1 on each test of what trained encoders must beat.

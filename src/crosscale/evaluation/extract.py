@@ -11,7 +11,7 @@ from crosscale.augment.spatial import Mirror
 from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import CALIBRATION_BODIES, EngineChoice
-from crosscale.encoders.fused import Readout
+from crosscale.encoders.readout import ReadoutName
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features, cached_features, features_key
 from crosscale.models.checkpoint import Embedder, TrainedEncoders, untrained
@@ -25,7 +25,7 @@ def extract(
     store: ClipStore,
     device: torch.device,
     engine: EngineChoice = "auto",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     *,
     mirror: bool = False,
 ) -> Features:
@@ -36,7 +36,7 @@ def extract(
         store: of any size; a part of it is in memory at a time.
         device: where the computation runs.
         engine: what computes; all but `openvino-int8` agree to about 1e-5.
-        readout: what is read of each encoder, see `Fused`.
+        readout: what is read of each encoder, see `crosscale.encoders.readout`.
         mirror: mean of each clip's features and of those with its left and right exchanged.
 
     Raises:
@@ -68,7 +68,7 @@ def extract_once(
     device: torch.device,
     folder: Path,
     engine: EngineChoice = "auto",
-    readout: Readout = "mean",
+    readout: ReadoutName = "mean",
     *,
     mirror: bool = False,
 ) -> Features:

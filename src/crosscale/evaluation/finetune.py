@@ -130,7 +130,7 @@ def tune(
         CrosscaleError: when the loss is not finite any more.
     """
     generator = torch.Generator().manual_seed(seed)
-    head = new_layer(encoder.width, classes, generator).to(labels.device)
+    head = new_layer(encoder.dim, classes, generator).to(labels.device)
     model = Classifier(transform, copy.deepcopy(encoder), head).train()
     optimiser = torch.optim.SGD(
         model.parameters(),

@@ -193,7 +193,7 @@ def load_heads(folder: Path, encoders: TrainedEncoders) -> dict[str, nn.Linear]:
     for stream, encoder in encoders.encoders.items():
         prefix = f"{stream}/"
         own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        heads[stream] = nn.Linear(encoder.width, len(encoders.classes))
+        heads[stream] = nn.Linear(encoder.dim, len(encoders.classes))
         load_whole(heads[stream], own, f"{path}, stream {stream}")
         heads[stream].to(next(encoder.parameters()).device)
     return heads

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from crosscale.encoders.engines import Engine, EngineChoice, build, choose
-from crosscale.encoders.fused import Fused, Readout
+from crosscale.encoders.readout import READOUTS, Readout, ReadoutName
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.published import load_whole
@@ -81,7 +81,7 @@ class Embedder:
         sample: ClipTensors,
         clips: int,
         engine: EngineChoice = "auto",
-        readout: Readout = "mean",
+        readout: ReadoutName = "mean",
     ) -> None:
         """Build an engine for each stream.
 
@@ -92,7 +92,7 @@ class Embedder:
             clips: how many will come in all.
             engine: one by name, or `auto`: PyTorch for few clips, which are done before a faster
                 engine is built; else the fastest that is installed, never `openvino-int8`.
-            readout: what is read of each encoder, see `Fused`.
+            readout: what is read of each encoder, see `crosscale.encoders.readout`.
         """
         self._streams = {}
         self.parts: dict[str, tuple[int, ...]] = {}
@@ -102,10 +102,10 @@ class Embedder:
             expected = clips * len(bodies) // max(1, len(sample.body_mask))
             chosen = choose(expected, bodies.device) if engine == "auto" else engine
             example = bodies if len(bodies) else bodies.new_zeros(1, *bodies.shape[1:])
-            fused = Fused(encoder, readout)
+            fused = Readout(encoder, *READOUTS[readout])
             self.parts[name] = fused.parts
             engine_of = build(chosen, fused, example)
-            self._streams[name] = (encoder.bodies, fused.width, transform, engine_of)
+            self._streams[name] = (encoder.bodies, fused.dim, transform, engine_of)
 
     @torch.inference_mode()
     def __call__(self, clips: ClipTensors, batch: int = 256) -> dict[str, Tensor]:

@@ -50,7 +50,7 @@ class Model:
     @property
     def width(self) -> int:
         """Length D of an embedding."""
-        return sum(encoder.width for encoder in self.trained.encoders.values())
+        return sum(encoder.dim for encoder in self.trained.encoders.values())
 
     @property
     def layout(self) -> Layout:
@@ -87,7 +87,7 @@ class Model:
         """Features (N, width) float32 of each stream as its encoder gives them, see `embed`."""
         source = self._source(clips, layout)
         parts: dict[str, list[NDArray[np.float32]]] = {
-            stream: [np.empty((0, encoder.width), np.float32)]
+            stream: [np.empty((0, encoder.dim), np.float32)]
             for stream, encoder in self.trained.encoders.items()
         }
         for start in self.starts(source):

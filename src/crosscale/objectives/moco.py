@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from crosscale.augment.compose import View
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
+from crosscale.objectives.attention_drop import drop_energetic
 from crosscale.objectives.heads import ProjectionHead
 from crosscale.objectives.losses import (
     Form,
@@ -96,7 +97,9 @@ class Network(nn.Module):
         self, x: Tensor, body_mask: Tensor, edge_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """As `forward`, and once more without the features of most energy."""
-        whole, dropped = self.encoder.with_drop(x, body_mask, edge_mask)
+        found = self.encoder.body_maps(x, body_mask, edge_mask)
+        whole = self.encoder.pool(found)
+        dropped = self.encoder.pool(found._replace(maps=drop_energetic(found.maps)))
         with _full_precision(whole):
             return self.head(whole), self.head(dropped)
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from crosscale.skeleton.layout import Graph
 
-Hops = Literal["true", "capped"]
+Hops = Literal["exact", "capped"]
 
 
-def partitioned_adjacency(graph: Graph, hops: Hops = "true") -> np.ndarray:
+def partitioned_adjacency(graph: Graph, hops: Hops = "exact") -> np.ndarray:
     """Adjacency with self links, in three subsets by distance to the centre.
 
     Entry [k, v, w] is the weight with which node v flows into node w: columns of the sum over k
@@ -20,7 +20,7 @@ def partitioned_adjacency(graph: Graph, hops: Hops = "true") -> np.ndarray:
 
     Args:
         graph: V nodes.
-        hops: `true` hop distances, or `capped` at one as in the published code, where every
+        hops: `exact` hop distances, or `capped` at one as in the published code, where every
             distance beyond the centre's neighbours counts as equal.
 
     Returns:

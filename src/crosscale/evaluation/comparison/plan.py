@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 
 from crosscale.config import built, flat_keys
-from crosscale.encoders.fused import Readout
+from crosscale.encoders.readout import ReadoutName
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.evaluation.evaluation import CONFIGS, Config, Kind
 from crosscale.evaluation.semi import SHARES, SemiConfig
@@ -18,7 +18,7 @@ from crosscale.training.recipe import Recipe, recipe_values
 
 T = TypeVar("T")
 KINDS: tuple[Kind, ...] = get_args(Kind)
-READOUTS: tuple[Readout, ...] = get_args(Readout)
+READOUTS: tuple[ReadoutName, ...] = get_args(ReadoutName)
 _KEYS = ("data", "methods", "seeds", "set", "evaluations", "readouts", "against", *KINDS)
 _NAME = re.compile(r"\w[\w+@. -]*")  # names become folders
 
@@ -29,7 +29,7 @@ class Judge:
 
     kind: Kind
     config: Config
-    readout: Readout = "mean"
+    readout: ReadoutName = "mean"
 
 
 @dataclass(frozen=True, eq=False)

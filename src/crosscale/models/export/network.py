@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from crosscale.encoders.fused import Fused
+from crosscale.encoders.readout import Readout
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.models.export.preparation import Preparation
 from crosscale.transforms.modality import Stream, StreamTransform
@@ -22,7 +22,7 @@ class ClipNetwork(nn.Module):
         self.transforms = nn.ModuleList(
             StreamTransform(Stream.parse(name), trained.layout) for name in self.streams
         )
-        self.encoders = nn.ModuleList(Fused(e) for e in trained.encoders.values())
+        self.encoders = nn.ModuleList(Readout(e) for e in trained.encoders.values())
 
     def forward(self, coordinates: Tensor, body_mask: Tensor) -> dict[str, Tensor]:
         """Features by stream.

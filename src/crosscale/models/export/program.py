@@ -232,7 +232,7 @@ def _facts(trained: TrainedEncoders, with_preprocess: bool) -> dict[str, Any]:
         "crosscale": crosscale.__version__,
         "inputs": inputs,
         "outputs": {
-            name: {"shape": ["batch", encoder.width], "type": "float32"}
+            name: {"shape": ["batch", encoder.dim], "type": "float32"}
             for name, encoder in trained.encoders.items()
         },
         "embedding": "what crosscale searches and classifies by: each output divided by its "

@@ -1,0 +1,184 @@
+"""The contract of an encoder: bodies in, maps of features out. What all encoders share is here.
+
+An encoder of one's own is one class in one file:
+
+    @dataclass(frozen=True)
+    class Settings:
+        width: int = 64
+
+    class MyEncoder(Encoder):
+        Settings = Settings
+
+        def __init__(self, graph, settings, channels=3):
+            super().__init__(graph, dim=settings.width)
+            ...
+
+        def forward_features(self, x, edge_mask=None, token_mask=None):
+            ...  # (B, C, T, V) to (B, dim, V', T')
+
+It is trained by `--encoder my_file:MyEncoder`, and read by every probe, engine and export.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from crosscale.skeleton.layout import Graph
+
+Absent = Literal["present", "all"]
+
+
+class Layer(NamedTuple):
+    """A layer that a probe may read.
+
+    Attributes:
+        name: for people.
+        dim: D, features of each node and frame.
+        nodes: V', nodes or parts that are left there.
+    """
+
+    name: str
+    dim: int
+    nodes: int
+
+
+class BodyMaps(NamedTuple):
+    """Maps of the bodies that are there.
+
+    Attributes:
+        maps: (B, D, V', T').
+        clip: (B,) the clip of each.
+        clips: N, the number of clips.
+    """
+
+    maps: Tensor
+    clip: Tensor
+    clips: int
+
+
+class Reading(Protocol):
+    """What engines and exports run: an encoder, or a faster network that computes the same."""
+
+    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
+        """Bodies (B, C, T, V) to the maps (B, D, V', T') of each layer, the last one last."""
+
+
+class Encoder(nn.Module):
+    """Clips in, one vector a clip out.
+
+    Attributes:
+        Settings: the frozen dataclass of the encoder's own settings.
+        graph: of the nodes that it sees.
+        dim: length of the feature vector.
+        bodies: `present` computes only bodies that are there; `all` computes empty ones too and
+            averages over them, as the published code does.
+        recompute: keep less for the backward pass and compute it once more; an encoder that does
+            not know how may leave it.
+        recorder: takes the place of `forward_features` in training, see `encoders.cuda_graph`.
+        static: whether the kernels depend on shapes alone, so that they can be recorded.
+    """
+
+    Settings: ClassVar[type[Any]]
+    static: ClassVar[bool] = False
+    bodies: Absent = "present"
+    recompute: bool = False
+    recorder: Callable[..., Tensor] | None = None
+
+    def __init__(self, graph: Graph, dim: int) -> None:
+        super().__init__()
+        self.graph = graph
+        self.dim = dim
+
+    def forward_features(
+        self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
+    ) -> Tensor:
+        """Bodies to their maps.
+
+        Args:
+            x: bodies (B, C, T, V).
+            edge_mask: 0 where an edge is cut, else 1: (B, V, V), or (1, V, V) for all alike. An
+                encoder without edges leaves it.
+            token_mask: 0 where a node is hidden in a frame, else 1: (B, T, V).
+
+        Returns:
+            (B, dim, V', T').
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no forward_features")
+
+    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
+        """Bodies (B, C, T, V) to the maps of each layer of `layers`, the last one last."""
+        return [self.forward_features(x)]
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """What `forward_intermediates` gives, in its order."""
+        return (Layer("last", self.dim, len(self.graph.names)),)
+
+    def fused(self) -> nn.Module:
+        """What engines and exports run: see `Reading`. By default a copy of the encoder itself."""
+        return copy.deepcopy(self).eval().requires_grad_(False)
+
+    def forward(
+        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
+    ) -> Tensor:
+        """Encode a batch.
+
+        Args:
+            x: clips (N, C, T, V, M).
+            body_mask: which bodies are there, (N, M); all of them where it is not given. Best on
+                a processor: a GPU would have to be asked for their number, which waits for all it
+                has been given to do.
+            edge_mask: 0 where an edge is cut, else 1: (N, V, V), or (1, V, V) for one cut for all.
+
+        Returns:
+            (N, dim): the mean over time and nodes, and over the bodies.
+        """
+        recorded = self.recorder if self.training else None
+        return self.pool(self._maps(recorded or self.forward_features, x, body_mask, edge_mask))
+
+    def body_maps(
+        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
+    ) -> BodyMaps:
+        """As `forward`, before anything is pooled."""
+        return self._maps(self.forward_features, x, body_mask, edge_mask)
+
+    def pool(self, found: BodyMaps) -> Tensor:
+        """The mean over time and nodes, and over each clip's bodies: (N, dim)."""
+        kind = next(self.parameters()).dtype
+        features = found.maps.mean(dim=(2, 3), dtype=kind)
+        return mean_over_bodies(features, found.clip, found.clips)
+
+    def _maps(
+        self,
+        compute: Callable[..., Tensor],
+        x: Tensor,
+        body_mask: Tensor | None,
+        edge_mask: Tensor | None,
+    ) -> BodyMaps:
+        bodies, clip = self.present_bodies(x, body_mask)
+        if edge_mask is None:
+            return BodyMaps(compute(bodies), clip, len(x))
+        cut = edge_mask if len(edge_mask) == 1 else edge_mask[clip]
+        return BodyMaps(compute(bodies, cut), clip, len(x))
+
+    def present_bodies(self, x: Tensor, body_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The bodies (B, C, T, V) of clips (N, C, T, V, M) to compute, and each one's clip (B,)."""
+        count, bodies = len(x), x.shape[4]
+        flat = x.permute(0, 4, 1, 2, 3).flatten(0, 1)
+        if body_mask is None or self.bodies == "all":
+            rows = torch.arange(count * bodies, device=x.device)
+        else:
+            rows = body_mask.reshape(-1).nonzero().squeeze(1).to(x.device, non_blocking=True)
+            flat = flat.index_select(0, rows)
+        return flat, rows // bodies
+
+
+def mean_over_bodies(features: Tensor, clip: Tensor, clips: int) -> Tensor:
+    """Features (B, D) of bodies to the mean of each clip's (N, D); zero for a clip without any."""
+    total = features.new_zeros(clips, features.shape[1]).index_add_(0, clip, features)
+    # torch.bincount would make a GPU's host wait
+    number = features.new_zeros(clips).index_add_(0, clip, features.new_ones(len(clip)))
+    return total / number.clamp(min=1).unsqueeze(1)
