@@ -4,9 +4,8 @@ import dataclasses
 import json
 from argparse import ArgumentError
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
-
-from jsonargparse import ArgumentParser
 
 from crosscale.errors import CrosscaleError
 
@@ -24,6 +23,8 @@ def built(kind: type[T], values: Mapping[str, Any], defaults: Mapping[str, Any] 
     Raises:
         CrosscaleError: naming the setting whose value is of a wrong type.
     """
+    from jsonargparse import ArgumentParser  # which loading an encoder can do without
+
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(kind, as_group=False)
     parser.set_defaults(dict(defaults or {}))
@@ -60,3 +61,61 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """A value as files keep it, so that it can be compared with one that was read."""
     return json.loads(json.dumps(value))
+
+
+# What settings were called in 0.1, by dotted name; a group stands for all of its settings.
+RENAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "views": "augment",
+        "extreme": "objective.extreme",
+        "contrast": "objective",
+        "contrast.streams": "streams",
+        "contrast.features": "objective.dim",
+        "contrast.cross_from": "objective.mining_start",
+        "contrast.top": "objective.topk",
+        "contrast.extreme": "objective.extreme_weight",
+        "contrast.own_past": "objective.same_clip_keys",
+        "contrast.form": "objective.loss",
+        "contrast.total": "objective.reduction",
+        "contrast.key_start": "objective.key_init",
+        "encoder.start": "encoder.init",
+        "optimisation": "training",
+        "optimisation.batch": "training.batch_size",
+        "optimisation.learning_rate": "optimiser.lr",
+        "optimisation.momentum": "optimiser.momentum",
+        "optimisation.weight_decay": "optimiser.weight_decay",
+        "optimisation.schedule": "schedule.name",
+        "optimisation.milestones": "schedule.milestones",
+        "optimisation.warmup": "schedule.warmup",
+    }
+)
+# YAML takes the word `true` for a truth value, so the choice has another name now.
+_REVALUED: Mapping[tuple[str, Any], Any] = MappingProxyType(
+    {("encoder.hops", True): "exact", ("encoder.hops", "true"): "exact"}
+)
+
+
+def current_name(name: str) -> str:
+    """What a setting is called now, of whatever version its dotted name is."""
+    group = name
+    while group:
+        if group in RENAMED:
+            return RENAMED[group] + name[len(group) :]
+        group = group.rpartition(".")[0]
+    return name
+
+
+def current(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings by the names of now, and which were called otherwise: old name to new.
+
+    Args:
+        values: by dotted name, of whatever version.
+    """
+    names = {name: current_name(name) for name in values}
+    found = {
+        names[name]: _REVALUED.get((names[name], value), value)
+        if isinstance(value, str | bool)
+        else value
+        for name, value in values.items()
+    }
+    return found, {old: new for old, new in names.items() if old != new}

@@ -39,7 +39,7 @@ def run(store: Path) -> Path:
     folder.mkdir()
     facts = {"classes": ["class 0", "class 1"], "protocol": "xview", "epoch": 1, "seed": 0}
     facts |= {"store": "mine", "store_path": str(store)}
-    save_encoders(folder, {"joint": encoder}, settings, layout, Preprocess(), **facts)
+    save_encoders(folder, {"joint": encoder}, layout, Preprocess(), **facts)
     return folder
 
 

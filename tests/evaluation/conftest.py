@@ -90,7 +90,6 @@ def make_run(nwucla, tmp_path) -> Callable[..., Path]:
         save_encoders(
             tmp_path / name,
             encoders,
-            SMALL,
             nwucla.layout,
             Preprocess(frames=12, bodies=bodies),
             classes=list(nwucla.classes),

@@ -32,7 +32,6 @@ def make_run(tmp_path_factory):
         save_encoders(
             folder,
             encoders,
-            chosen,
             LAYOUT,
             preprocess or Preprocess(frames=16),
             classes=["sit", "stand"],

@@ -42,7 +42,7 @@ def test_every_scale_is_a_tree_whose_nodes_are_means_of_joints(name):
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-@pytest.mark.parametrize("hops", ["true", "capped"])
+@pytest.mark.parametrize("hops", ["exact", "capped"])
 def test_every_node_receives_a_total_weight_of_one(name, hops):
     for graph in Layout.load(name).scales.values():
         adjacency = partitioned_adjacency(graph, hops)

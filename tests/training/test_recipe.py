@@ -15,7 +15,7 @@ def test_there_is_a_recipe_for_every_method_and_data_set():
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_can_be_read(name, family):
     recipe = read_recipe(name, {}, family)
-    assert recipe.encoder.hops == ("capped" if family == "paper" else "true")
+    assert recipe.encoder.hops == ("capped" if family == "paper" else "exact")
     cut = recipe.views.cut.most
     assert cut == (0 if name.split("/")[1] in ("skeletonclr", "aimclr", "crossclr") else 2)
 

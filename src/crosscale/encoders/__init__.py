@@ -1,1 +1,55 @@
-"""The graph network that turns a clip into a vector."""
+"""Networks that turn bodies into features: the contract is in `base`, one file an encoder."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from crosscale.config import built, current
+from crosscale.encoders.base import Encoder
+from crosscale.errors import CrosscaleError
+from crosscale.skeleton.layout import Graph
+from crosscale.utils.registry import Registry
+
+ENCODERS = Registry(
+    "encoder", {"stgcn": "crosscale.encoders.stgcn:STGCN"}, group="crosscale.encoders"
+)
+
+
+def create_encoder(name: str, graph: Graph, **settings: Any) -> Encoder:
+    """An encoder with fresh weights.
+
+    Args:
+        name: of a registered encoder, or an import path such as `my_file:MyEncoder`.
+        graph: what it sees, such as `Layout.load("ntu25").scale("joints")`.
+        settings: fields of the encoder's `Settings`.
+
+    Raises:
+        CrosscaleError: when there is no such encoder or setting.
+    """
+    kind = ENCODERS.load(name)
+    made: Encoder = kind(graph, built(kind.Settings, settings))
+    return made
+
+
+def described(encoder: Encoder) -> dict[str, Any]:
+    """An encoder's name and settings, as files keep them."""
+    return {"name": ENCODERS.name_of(type(encoder)), **dataclasses.asdict(encoder.settings)}
+
+
+def from_description(description: Mapping[str, Any], graph: Graph) -> Encoder:
+    """An encoder with fresh weights, of the name and settings that a file keeps.
+
+    Files of 0.1 have no name, and some of their settings were called otherwise.
+
+    Raises:
+        CrosscaleError: when there is no such encoder here, or it has other settings.
+    """
+    values, _ = current({f"encoder.{name}": value for name, value in description.items()})
+    settings = {name.removeprefix("encoder."): value for name, value in values.items()}
+    name = settings.pop("name", "stgcn")
+    kind = ENCODERS.load(name)
+    try:
+        made: Encoder = kind(graph, kind.Settings(**settings))
+    except TypeError as error:
+        raise CrosscaleError(f"encoder {name} does not fit its settings: {error}") from error
+    return made

@@ -10,7 +10,7 @@ An encoder of one's own is one class in one file:
         Settings = Settings
 
         def __init__(self, graph, settings, channels=3):
-            super().__init__(graph, dim=settings.width)
+            super().__init__(graph, settings, dim=settings.width)
             ...
 
         def forward_features(self, x, edge_mask=None, token_mask=None):
@@ -72,6 +72,7 @@ class Encoder(nn.Module):
     Attributes:
         Settings: the frozen dataclass of the encoder's own settings.
         graph: of the nodes that it sees.
+        settings: with which it was made.
         dim: length of the feature vector.
         bodies: `present` computes only bodies that are there; `all` computes empty ones too and
             averages over them, as the published code does.
@@ -87,9 +88,10 @@ class Encoder(nn.Module):
     recompute: bool = False
     recorder: Callable[..., Tensor] | None = None
 
-    def __init__(self, graph: Graph, dim: int) -> None:
+    def __init__(self, graph: Graph, settings: Any, dim: int) -> None:
         super().__init__()
         self.graph = graph
+        self.settings = settings
         self.dim = dim
 
     def forward_features(

@@ -68,7 +68,7 @@ class STGCN(Encoder):
     adjacency: Tensor
 
     def __init__(self, graph: Graph, settings: EncoderSettings, channels: int = 3) -> None:
-        super().__init__(graph, dim=settings.width)
+        super().__init__(graph, settings, dim=settings.width)
         self.bodies = settings.bodies
         nodes = len(graph.names)
         self.register_buffer(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crosscale.augment.compose import derived_seed
-from crosscale.encoders.stgcn import STGCN
+from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.linear import new_layer
 from crosscale.evaluation.semi import check_share
@@ -81,7 +81,7 @@ class EpochTuned:
 class Classifier(nn.Module):
     """An encoder of one stream with a linear layer on its features."""
 
-    def __init__(self, transform: nn.Module, encoder: STGCN, head: nn.Linear) -> None:
+    def __init__(self, transform: nn.Module, encoder: Encoder, head: nn.Linear) -> None:
         super().__init__()
         self.transform = transform
         self.encoder = encoder
@@ -101,7 +101,7 @@ class Classifier(nn.Module):
 
 @repeatable()
 def tune(
-    encoder: STGCN,
+    encoder: Encoder,
     transform: nn.Module,
     clips: ClipTensors,
     labels: Tensor,

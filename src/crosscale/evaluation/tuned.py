@@ -10,7 +10,6 @@ from torch import nn
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
-from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.evaluation.evaluation import Curve, Evaluation, made_evaluation, with_sum
 from crosscale.evaluation.extract import check_layout, load_onto
@@ -146,7 +145,6 @@ def save_tuned(
         path = save_encoders(
             target,
             {stream: model.encoder for stream, model in tuned.models[run].items()},
-            EncoderSettings(**before["encoder"]),
             encoders.layout,
             encoders.preprocess,
             classes=list(store.classes),

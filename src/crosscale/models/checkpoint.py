@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crosscale.encoders import described, from_description
+from crosscale.encoders.base import Encoder
 from crosscale.encoders.engines import Engine, EngineChoice, build, choose
 from crosscale.encoders.readout import READOUTS, Readout, ReadoutName
-from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.published import load_whole
 from crosscale.skeleton.layout import Layout
@@ -24,7 +25,8 @@ from crosscale.transforms.preprocess import ClipTensors, Preprocess
 from crosscale.utils.files import sha256
 from crosscale.utils.tensors import read_safetensors, write_safetensors
 
-FORMAT = "crosscale encoder 1"
+FORMAT = "crosscale encoder 2"
+OLD_FORMAT = "crosscale encoder 1"
 ENCODER_FILE = "encoder.safetensors"
 
 
@@ -42,7 +44,7 @@ class TrainedEncoders:
         details: further facts: epoch, seed, store.
     """
 
-    encoders: Mapping[str, STGCN]
+    encoders: Mapping[str, Encoder]
     layout: Layout
     preprocess: Preprocess
     classes: tuple[str, ...]
@@ -143,7 +145,7 @@ def _bodies(x: Tensor, body_mask: Tensor, which: str) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def embed_stream(
-    encoder: STGCN, transform: nn.Module, clips: ClipTensors, batch: int = 256
+    encoder: Encoder, transform: nn.Module, clips: ClipTensors, batch: int = 256
 ) -> Tensor:
     """Feature vectors (N, width) of clips, without dropout and with frozen statistics."""
     training = encoder.training
@@ -160,8 +162,7 @@ def embed_stream(
 
 def save_encoders(
     folder: Path,
-    encoders: Mapping[str, STGCN],
-    settings: EncoderSettings,
+    encoders: Mapping[str, Encoder],
     layout: Layout,
     preprocess: Preprocess,
     **details: Any,
@@ -175,7 +176,7 @@ def save_encoders(
     facts = {
         "format": FORMAT,
         "streams": list(encoders),
-        "encoder": dataclasses.asdict(settings),
+        "encoder": described(next(iter(encoders.values()))),
         "layout": layout.to_dict(),
         "preprocess": dataclasses.asdict(preprocess),
         **details,
@@ -202,12 +203,11 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
         raise CrosscaleError(
             f"no trained encoder at {path}; is the run finished, is it the run folder?"
         )
-    tensors, facts = read_safetensors(path, FORMAT)
+    tensors, facts = read_safetensors(path, FORMAT, OLD_FORMAT)
     layout = Layout.from_dict(facts["layout"], origin=str(path))
-    settings = EncoderSettings(**facts["encoder"])
     encoders = {}
     for stream in facts["streams"]:
-        encoder = STGCN(Stream.parse(stream).graph(layout), settings)
+        encoder = from_description(facts["encoder"], Stream.parse(stream).graph(layout))
         prefix = f"{stream}/"
         own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         load_whole(encoder, own, f"{path}, stream {stream}")
@@ -229,9 +229,8 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
 def untrained(trained: TrainedEncoders, seed: int) -> TrainedEncoders:
     """The same encoders with fresh weights, drawn as training draws them: a floor for it."""
     torch.manual_seed(seed)
-    settings = EncoderSettings(**trained.details["encoder"])
     encoders = {
-        name: STGCN(Stream.parse(name).graph(trained.layout), settings).eval()
-        for name in trained.encoders
+        name: from_description(described(encoder), encoder.graph).eval()
+        for name, encoder in trained.encoders.items()
     }
     return dataclasses.replace(trained, encoders=encoders, fingerprint=f"untrained {seed}")

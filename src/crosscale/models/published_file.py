@@ -122,12 +122,10 @@ def import_checkpoint(
         name: _encoder(weights, Stream.parse(name), layout, settings, origin)
         for name, weights in checkpoint.encoders.items()
     }
-    own = next(iter(checkpoint.encoders.values()))
     with atomic_folder(out) as folder:
         save_encoders(
             folder,
             encoders,
-            _sized(settings, own),
             layout,
             preprocess,
             **_facts(data, protocol),

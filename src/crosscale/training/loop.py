@@ -386,7 +386,6 @@ def _write_encoders(
     return save_encoders(
         folder,
         method.encoders(),
-        recipe.encoder,
         data.store.layout,
         recipe.preprocess,
         classes=list(data.store.classes),
