@@ -62,7 +62,7 @@ def test_prepare_says_what_it_read_and_what_differs(source, tmp_path, capsys):
     assert "subjects: 2, of 2 clips" in told
     assert "set-ups: not known" in told
     assert "1 left out: listed" in told
-    assert "1 SET ASIDE as they cannot be used:\n  c2_s2 [line 1]: not a number\n" in told
+    assert "1 SKIPPED as they cannot be used:\n  c2_s2 [line 1]: not a number\n" in told
     assert "report.json" in told
     assert "differs from the published counts of nwucla" in told
     assert "  clips: 4, published 1,484" in told
@@ -86,12 +86,12 @@ def test_strict_and_wrong_words_are_errors(source, tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_check_lists_the_twins(source, tmp_path, capsys):
+def test_check_lists_the_duplicates(source, tmp_path, capsys):
     prepare("numbers", source, out=tmp_path / "store")
     capsys.readouterr()
     report = check(tmp_path / "store")
     told = capsys.readouterr().out
-    assert report.parts[0].twins == (("c3_s1", "c1_s1"),)
+    assert report.parts[0].duplicates == (("c3_s1", "c1_s1"),)
     assert "6 clips, checksums agree" in told
     assert "1 TEST CLIPS EQUAL A TRAINING CLIP" in told
     assert "the leak-free test has the other 1:\n  c3_s1 = c1_s1" in told
@@ -122,27 +122,27 @@ def test_a_long_list_is_cut_on_the_screen_and_whole_in_the_report(source, tmp_pa
     prepare("numbers", source, out=tmp_path / "store")
     assert "and 20 more" in capsys.readouterr().out
     kept = json.loads((tmp_path / "store" / "report.json").read_text())
-    assert len(kept["set_aside"]) == 30
+    assert len(kept["skipped"]) == 30
 
 
 @pytest.mark.parametrize(
-    ("source_format", "folder", "clips", "twins"),
+    ("source_format", "folder", "clips", "duplicates"),
     [("nwucla", "data/nw-ucla", 1484, 95), ("utdmhad", "data/utd-mhad", 861, 0)],
 )
 def test_public_data_sets_agree_with_their_published_counts(
-    shared, tmp_path, source_format: str, folder: str, clips: int, twins: int
+    shared, tmp_path, source_format: str, folder: str, clips: int, duplicates: int
 ):
     report = prepare(source_format, shared(folder), out=tmp_path / "store")
-    assert (report.read, report.set_aside, report.differences) == (clips, [], [])
+    assert (report.read, report.skipped, report.differences) == (clips, [], [])
     (parts,) = check(tmp_path / "store").parts
-    assert len(parts.twins) == twins
+    assert len(parts.duplicates) == duplicates
 
 
 def test_truncated_recordings_are_named_and_the_good_one_is_kept(shared, tmp_path):
     report = prepare("ntu60", shared("cases/01-truncated"), out=tmp_path / "store")
     expected = json.loads((shared("cases/01-truncated") / "expect.json").read_text())
     assert report.read == 1
-    assert sorted(Path(one.path).name for one in report.set_aside) == sorted(expected["bad"])
+    assert sorted(Path(one.path).name for one in report.skipped) == sorted(expected["bad"])
 
 
 def test_a_wrong_path_and_an_empty_folder_are_one_line(tmp_path):

@@ -9,7 +9,7 @@ from crosscale.data.splits import split
 from crosscale.errors import CrosscaleError
 
 
-def test_twins_across_and_within_the_parts_are_told_apart(clip, stored):
+def test_duplicates_across_and_within_the_parts_are_told_apart(clip, stored):
     store = stored(
         clip("train1", label="x", camera=1, seed=1),
         clip("train2", label="x", camera=2, seed=1),
@@ -22,16 +22,16 @@ def test_twins_across_and_within_the_parts_are_told_apart(clip, stored):
     report = check(store)
     (parts,) = report.parts
     assert (parts.protocol, parts.train, parts.test) == ("xview", 3, 3)
-    assert parts.twins == (("test1", "train1"),)
+    assert parts.duplicates == (("test1", "train1"),)
     assert parts.within_train == (("train1", "train2"),)
     assert parts.within_test == (("test2", "test3"),)
     assert report.repeated == (("train1", "train2", "test1"), ("test2", "test3"))
 
 
-def test_a_test_of_nothing_but_twins_is_told(clip, stored):
+def test_a_test_of_nothing_but_duplicates_is_told(clip, stored):
     clips = [clip(str(c), label="x", camera=c, seed=1) for c in (1, 3)]
     store = stored(*clips, name="nwucla")
-    assert check(store).parts[0].twins == (("3", "1"),)
+    assert check(store).parts[0].duplicates == (("3", "1"),)
     assert list(split(store, "xview").tests) == ["official"]
 
 
@@ -62,6 +62,6 @@ def test_the_public_nw_ucla_files_leak_exactly_the_listed_clips(shared, stored):
         clips.append(Clip(file.stem, frames[:, None], ("1",), label=file.stem[:3], camera=camera))
     store = stored(*clips, name="nwucla")
     (parts,) = check(store).parts
-    assert sorted(test for test, _ in parts.twins) == sorted(expected)
+    assert sorted(test for test, _ in parts.duplicates) == sorted(expected)
     tests = split(store, "xview").tests
     assert (len(tests["official"]), len(tests["leak_free"])) == (464, 369)

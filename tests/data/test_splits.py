@@ -85,7 +85,7 @@ def test_a_clip_without_label_may_train_but_not_test(clip, stored):
     assert names(store, parts.tests["official"]) == ["3x"]
 
 
-def test_twins_of_training_clips_are_left_out_of_the_leak_free_test(clip, stored):
+def test_duplicates_of_training_clips_are_left_out_of_the_leak_free_test(clip, stored):
     store = stored(
         clip("train", label="x", camera=1, seed=7),
         clip("twin", label="x", camera=3, seed=7),

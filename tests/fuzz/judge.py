@@ -85,10 +85,10 @@ def _prepared(sample: Sample, folder: Path) -> str:
     options = {key: text.format(folder=folder) for key, text in sample.options.items()}
     reader = make_reader(sample.source_format, **options)
     report = prepare(reader, source, folder.with_name("store"), workers=1)
-    for one in report.set_aside:
+    for one in report.skipped:
         _judge_message(one.reason, sample, folder)
     _judge_store(ClipStore.open(report.store))
-    return "told" if report.set_aside else "read"
+    return "told" if report.skipped else "read"
 
 
 def _judge_message(told: str, sample: Sample, folder: Path) -> None:

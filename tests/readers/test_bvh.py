@@ -182,20 +182,20 @@ def test_the_frame_rate_is_that_of_the_frame_time(write):
     assert Bvh().read(item).frame_rate == 30.0
 
 
-def test_files_of_another_hierarchy_are_set_aside_with_the_joints_they_lack(write, tmp_path):
+def test_files_of_another_hierarchy_are_skipped_with_the_joints_they_lack(write, tmp_path):
     other = person()
     other.children[1].name = "LeftThigh"
     write(text(person(), still(person(), place=STANDING)), "a/one.bvh")
     write(text(other, still(other, place=STANDING)), "b/two.bvh")
     write(text(person(), still(person(), place=STANDING)), "b/three.bvh")
     report = prepare(make_reader("bvh"), tmp_path / "takes", tmp_path / "store")
-    assert [one.name for one in report.set_aside] == ["b/two"]
-    assert "two.bvh lacks left_up_leg" in report.set_aside[0].reason
+    assert [one.name for one in report.skipped] == ["b/two"]
+    assert "two.bvh lacks left_up_leg" in report.skipped[0].reason
     store = ClipStore.open(tmp_path / "store")
     assert store.names == ["a/one", "b/three"]
     assert store.layout.joints[0] == "hips"
     assert set(store.layout.scales) >= {"part10", "body5"}
-    assert report.mended == {"units are not said and taken to be metres": 2}
+    assert report.repaired == {"units are not said and taken to be metres": 2}
 
 
 def test_a_layout_of_the_user_takes_the_joints_that_it_names(write, tmp_path):
@@ -220,7 +220,7 @@ def test_the_first_file_that_can_be_read_tells_the_layout(write, tmp_path):
     write("HIERARCHY", "0.bvh")
     source = write(text(person(), still(person(), place=STANDING)), "1.bvh").parent
     report = prepare(make_reader("bvh"), source, tmp_path / "store")
-    assert (report.read, [one.name for one in report.set_aside]) == (1, ["0"])
+    assert (report.read, [one.name for one in report.skipped]) == (1, ["0"])
 
 
 def test_a_source_without_any_whole_file_is_told(write, tmp_path):

@@ -209,7 +209,7 @@ def test_they_are_prepared_with_the_layout_that_fits(source_format, layout, tmp_
     write_one(source_format, tmp_path, files.walking(layout))
     report = prepare(make_reader(source_format), tmp_path, tmp_path / "store")
     store = ClipStore.open(tmp_path / "store")
-    assert (store.layout.name, store.names, report.set_aside) == (layout, ["clip"], [])
+    assert (store.layout.name, store.names, report.skipped) == (layout, ["clip"], [])
     assert store.coordinates(0).shape == (6, 1, len(store.layout.joints), 2)
 
 

@@ -135,7 +135,7 @@ def test_a_folder_of_two_sensors_keeps_the_first_and_tells_of_the_other(write, t
     write(wide("kinect20", bodies("kinect20")), "b.csv")
     report = prepare(KinectCsv(), tmp_path, tmp_path / "store")
     assert ClipStore.open(tmp_path / "store").layout.name == "ntu25"
-    assert [one.reason for one in report.set_aside] == [
+    assert [one.reason for one in report.skipped] == [
         "b.csv: has no columns of spine_base, spine_mid, neck, spine_shoulder, left_hand_tip "
         "of ntu25"
     ]

@@ -130,11 +130,11 @@ def test_missing_markers_are_named_beside_those_there(source_format, write, endi
 
 
 @each_format
-def test_a_file_with_other_markers_is_set_aside(source_format, write, ending, tmp_path):
+def test_a_file_with_other_markers_is_skipped(source_format, write, ending, tmp_path):
     write(tmp_path / f"a{ending}", standing(3))
     write(tmp_path / f"b{ending}", standing(3), ["X" + label for label in LABELS])
     report = prepare(make_reader(source_format, units="metres"), tmp_path, tmp_path / "s")
-    assert [one.name for one in report.set_aside] == ["b"]
+    assert [one.name for one in report.skipped] == ["b"]
     assert ClipStore.open(tmp_path / "s").layout.name == "plugingait"
 
 
@@ -147,7 +147,7 @@ def test_the_file_tells_its_unit(source_format, write, ending, unit, length, tmp
 
 
 @each_format
-def test_a_file_that_alone_says_no_unit_is_set_aside(source_format, write, ending, tmp_path):
+def test_a_file_that_alone_says_no_unit_is_skipped(source_format, write, ending, tmp_path):
     for i in range(9):
         write(tmp_path / f"{i}{ending}", standing(3), units="m" if i != 4 else "")
     reader = fitted(make_reader(source_format, units=None), tmp_path)

@@ -205,7 +205,7 @@ def test_a_layout_of_ones_own_is_used(kind, tmp_path):
     path = write(kind, tmp_path / "data", people, MOUSE)
     reader = make_reader(kind.partition(".")[0], layout=str(layout))
     report = prepare(reader, path.parent, tmp_path / "store")
-    assert report.set_aside == []
+    assert report.skipped == []
     store = ClipStore.open(tmp_path / "store")
     neck_first = people[:, 0, [3, 0, 1, 2, 4]]
     flipped = up(neck_first)
@@ -456,7 +456,7 @@ def test_one_table_may_hold_many_clips_with_labels(column, ending, tmp_path):
     assert store.names == ["run/1", "walk/0", "walk/2"]
     assert store.classes == ("run", "walk")
     assert store.labels.tolist() == [0, 1, 1]
-    assert report.set_aside == []
+    assert report.skipped == []
     np.testing.assert_allclose(store.coordinates(2)[:, 0], up(FRAMES[:, 0]), rtol=1e-5)
     below = [item.name for item in make_reader("long").find(tmp_path) if "store" not in item.name]
     assert below == ["all/run/1", "all/walk/0", "all/walk/2"]

@@ -22,13 +22,13 @@ def source(tmp_path):
 
 
 def prepared(source, **naming):
-    """Clip name to (label, subject), and what was set aside."""
+    """Clip name to (label, subject), and what was skipped."""
     out = source.parent / "store"
     report = prepare(Named(Plain(), Naming(**naming)), source, out, overwrite=True)
     store = ClipStore.open(out)
     labels = [store.classes[i] if i >= 0 else None for i in store.labels]
     found = zip(labels, store.column("subject").tolist(), strict=True)
-    return dict(zip(store.names, found, strict=True)), report.set_aside
+    return dict(zip(store.names, found, strict=True)), report.skipped
 
 
 def test_folders_name_labels(source):
@@ -50,7 +50,7 @@ def test_a_pattern_names_what_its_groups_say(source):
     assert found == {"walk/s1_a": ("a", 1), "walk/s2_b": ("b", 2), "wave/s1_c": ("c", 1)}
 
 
-def test_a_name_that_does_not_fit_is_set_aside(source):
+def test_a_name_that_does_not_fit_is_skipped(source):
     found, aside = prepared(source, pattern=r"s1_(?P<label>.)")
     assert set(found) == {"walk/s1_a", "wave/s1_c"}
     assert [one.reason for one in aside] == [

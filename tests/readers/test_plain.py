@@ -114,7 +114,7 @@ def test_the_layout_may_be_in_the_file_and_must_be_the_one_that_is_named(write, 
         read_all(source)
 
 
-def test_a_bad_file_is_set_aside_alone(write, clips, tmp_path):
+def test_a_bad_file_is_skipped_alone(write, clips, tmp_path):
     source = write({"coordinates": clips[0]}, "good.npz")
     (tmp_path / "bad.npz").write_bytes(b"hello")
     bad, good = Plain().find(source)

@@ -37,12 +37,12 @@ def test_good_recordings_become_a_store_and_bad_ones_a_list_of_reasons(source, t
     assert store.names == ["0000", "0002", "0004"]
     assert store.name == "mine"
     assert report.read == 3
-    assert [(one.name, one.reason) for one in report.set_aside] == [
+    assert [(one.name, one.reason) for one in report.skipped] == [
         ("0001", "0001: cut in frame 3"),
         ("0005", "broken: is damaged in a way not foreseen (ValueError: could not convert)"),
     ]
     assert report.left_out == {"on the list": 1}
-    assert report.mended == {"gap of N frames": 2}
+    assert report.repaired == {"gap of N frames": 2}
     assert report.counts["label"] == {"a0": 3}
     assert report.counts["subject"] == {0: 2, 2: 1}
     assert report.counts["camera"] == {}
@@ -52,7 +52,7 @@ def test_good_recordings_become_a_store_and_bad_ones_a_list_of_reasons(source, t
 def test_the_account_is_kept_in_the_store(source, tmp_path):
     prepare(PretendReader(), source("good", "bad"), tmp_path / "out")
     kept = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert kept["set_aside"] == [{"name": "0001", "path": "bad", "reason": "0001: cut in frame 3"}]
+    assert kept["skipped"] == [{"name": "0001", "path": "bad", "reason": "0001: cut in frame 3"}]
     assert kept["counts"]["subject"] == {"0": 1}
     provenance = ClipStore.open(tmp_path / "out").provenance
     assert provenance["reader"] == "PretendReader"
@@ -79,16 +79,16 @@ def test_no_usable_recording_makes_no_store(source, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["list.txt"]
 
 
-def test_a_name_met_twice_is_set_aside(tmp_path):
+def test_a_name_met_twice_is_skipped(tmp_path):
     (tmp_path / "list.txt").write_text("a good\nb good\na good\n")
     report = prepare(PretendReader(), tmp_path / "list.txt", tmp_path / "out")
-    assert [one.reason for one in report.set_aside] == ["a: another clip has this name already"]
+    assert [one.reason for one in report.skipped] == ["a: another clip has this name already"]
 
 
-def test_a_class_beyond_the_official_ones_is_set_aside(source, tmp_path):
+def test_a_class_beyond_the_official_ones_is_skipped(source, tmp_path):
     reader = PretendReader(classes=("a0", "b"))
     report = prepare(reader, source("good", "good"), tmp_path / "out")
-    assert report.set_aside[0].reason == "0001: 'a1' is not one of the 2 classes"
+    assert report.skipped[0].reason == "0001: 'a1' is not one of the 2 classes"
 
 
 def test_published_counts_are_compared(source, tmp_path, monkeypatch):

@@ -139,7 +139,7 @@ def test_of_several_files_each_can_be_chosen_and_a_wrong_one_is_told(plain, act,
         assert page.inner_text("#answer .verdict") == "bow"
         page.locator("#clips button", has_text="wave").click()
         assert page.inner_text("#answer .verdict") == "wave"
-        assert "<b>bad set aside" in page.inner_text("#message")
+        assert "<b>bad skipped" in page.inner_text("#message")
 
 
 def test_without_the_pose_estimator_the_page_says_what_to_run(plain):

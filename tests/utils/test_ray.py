@@ -122,7 +122,7 @@ def test_prepare_embed_and_index_give_the_same_files(marked, tmp_path, monkeypat
     for file in FILES:
         assert Path("here", file).read_bytes() == Path("spread", file).read_bytes(), file
     told = capsys.readouterr()
-    assert (told.out + told.err).count("a01_s20_e00_v01") >= 2, "set aside by both"
+    assert (told.out + told.err).count("a01_s20_e00_v01") >= 2, "skipped by both"
     for engine in ("torch", "ray"):
         out = ["--out", f"{engine}.npz", "--engine", engine]
         with one_killed(marked) as killed:

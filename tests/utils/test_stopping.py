@@ -56,7 +56,7 @@ class _StoppedReader:
         _lost(signal.SIGTERM, ValueError("could not convert"))
 
 
-def test_no_recording_is_set_aside_for_a_stop_within_its_reader() -> None:
+def test_no_recording_is_skipped_for_a_stop_within_its_reader() -> None:
     with signals_stop(), pytest.raises(KeyboardInterrupt):
         list(read_all(_StoppedReader(), [Item("a", Path("a"))], workers=1))
 

@@ -53,7 +53,7 @@ def prepare(
 ) -> PrepareReport:
     """Read recordings into a store: one folder that all other commands take.
 
-    A recording that cannot be used is set aside, with the reason in the report:
+    A recording that cannot be used is skipped, with the reason in the report:
     `crosscale prepare auto takes --out stores/takes --label_from_folder`
 
     Args:
@@ -200,21 +200,19 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
 
 
 def _tell(console: Console, report: PrepareReport, name: str) -> None:
-    """What was read, set aside, left out and mended, and whether the counts are as published."""
+    """What was read, skipped, left out and repaired, and whether the counts are as published."""
     console.print(f"{report.read:,} clips read into {report.store} in {report.seconds:.1f} s")
     _tell_counts(console, report.counts)
     for reason, count in report.left_out.items():
         console.print(f"{count:,} left out: {reason}")
-    for note, count in report.mended.most_common():
-        console.print(f"{count:,} clips mended: {note}")
-    if report.set_aside:
-        console.print(
-            f"{len(report.set_aside):,} SET ASIDE as they cannot be used:", style="yellow"
-        )
-        _some(console, [one.reason for one in report.set_aside])
+    for note, count in report.repaired.most_common():
+        console.print(f"{count:,} clips repaired: {note}")
+    if report.skipped:
+        console.print(f"{len(report.skipped):,} SKIPPED as they cannot be used:", style="yellow")
+        _some(console, [one.reason for one in report.skipped])
         console.print(f"all of them, with reasons: {report.store / REPORT}")
     else:
-        console.print("none set aside")
+        console.print("none skipped")
     _tell_published(console, report.differences, name)
 
 
@@ -243,14 +241,14 @@ def _tell_published(console: Console, differing: list[str] | None, name: str) ->
 
 def _tell_parts(console: Console, parts: checking.PartsCheck) -> None:
     console.print(f"{parts.protocol}: {parts.train:,} train, {parts.test:,} test")
-    if parts.twins:
-        left = parts.test - len(parts.twins)
+    if parts.duplicates:
+        left = parts.test - len(parts.duplicates)
         console.print(
-            f"  {len(parts.twins):,} TEST CLIPS EQUAL A TRAINING CLIP in all coordinates; "
+            f"  {len(parts.duplicates):,} TEST CLIPS EQUAL A TRAINING CLIP in all coordinates; "
             f"the leak-free test has the other {left:,}:",
             style="yellow",
         )
-        _some(console, [f"{test} = {train}" for test, train in parts.twins])
+        _some(console, [f"{test} = {train}" for test, train in parts.duplicates])
     else:
         console.print("  no test clip equals a training clip", style="green")
     for where, groups in (("training", parts.within_train), ("test", parts.within_test)):

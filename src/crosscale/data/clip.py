@@ -25,7 +25,7 @@ class Clip:
         frame_rate: frames per second.
         part: "train" or "test" where the source comes in two parts; the protocol `given` goes by
             it.
-        notes: what the reader mended, e.g. "gap of 3 frames"; counted when a set is prepared.
+        notes: what the reader repaired, e.g. "gap of 3 frames"; counted when a set is prepared.
 
     Raises:
         BadClip: when a field is not as said above; names clip, frame, body and joint.

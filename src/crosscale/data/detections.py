@@ -45,7 +45,7 @@ class Detections:
         frames: (T,) numbers of all frames, with and without bodies; None takes those with.
         frame_rate: frames a second, where known.
         label: class, where known.
-        notes: what was guessed or mended already.
+        notes: what was guessed or repaired already.
         edges: names of joints that hang together, (parent, child), where the format tells.
     """
 

@@ -17,7 +17,7 @@ class PartsCheck:
         protocol: its name.
         train: clips of the training part.
         test: clips of the headline's test.
-        twins: (test clip, a training clip with the same coordinates), in the test's order.
+        duplicates: (test clip, a training clip with the same coordinates), in the test's order.
         within_train: groups of identical training clips, by name.
         within_test: groups of identical test clips, by name.
     """
@@ -25,7 +25,7 @@ class PartsCheck:
     protocol: str
     train: int
     test: int
-    twins: tuple[tuple[str, str], ...]
+    duplicates: tuple[tuple[str, str], ...]
     within_train: tuple[tuple[str, ...], ...]
     within_test: tuple[tuple[str, ...], ...]
 
@@ -76,12 +76,12 @@ def _check_parts(store: ClipStore, protocol: str) -> PartsCheck:
     test = next(iter(parts.tests.values()))
     digests = store.column("digest")
     trained = {digests[i]: store.names[i] for i in reversed(parts.train)}
-    twins = [(store.names[i], trained[digests[i]]) for i in test if digests[i] in trained]
+    duplicates = [(store.names[i], trained[digests[i]]) for i in test if digests[i] in trained]
     return PartsCheck(
         protocol=parts.name,
         train=len(parts.train),
         test=len(test),
-        twins=tuple(twins),
+        duplicates=tuple(duplicates),
         within_train=_repeated(store, parts.train),
         within_test=_repeated(store, test),
     )

@@ -23,7 +23,7 @@ class Filled:
 
     Attributes:
         joints: (T, V, C), NaN in all joints of a frame that is not whole.
-        notes: what was mended, in words that begin alike for like things.
+        notes: what was repaired, in words that begin alike for like things.
     """
 
     joints: np.ndarray

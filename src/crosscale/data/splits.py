@@ -155,7 +155,7 @@ def validation(split: Split, store: ClipStore, seed: int = 0) -> Split:
     return _with_tests(store, name, "validation", inside & ~out, inside & out, None)
 
 
-def twins(store: ClipStore, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+def duplicates(store: ClipStore, train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Rows of `test` whose coordinates equal those of some row of `train`.
 
     Args:
@@ -185,7 +185,7 @@ def _with_tests(
     if not len(tested):
         raise CrosscaleError(f"{name}: none of the {test.sum()} test clips has a label")
     tests = {headline: tested}
-    clean = np.setdiff1d(tested, twins(store, rows, tested))
+    clean = np.setdiff1d(tested, duplicates(store, rows, tested))
     if 0 < len(clean) < len(tested):
         tests["leak_free"] = clean
     return Split(name, rows, tests, factor)

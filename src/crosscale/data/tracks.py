@@ -58,7 +58,7 @@ class Bodies:
     Attributes:
         coordinates: (T, M, V, C) metres, NaN where a body is absent.
         ids: M ids; people who changed theirs carry the first.
-        notes: what was mended, in words that begin alike for like things.
+        notes: what was repaired, in words that begin alike for like things.
     """
 
     coordinates: np.ndarray

@@ -38,7 +38,7 @@ def single(joints: np.ndarray) -> np.ndarray:
         return joints.astype(np.float32)
 
 
-def mended(
+def repaired(
     coordinates: np.ndarray,
     ids: Sequence[str],
     names: tuple[str, ...],
@@ -69,7 +69,7 @@ def mended(
 def _whole(
     bodies: Iterable[tuple[str, np.ndarray]], names: tuple[str, ...], where: str, longest: int
 ) -> tuple[dict[str, Filled], tuple[str, ...]]:
-    """Bodies by id, each (T, V, C) with a length of its own, that can be mended, and notes."""
+    """Bodies by id, each (T, V, C) with a length of its own, that can be repaired, and notes."""
     whole: dict[str, Filled] = {}
     notes: list[str] = []
     lost = 0
@@ -109,7 +109,7 @@ def tracked(
         BadClip: when a body is twice in a frame, none is seen whole, or a place is out of reason.
     """
     refuse_far(seen.joints, where, seen.frame)
-    _refuse_twins(seen, where)
+    _refuse_repeated(seen, where)
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(seen.ids):
         rows.setdefault(name, []).append(row)
@@ -136,7 +136,7 @@ def _span(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
     return span
 
 
-def _refuse_twins(seen: Sightings, where: str) -> None:
+def _refuse_repeated(seen: Sightings, where: str) -> None:
     known: set[tuple[int, str]] = set()
     for frame, name in zip(seen.frame.tolist(), seen.ids, strict=True):
         if (frame, name) in known:

@@ -24,7 +24,7 @@ COUNTED = ("label", "subject", "camera", "setup")
 
 
 @dataclass(frozen=True)
-class SetAside:
+class Skipped:
     """A recording that could not be used."""
 
     name: str
@@ -39,9 +39,9 @@ class PrepareReport:
     Attributes:
         store: the folder made.
         read: clips in the store.
-        set_aside: recordings that could not be used, and why.
+        skipped: recordings that could not be used, and why.
         left_out: how many were left out on purpose, by reason.
-        mended: how many clips had which kind of fault that the reader mended.
+        repaired: how many clips had which kind of fault that the reader repaired.
         counts: clips by value of `label`, `subject`, `camera` and `setup`, where known.
         differences: from the published counts of the data set; None where there are none.
         seconds: how long it took.
@@ -49,9 +49,9 @@ class PrepareReport:
 
     store: Path
     read: int = 0
-    set_aside: list[SetAside] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-    mended: Counter[str] = field(default_factory=Counter)
+    repaired: Counter[str] = field(default_factory=Counter)
     counts: dict[str, Counter[Any]] = field(
         default_factory=lambda: {name: Counter() for name in COUNTED}
     )
@@ -61,7 +61,7 @@ class PrepareReport:
     def count(self, row: Row) -> None:
         """Take a clip of the store into account."""
         self.read += 1
-        self.mended.update({_kind(note) for note in row["notes"]})
+        self.repaired.update({_kind(note) for note in row["notes"]})
         for name, counter in self.counts.items():
             if row[name] is not None:
                 counter[row[name]] += 1
@@ -70,9 +70,9 @@ class PrepareReport:
         """Write `report.json`, what is needed to see later which recordings are absent and why."""
         told = {
             "read": self.read,
-            "set_aside": [asdict(one) for one in self.set_aside],
+            "skipped": [asdict(one) for one in self.skipped],
             "left_out": dict(self.left_out),
-            "mended": dict(self.mended),
+            "repaired": dict(self.repaired),
             "counts": {name: dict(sorted(c.items())) for name, c in self.counts.items()},
             "seconds": round(self.seconds, 1),
         }
@@ -98,7 +98,7 @@ def prepare(
         reader: knows the form of the recordings.
         source: where they are.
         out: the store to make; it appears when all is done.
-        strict: stop at the first recording that cannot be used, instead of setting it aside.
+        strict: stop at the first recording that cannot be used, instead of skipping it.
         overwrite: replace a store that is there.
         workers: processes at most; None takes one for each core.
         shard_clips: clips in a file of frames at most; None writes one file.
@@ -107,7 +107,7 @@ def prepare(
             done cannot be used.
 
     Returns:
-        What was read, set aside, left out and mended; also saved in the store.
+        What was read, skipped, left out and repaired; also saved in the store.
 
     Raises:
         CrosscaleError: when nothing can be read or written; `BadClip` when `strict`.
@@ -156,10 +156,10 @@ def _read_into(
             if reason and strict:
                 raise BadClip(f"{reason} (stopped by --strict, nothing was written)")
             if reason:
-                one = SetAside(outcome.item.name, str(outcome.item.path), reason)
-                report.set_aside.append(one)
+                one = Skipped(outcome.item.name, str(outcome.item.path), reason)
+                report.skipped.append(one)
             if progress is not None:
-                progress(done, count, len(report.set_aside))
+                progress(done, count, len(report.skipped))
 
 
 def _store(writer: StoreWriter, outcome: Outcome, report: PrepareReport) -> str:
@@ -174,9 +174,9 @@ def _store(writer: StoreWriter, outcome: Outcome, report: PrepareReport) -> str:
 
 
 def _nothing(source: Path, report: PrepareReport) -> str:
-    if report.set_aside:
-        first = report.set_aside[0].reason
-        return f"none of the {len(report.set_aside)} recordings in {source} can be used; {first}"
+    if report.skipped:
+        first = report.skipped[0].reason
+        return f"none of the {len(report.skipped)} recordings in {source} can be used; {first}"
     reasons = ", ".join(report.left_out)
     return f"all {report.left_out.total()} recordings in {source} are left out: {reasons}"
 

@@ -127,7 +127,7 @@ def _read_one(reader: Reader, item: Item) -> Outcome:
 
 
 def _reason(item: Item, error: Exception) -> str:
-    """Why a recording is set aside; raises where the error concerns more than this one."""
+    """Why a recording is skipped; raises where the error concerns more than this one."""
     if isinstance(error, BadClip | OSError) and _has_vanished(item, error):
         # More than this one may be gone, as when a network drive is cut off.
         raise CrosscaleError(

@@ -34,14 +34,14 @@ class Reading:
     Attributes:
         source_format: one of `FORMATS`.
         how: how one saw that.
-        set_aside: (clip, reason) of what could not be used.
-        mended: kinds of faults that were mended, and in how many clips.
+        skipped: (clip, reason) of what could not be used.
+        repaired: kinds of faults that were repaired, and in how many clips.
     """
 
     source_format: str
     how: str
-    set_aside: tuple[tuple[str, str], ...]
-    mended: dict[str, int]
+    skipped: tuple[tuple[str, str], ...]
+    repaired: dict[str, int]
 
 
 def read_upload(
@@ -73,8 +73,8 @@ def read_upload(
     return Reading(
         source_format,
         how,
-        tuple((one.name, one.reason) for one in report.set_aside),
-        dict(report.mended),
+        tuple((one.name, one.reason) for one in report.skipped),
+        dict(report.repaired),
     )
 
 

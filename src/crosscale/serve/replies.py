@@ -11,7 +11,7 @@ class Fault(BaseModel):
     error: str = Field(description="what is wrong, in one line")
 
 
-class SetAside(BaseModel):
+class Skipped(BaseModel):
     """A recording that could not be used."""
 
     name: str
@@ -24,8 +24,8 @@ class Read(BaseModel):
     format: str = Field(description="of the files")
     how: str = Field(description="how one saw that")
     layout: str = Field(description="name of the skeleton")
-    set_aside: list[SetAside] = Field(description="recordings that could not be used")
-    mended: dict[str, int] = Field(description="kinds of faults mended, in how many clips")
+    skipped: list[Skipped] = Field(description="recordings that could not be used")
+    repaired: dict[str, int] = Field(description="kinds of faults repaired, in how many clips")
 
 
 class Embedded(BaseModel):

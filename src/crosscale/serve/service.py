@@ -64,8 +64,8 @@ class Recording:
             "format": self.reading.source_format,
             "how": self.reading.how,
             "layout": self.store.layout.name,
-            "set_aside": [{"name": n, "reason": r} for n, r in self.reading.set_aside],
-            "mended": self.reading.mended,
+            "skipped": [{"name": n, "reason": r} for n, r in self.reading.skipped],
+            "repaired": self.reading.repaired,
         }
 
 
@@ -143,10 +143,10 @@ class Service:
                 )
             except CrosscaleError as error:
                 raise CrosscaleError(_renamed(str(error), upload)) from None
-            aside = tuple((_named(n, upload), _renamed(r, upload)) for n, r in found.set_aside)
+            aside = tuple((_named(n, upload), _renamed(r, upload)) for n, r in found.skipped)
             opened = ClipStore.open(upload.folder / STORE)
             names = [_named(name, upload) for name in opened.names]
-            yield Recording(opened, names, replace(found, set_aside=aside))
+            yield Recording(opened, names, replace(found, skipped=aside))
 
     def embed(self, recording: Recording) -> NDArray[np.float32]:
         """Embeddings (N, D) of the clips."""

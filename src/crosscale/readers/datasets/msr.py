@@ -18,7 +18,7 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, Published
-from crosscale.readers.bodies import mended
+from crosscale.readers.bodies import repaired
 from crosscale.readers.files import faults_named, some_files, text_lines
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
@@ -75,7 +75,7 @@ class MsrAction3d(Published):
                 f"{where}: the name does not have the form a01_s01_e01_skeleton3D.txt with an "
                 f"action of 1 to {len(ACTIONS)}"
             )
-        found = mended(_joints(item.path)[:, None], ("0",), _layout().joints, where)
+        found = repaired(_joints(item.path)[:, None], ("0",), _layout().joints, where)
         return Clip(
             name=item.name,
             coordinates=found.coordinates,

@@ -20,7 +20,7 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, Published
-from crosscale.readers.bodies import mended, refuse_far
+from crosscale.readers.bodies import refuse_far, repaired
 from crosscale.readers.files import faults_named, some_files, text_lines
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
@@ -79,7 +79,7 @@ class Sbu(Published):
                 f"{item.path}: does not lie in folders as s01s02/01/001, the second of 01 to "
                 f"{len(ACTIONS):02}"
             )
-        found = mended(_joints(item), ("0", "1"), _layout().joints, item.name)
+        found = repaired(_joints(item), ("0", "1"), _layout().joints, item.name)
         return Clip(
             name=item.name,
             coordinates=found.coordinates,

@@ -21,7 +21,7 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, Published
-from crosscale.readers.bodies import mended
+from crosscale.readers.bodies import repaired
 from crosscale.readers.files import faults_named, some_files, text_lines
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
@@ -81,7 +81,7 @@ class UtKinect(Published):
             raise BadClip(
                 f"{where}: has no frame from {first} to {last}, where {LABELS} says {action} is"
             )
-        found = mended(joints[chosen][:, None], ("0",), _layout().joints, where)
+        found = repaired(joints[chosen][:, None], ("0",), _layout().joints, where)
         subject, repetition = map(int, re.findall(r"\d+", recording))
         return Clip(
             name=item.name,
@@ -115,7 +115,7 @@ def _table(recording: Path) -> Path:
 
 @lru_cache(maxsize=4)
 def _ranges(path: Path) -> Mapping[str, Mapping[str, tuple[int, int, tuple[str, ...]]]]:
-    """First and last frame number, and what was mended, by recording and action.
+    """First and last frame number, and what was repaired, by recording and action.
 
     Raises:
         CrosscaleError: naming the line that has another form.

@@ -11,7 +11,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.gaps import SHORT_GAP
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, OwnRecordings
-from crosscale.readers.bodies import mended
+from crosscale.readers.bodies import repaired
 from crosscale.readers.by_name import NamedJoints, joint_places
 from crosscale.readers.files import files_below
 from crosscale.readers.mocap.space import (
@@ -119,7 +119,7 @@ class Capture(OwnRecordings):
             try:
                 placed.append(replace(take, joints=_selected(take, layout, "")))
             except BadClip:
-                continue  # is set aside when its turn comes
+                continue  # is skipped when its turn comes
         if not placed:
             _selected(takes[0], layout, f"the recordings in {source}")
         return self._guessed(placed, layout)
@@ -136,7 +136,7 @@ class Capture(OwnRecordings):
         where = item.path.name
         joints = _selected(take, self.layout, where)
         longest = round(GAP_SECONDS * take.frame_rate) if take.frame_rate else SHORT_GAP
-        found = mended(joints, take.bodies, self.layout.joints, where, longest)
+        found = repaired(joints, take.bodies, self.layout.joints, where, longest)
         metres = take.metres if self.units is None else UNITS[self.units]
         if metres is None:
             raise BadClip(f"{where}: does not say its unit, while others do; give it with --units")

@@ -65,7 +65,7 @@ class LongFile:
         count = int(body.max()) + 1
         if count * len(self.joints) > CELLS_PER_ROW * len(rows):
             raise BadClip(f"{self.path.name}: {len(self.joints)} joints for {len(rows)} rows")
-        self._refuse_twins(rows, body * len(self.joints) + self.joint[rows])
+        self._refuse_repeated(rows, body * len(self.joints) + self.joint[rows])
         joints = np.full((count, len(self.joints), len(axes)), np.nan)
         joints[body, self.joint[rows]] = places
         first = np.zeros(count, np.int64)
@@ -113,7 +113,7 @@ class LongFile:
             )
         return labels[0] or None
 
-    def _refuse_twins(self, rows: np.ndarray, cell: np.ndarray) -> None:
+    def _refuse_repeated(self, rows: np.ndarray, cell: np.ndarray) -> None:
         _, first = np.unique(cell, return_index=True)
         if len(first) < len(cell):
             twice = np.ones(len(cell), bool)

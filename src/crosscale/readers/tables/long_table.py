@@ -55,7 +55,7 @@ class LongTable(Estimated):
     def find(self, source: Path) -> list[Item]:
         """One item a clip of the tables below `source`, or of the one that it is.
 
-        A table that cannot be read counts as one clip, so that it is set aside alone.
+        A table that cannot be read counts as one clip, so that it is skipped alone.
 
         Raises:
             CrosscaleError: when there are none.
@@ -85,7 +85,7 @@ class LongTable(Estimated):
                 found = open_long(item.path).detections(item.index)
                 bodies.append(found.joints[:, joint_places(layout, found.names, item.name)])
             except BadClip:
-                continue  # is set aside when its turn comes
+                continue  # is skipped when its turn comes
             if len(bodies) == LOOKED_AT:
                 break
         sizes = {x.shape[-1] for x in bodies}

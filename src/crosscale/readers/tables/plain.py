@@ -41,7 +41,7 @@ class Plain(OwnRecordings):
     def find(self, source: Path) -> list[Item]:
         """The clips of the `npz` files below `source`, or of the one that it is.
 
-        A file that cannot be opened counts as one clip, so that it is set aside alone.
+        A file that cannot be opened counts as one clip, so that it is skipped alone.
 
         Raises:
             CrosscaleError: when there are none, or labels are wrong.

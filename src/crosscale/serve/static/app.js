@@ -48,7 +48,7 @@ async function open(files) {
 
 function showReply(reply) {
   webcam.stop();
-  const aside = reply.set_aside.map((one) => `${one.name} set aside: ${one.reason}`);
+  const aside = reply.skipped.map((one) => `${one.name} skipped: ${one.reason}`);
   const notes = [...reply.notes, ...aside];
   tell(notes.join(" · "), notes.length > 0);
   show("result");
@@ -71,9 +71,9 @@ function showClip(reply, place) {
   showTimeline(clip.timeline);
   showAnswer(clip.answer);
   showNearest(clip.nearest);
-  const mended = Object.entries(reply.mended).map(([what, count]) => `${what} in ${count}`);
+  const repaired = Object.entries(reply.repaired).map(([what, count]) => `${what} in ${count}`);
   const rate = clip.player.rate ? "" : "the file does not say how fast it is: 30 frames a second assumed";
-  find("facts").textContent = [`${reply.format}: ${reply.how}`, `layout ${reply.layout}`, rate, ...mended]
+  find("facts").textContent = [`${reply.format}: ${reply.how}`, `layout ${reply.layout}`, rate, ...repaired]
     .filter(Boolean).join(" · ");
 }
 
