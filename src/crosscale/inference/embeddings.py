@@ -27,7 +27,7 @@ def facts_of(model: Model, store: ClipStore) -> dict[str, Any]:
     return {
         "crosscale": __version__,
         "encoder": model.fingerprint,
-        "streams": {name: e.dim for name, e in model.trained.encoders.items()},
+        "streams": model.widths,
         "width": model.width,
         "layout": model.layout.name,
         "store": str(store.path.resolve()),

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscale.data.conversion import in_layout
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
 from crosscale.inference.answers import NONE, Answers
@@ -83,7 +82,7 @@ class LiveClassifier:
                 f"a window of {self.window:g} s and a step of {self.step:g} s do not fit: both "
                 "must be above 0, and the step at most a window"
             )
-        in_layout(InMemory.of([], self.layout), self.model.layout)  # refuses what cannot be
+        self.model.check_layout(self.layout)
 
     def push(self, frame: Frame) -> list[dict[str, Any]]:
         """Take in a frame; at every step, answer for each person in it.

@@ -15,7 +15,7 @@ from crosscale.data.conversion import CoordinateSource, in_layout
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.evaluation.named import listed
 from crosscale.models.checkpoint import Embedder, TrainedEncoders, load_encoders
-from crosscale.models.clips import Clips, NamedSource, open_source
+from crosscale.models.clips import Clips, InMemory, NamedSource, open_source
 from crosscale.models.hub import resolve
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import ClipTensors
@@ -48,9 +48,14 @@ class Model:
         return tuple(self.trained.encoders)
 
     @property
+    def widths(self) -> dict[str, int]:
+        """Length of each stream's block in an embedding, in their order."""
+        return {name: encoder.dim for name, encoder in self.trained.encoders.items()}
+
+    @property
     def width(self) -> int:
         """Length D of an embedding."""
-        return sum(encoder.dim for encoder in self.trained.encoders.values())
+        return sum(self.widths.values())
 
     @property
     def layout(self) -> Layout:
@@ -130,6 +135,14 @@ class Model:
         if not _usable(features)[shown].all():
             raise BadClip("gives no usable features; are the coordinates metres?")
         return _array(_joined(features)), shown.cpu().numpy()
+
+    def check_layout(self, layout: Layout) -> None:
+        """Refuse clips before there are any.
+
+        Raises:
+            CrosscaleError: when the encoder cannot take clips of this layout.
+        """
+        in_layout(InMemory.of([], layout), self.layout)
 
     def _source(self, clips: Clips, layout: Layout | str | None) -> NamedSource:
         if isinstance(layout, str):

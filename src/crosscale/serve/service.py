@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscale import __version__
-from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.inference.answers import Answers
@@ -20,7 +19,6 @@ from crosscale.inference.head import Head
 from crosscale.inference.index import Index
 from crosscale.inference.live import LiveClassifier
 from crosscale.inference.segment import Timing, segment
-from crosscale.models.clips import InMemory
 from crosscale.models.model import Model
 from crosscale.serve.isolated import Isolated
 from crosscale.serve.limits import Limits
@@ -305,7 +303,7 @@ class Service:
 
     def _live_problem(self) -> str | None:
         try:
-            in_layout(InMemory.of([], Layout.load(WEBCAM_LAYOUT)), self.model.layout)
+            self.model.check_layout(Layout.load(WEBCAM_LAYOUT))
         except CrosscaleError:
             return (
                 f"the encoder knows {self.model.layout.name} only: the webcam needs one of ten "
