@@ -17,7 +17,7 @@ from benchmarks.timing import fastest_seconds
 from crosscale.augment.compose import Views, ViewSettings
 from crosscale.augment.edge_cut import Cut
 from crosscale.encoders.cuda_graph import record
-from crosscale.encoders.engines import available, build, fastest
+from crosscale.encoders.engines import fastest
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.knn import knn_scores
@@ -170,7 +170,7 @@ def training_step(
 
 
 def embedding(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
-    """Clips to features, by the fastest engine in full precision and by the one of eight bits."""
+    """Clips to features, by the fastest engine."""
     layout, settings = Layout.load(LAYOUT), EncoderSettings()
     torch.manual_seed(0)
     encoder = STGCN(layout.scale("joints"), settings).to(device).eval()
@@ -178,15 +178,8 @@ def embedding(size: Size, device: torch.device, multiply: float) -> Iterator[Row
     load_whole(encoder, from_published(plain.state_dict()), "the plain encoder")
     x = torch.randn(size.embedded, 3, FRAMES, len(layout.joints), 2, device=device)
     both = x.permute(0, 4, 1, 2, 3).flatten(0, 1)
-    fused = Readout(encoder)
-    name, full, _ = fastest(fused, both)
-    works = {
-        "two bodies": lambda: full(both),
-        "one body": lambda: full(both[::2]),
-    }
-    if "openvino-int8" in available(device):
-        eight = build("openvino-int8", fused, both)
-        works["int8"] = lambda: eight(both)
+    name, ours, _ = fastest(Readout(encoder), both)
+    works = {"two bodies": lambda: ours(both), "one body": lambda: ours(both[::2])}
     with torch.inference_mode():
         with default_memory():
             before = fastest_seconds({"plain": lambda: plain(x)}, size.rounds, device)["plain"]
@@ -201,15 +194,6 @@ def embedding(size: Size, device: torch.device, multiply: float) -> Iterator[Row
             ratio=before / seconds[bodies],
             goal=goal,
             share=done / seconds[bodies] / multiply if bodies == "two bodies" else None,
-        )
-    if "int8" in seconds:
-        yield Row(
-            work="embedding in 8 bits, two bodies",
-            rate=size.embedded / seconds["int8"],
-            unit="clips/s",
-            against="ours in full precision",
-            ratio=seconds["two bodies"] / seconds["int8"],
-            goal=2.0,
         )
 
 

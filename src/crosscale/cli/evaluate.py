@@ -54,8 +54,7 @@ _SHARED_HELP = {
     "evaluation and, where it is another one, the data set.",
     "floors": "also show what any training must beat: the untrained encoder and raw coordinates.",
     "device": "cpu or cuda.",
-    "engine": "what computes the features; `auto` is the fastest installed one of full "
-    "precision, `openvino-int8` is about 1.7 times as fast again and less exact.",
+    "engine": "what computes the features; `auto` is the fastest installed one.",
     "readout": "what is read of each encoder: the `mean` over time and nodes, as trained; the "
     "mean over time of each of the `nodes` (joints or parts), a vector that many times as long; or "
     "the latter of each of the last three `blocks`, or of `all` blocks.",

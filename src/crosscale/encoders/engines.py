@@ -1,6 +1,6 @@
 """Engines that run a frozen encoder: PyTorch itself, and others where they are installed.
 
-All full-precision engines agree to about 1e-5 of the features' size.
+All agree to about 1e-5 of the features' size.
 """
 
 import contextlib
@@ -14,15 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Literal, Protocol, cast, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from crosscale.encoders.readout import Readout
 from crosscale.errors import CrosscaleError, nearest, needs
 
-EngineName = Literal["torch", "compiled", "openvino", "onnxruntime", "openvino-int8"]
+EngineName = Literal["torch", "compiled", "openvino", "onnxruntime"]
 EngineChoice = Literal["auto", EngineName]
 
 # What an engine needs, and the extra of this package that brings it.
@@ -30,11 +29,9 @@ LIBRARIES: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     {
         "openvino": (("openvino",), "openvino"),
         "onnxruntime": (("onnx", "onnxscript", "onnxruntime"), "onnxruntime"),
-        "openvino-int8": (("openvino", "nncf"), "int8"),
     }
 )
 BODIES_A_THREAD = 8  # so few that what passes between two layers stays in the cache
-CALIBRATION_BODIES = 300
 WORTH_BUILDING = 2000  # bodies; fewer are computed before a faster engine is built
 
 
@@ -66,15 +63,16 @@ def choose(bodies: int, device: torch.device | str = "cpu") -> EngineName:
     return "torch"
 
 
-def build(name: EngineName, fused: Readout, example: Tensor, threads: int | None = None) -> Engine:
+def build(
+    name: EngineName, network: nn.Module, example: Tensor, threads: int | None = None
+) -> Engine:
     """Build an engine; this takes seconds, and for `compiled` up to a minute.
 
     Args:
         name: which one.
-        fused: the network, on the device where it shall run.
-        example: bodies (B, C, T, V) float32 on that device. They set C, T and V for all calls;
-            `openvino-int8` takes the range of every layer's values from them, so they must be
-            real and various: about 300.
+        network: takes bodies (B, C, T, V) and gives (B, width), in evaluation mode, on the device
+            where it shall run. Where it has a method `for_frames(T)`, what that gives is run.
+        example: bodies (B, C, T, V) float32 on that device. They set C, T and V for all calls.
         threads: that it uses; by default as many as PyTorch. The two engines of PyTorch always
             use as many as `torch.set_num_threads` says.
 
@@ -90,17 +88,20 @@ def build(name: EngineName, fused: Readout, example: Tensor, threads: int | None
         for library in libraries:
             import_module(library)
     threads = threads or torch.get_num_threads()
-    engine = _BUILDERS[name](fused, example, threads)
+    for_frames = getattr(network, "for_frames", None)
+    if for_frames is not None:
+        network = for_frames(example.shape[2])
+    engine = _BUILDERS[name](network, example, threads)
     if example.device.type != "cpu":
         return engine
     return _in_parts(engine, BODIES_A_THREAD * threads)
 
 
-def fastest(fused: Readout, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
-    """Build every full-precision engine and measure it on a sample.
+def fastest(network: nn.Module, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
+    """Build every engine and measure it on a sample.
 
     Args:
-        fused: the network.
+        network: as `build` takes it.
         sample: bodies (B, C, T, V) float32 on its device, a few hundred.
 
     Returns:
@@ -109,10 +110,8 @@ def fastest(fused: Readout, sample: Tensor) -> tuple[EngineName, Engine, dict[En
     engines: dict[EngineName, tuple[float, Engine]] = {}
     told: dict[EngineName, str] = {}
     for name in available(sample.device):
-        if name == "openvino-int8":
-            continue
         try:
-            engine = build(name, fused, sample)
+            engine = build(name, network, sample)
             seconds = _seconds(engine, sample)
         except Exception as error:  # whatever a foreign compiler raises
             told[name] = f"left out: {str(error).strip().splitlines()[0]}"
@@ -145,59 +144,22 @@ def _in_parts(engine: Engine, size: int) -> Engine:
     return run
 
 
-def _torch(fused: Readout, example: Tensor, threads: int) -> Engine:
-    return torch.inference_mode()(fused.for_frames(example.shape[2]))
+def _torch(network: nn.Module, example: Tensor, threads: int) -> Engine:
+    return torch.inference_mode()(network)
 
 
-def _compiled(fused: Readout, example: Tensor, threads: int) -> Engine:
-    engine = torch.inference_mode()(torch.compile(fused.for_frames(example.shape[2]), dynamic=True))
+def _compiled(network: nn.Module, example: Tensor, threads: int) -> Engine:
+    engine = torch.inference_mode()(torch.compile(network, dynamic=True))
     engine(example[:BODIES_A_THREAD])  # compiles now, so that a lacking compiler shows here
     return engine
 
 
-def _openvino(fused: Readout, example: Tensor, threads: int) -> Engine:
-    return _openvino_engine(_openvino_model(fused.for_frames(example.shape[2]), example), threads)
-
-
-def _openvino_int8(fused: Readout, example: Tensor, threads: int) -> Engine:
-    """Eight bits from the fifth block on: the first four are quick, and nearest to the metres.
-
-    Whole ranges without bias correction: NNCF's defaults clip, and their correction then adds to
-    the features' error, which is five times as large.
-    """
-    import nncf
-    from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-    spread = torch.linspace(0, len(example) - 1, min(len(example), CALIBRATION_BODIES)).long()
-    parts = [part.numpy() for part in example[spread].split(BODIES_A_THREAD)]
-    with quiet("nncf"):
-        quantised = nncf.quantize(
-            _openvino_model(fused, example),
-            nncf.Dataset(parts),
-            subset_size=len(parts),
-            preset=nncf.QuantizationPreset.MIXED,
-            ignored_scope=nncf.IgnoredScope(patterns=[r".*blocks\.[0-3][/.].*"]),
-            advanced_parameters=AdvancedQuantizationParameters(
-                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
-                disable_bias_correction=True,
-            ),
-        )
-    return _openvino_engine(quantised, threads)
-
-
-def _openvino_model(network: Readout, example: Tensor) -> Any:
+def _openvino(network: nn.Module, example: Tensor, threads: int) -> Engine:
     import openvino
 
     with quiet("openvino"):
         model = openvino.convert_model(network, example_input=example[:BODIES_A_THREAD])
     model.reshape({0: [-1, *example.shape[1:]]})
-    return model
-
-
-def _openvino_engine(model: Any, threads: int) -> Engine:
-    import openvino
-
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
@@ -212,10 +174,9 @@ def _openvino_engine(model: Any, threads: int) -> Engine:
     return run
 
 
-def _onnxruntime(fused: Readout, example: Tensor, threads: int) -> Engine:
+def _onnxruntime(network: nn.Module, example: Tensor, threads: int) -> Engine:
     import onnxruntime
 
-    network = fused.for_frames(example.shape[2])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -259,12 +220,11 @@ def quiet(logger: str) -> Iterator[None]:
         log.setLevel(level)
 
 
-_BUILDERS: Mapping[EngineName, Callable[[Readout, Tensor, int], Engine]] = MappingProxyType(
+_BUILDERS: Mapping[EngineName, Callable[[nn.Module, Tensor, int], Engine]] = MappingProxyType(
     {
         "torch": _torch,
         "compiled": _compiled,
         "openvino": _openvino,
         "onnxruntime": _onnxruntime,
-        "openvino-int8": _openvino_int8,
     }
 )

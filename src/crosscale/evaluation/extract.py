@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from crosscale.augment.spatial import Mirror
 from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
-from crosscale.encoders.engines import CALIBRATION_BODIES, EngineChoice
+from crosscale.encoders.engines import EngineChoice
 from crosscale.encoders.readout import ReadoutName
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features, cached_features, features_key
@@ -18,6 +18,7 @@ from crosscale.models.checkpoint import Embedder, TrainedEncoders, untrained
 from crosscale.transforms.preprocess import ClipTensors, load
 
 CHUNK = 1024
+SAMPLE = 300  # clips; how many bodies they have tells which engine pays
 
 
 def extract(
@@ -35,7 +36,7 @@ def extract(
         encoders: on `device`.
         store: of any size; a part of it is in memory at a time.
         device: where the computation runs.
-        engine: what computes; all but `openvino-int8` agree to about 1e-5.
+        engine: what computes; all agree to about 1e-5.
         readout: what is read of each encoder, see `crosscale.encoders.readout`.
         mirror: mean of each clip's features and of those with its left and right exchanged.
 
@@ -44,7 +45,7 @@ def extract(
             engine's library is missing.
     """
     check_layout(encoders, store)
-    spread = np.linspace(0, len(store) - 1, min(len(store), CALIBRATION_BODIES)).astype(int)
+    spread = np.linspace(0, len(store) - 1, min(len(store), SAMPLE)).astype(int)
     sample = load_onto(device, encoders, store, spread)
     embed = Embedder(encoders, sample, len(store), engine, readout)
     mirrored = Mirror(1.0, encoders.layout.other_side)
@@ -74,12 +75,10 @@ def extract_once(
 ) -> Features:
     """As `extract`, taken from the folder's cache when encoders and store are the same.
 
-    Features of full precision are the same for the cache, whichever engine computed them.
+    Features are the same for the cache, whichever engine computed them.
     """
     sources: dict[str, object]
     sources = {"checkpoint": encoders.fingerprint, "store": store.fingerprint}
-    if engine == "openvino-int8":
-        sources["engine"] = engine
     if readout != "mean":
         sources["readout"] = readout
     if mirror:

@@ -71,7 +71,7 @@ class TrainedEncoders:
 class Embedder:
     """Embeds clips, a part at a time, with engines that are built once.
 
-    Engines agree to about 1e-5 of the features' size, `openvino-int8` to a few hundredths.
+    Engines agree to about 1e-5 of the features' size.
 
     Attributes:
         parts: of each stream, the lengths of what is read of its blocks.
@@ -89,11 +89,10 @@ class Embedder:
 
         Args:
             trained: the encoders.
-            sample: some of the clips, on the encoders' device; `openvino-int8` is calibrated on
-                up to 300 of their bodies, spread evenly.
+            sample: some clips, on the encoders' device, which tell how many bodies a clip has.
             clips: how many will come in all.
             engine: one by name, or `auto`: PyTorch for few clips, which are done before a faster
-                engine is built; else the fastest that is installed, never `openvino-int8`.
+                engine is built; else the fastest that is installed.
             readout: what is read of each encoder, see `crosscale.encoders.readout`.
         """
         self._streams = {}
