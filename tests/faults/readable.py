@@ -8,11 +8,11 @@ from crosscale.data.store import ClipStore
 from crosscale.data.store_files import DESCRIPTION, FRAMES, TABLE, describe
 from crosscale.evaluation.comparison.results import read_result
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.report import read_results
 from crosscale.evaluation.tuned import HEAD_FILE, HEAD_FORMAT
 from crosscale.inference import head_file
 from crosscale.inference.index import Index
 from crosscale.models.checkpoint import ENCODER_FILE, FORMAT
+from crosscale.models.results import read_results
 from crosscale.training import state as checkpoint
 from crosscale.utils.tensors import read_safetensors
 

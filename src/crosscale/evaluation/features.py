@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.named import align, check_labels, check_unique, listed, pick
+from crosscale.evaluation.named import align, check_labels, check_unique, pick
 from crosscale.utils.arrayfiles import open_arrays
 from crosscale.utils.files import atomic_path
 from crosscale.utils.formats import refuse_other_version
+from crosscale.utils.text import listed
 
 FORMAT = "crosscale features 2"
 

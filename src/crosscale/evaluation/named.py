@@ -1,12 +1,13 @@
 """Names join clips to clips, never places; labels are checked before any step."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crosscale.errors import CrosscaleError
+from crosscale.utils.text import listed
 
 UNLABELLED = -1
 
@@ -52,10 +53,3 @@ def check_labels(labels: NDArray[np.int64], clips: int, classes: Sequence[str]) 
             f"labels {listed(wrong.tolist())} do not fit {len(classes)} classes: "
             f"allowed are 0 to {len(classes) - 1}, and -1 for an unlabelled clip"
         )
-
-
-def listed(items: Iterable[object], limit: int = 5) -> str:
-    """The first few items by name and the number of the rest, for a message."""
-    items = list(items)
-    text = ", ".join(str(item) for item in items[:limit])
-    return text if len(items) <= limit else f"{text} and {len(items) - limit} more"

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
@@ -19,10 +18,10 @@ from crosscale.evaluation.features import Features
 from crosscale.evaluation.metrics import Metrics
 from crosscale.evaluation.plots import NAMED_CLASSES, confusion_svg, curves_svg, map_svg, tsne
 from crosscale.evaluation.retrieval import side_by_side
+from crosscale.models.results import RESULTS_FORMAT
 from crosscale.utils.files import atomic_path
-from crosscale.utils.formats import checked, refuse_other_version, with_checksum
+from crosscale.utils.formats import with_checksum
 
-FORMAT = "crosscale results 1"
 MAP_CLIPS = 2000
 CONFUSED_PAIRS = 12
 
@@ -74,7 +73,7 @@ def write_report(report: Report, folder: Path | str) -> tuple[Path, Path]:
 def results_json(report: Report) -> str:
     """All figures of the report; accuracies are shares from 0 to 1."""
     results = {
-        "format": FORMAT,
+        "format": RESULTS_FORMAT,
         "title": report.title,
         "about": dict(report.about),
         "baselines": {name: dict(tests) for name, tests in report.baselines.items()},
@@ -84,24 +83,6 @@ def results_json(report: Report) -> str:
     # one line per list of plain values; a line break is never inside a JSON string
     rows = re.compile(r"\[\n\s*([^\[\]{}]*?)\n\s*\]")
     return rows.sub(lambda row: "[" + re.sub(r"\n\s*", " ", row[1]) + "]", text) + "\n"
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """What `results_json` wrote, read from a file; older ones have no checksum.
-
-    Raises:
-        CrosscaleError: when the file is damaged, or of another format or version.
-    """
-    remedy = "evaluate again or delete it"
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CrosscaleError(f"{path} is damaged ({error}); {remedy}") from error
-    found = results.get("format") if isinstance(results, dict) else None
-    refuse_other_version(path, found, FORMAT, remedy)
-    if found != FORMAT:
-        raise CrosscaleError(f"{path} holds no results of an evaluation; {remedy}")
-    return checked(results, path, remedy)
 
 
 def report_html(report: Report) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.named import align, check_labels, check_unique, listed, pick
+from crosscale.evaluation.named import align, check_labels, check_unique, pick
+from crosscale.utils.text import listed
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.named import UNLABELLED, listed, pick
+from crosscale.evaluation.named import UNLABELLED, pick
 from crosscale.evaluation.scores import Scores
+from crosscale.utils.text import listed
 
 
 class Labelled(Protocol):

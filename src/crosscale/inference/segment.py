@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.named import listed
 from crosscale.inference.head import Head
 from crosscale.inference.windows import Windows
 from crosscale.models.model import CHUNK, Model
+from crosscale.utils.text import listed
 
 
 @dataclass(frozen=True, eq=False)

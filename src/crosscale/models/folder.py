@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import crosscale
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.report import read_results
 from crosscale.models.checkpoint import ENCODER_FILE, TrainedEncoders, load_encoders
+from crosscale.models.results import read_results
 from crosscale.utils.files import atomic_folder
 
 CONFIG_FILE = "config.json"

@@ -13,13 +13,13 @@ from torch.nn import functional
 
 from crosscale.data.conversion import CoordinateSource, in_layout
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.evaluation.named import listed
 from crosscale.models.checkpoint import Embedder, TrainedEncoders, load_encoders
 from crosscale.models.clips import Clips, InMemory, NamedSource, open_source
 from crosscale.models.hub import resolve
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import ClipTensors
 from crosscale.transforms.preprocess import load as load_clips
+from crosscale.utils.text import listed
 
 CHUNK = 1024  # clips in memory at once
 # Of full precision and always the same one, so that a vector never depends on its company.
