@@ -1,8 +1,14 @@
-"""When a run is said to have collapsed; the numbers are those of runs that were made."""
+"""When a run is said to have collapsed, by numbers of real runs; the probe while one trains."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+import torch
 
-from crosscale.training.callbacks import LONG, SOON, CollapseAlarm
+from crosscale.evaluation.knn import knn_scores
+from crosscale.training import callbacks
+from crosscale.training.callbacks import LONG, SOON, CollapseAlarm, NeighbourProbe
 
 FEATURES = 128
 
@@ -55,3 +61,20 @@ def test_every_stream_is_looked_at():
         other = {k.replace("joint", "motion"): v for k, v in row(epoch, *ALIKE).items()}
         alarm({**row(epoch, *SOUND), **other})
     assert "(motion: all embeddings" in said[0]
+
+
+def test_the_probe_judges_one_half_by_the_other_as_nearest_neighbours_do(monkeypatch):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(90, 4)).astype(np.float32) * rng.uniform(0.1, 9, (90, 1))
+    labels = rng.integers(0, 3, 90)
+    known, asked = np.arange(0, 90, 3), np.arange(1, 90, 3)
+    monkeypatch.setattr(
+        callbacks,
+        "embed_stream",
+        lambda encoder, transform, clips: torch.from_numpy(features[clips]),
+    )
+    clips = SimpleNamespace(take=lambda numbers: numbers.numpy())
+    method = SimpleNamespace(encoders=lambda: {"joint": None}, transforms=[None])
+    measured = NeighbourProbe(clips, known, asked, labels)(method)
+    scores = knn_scores(features[known], labels[known], features[asked], 3)
+    assert measured == {"joint/knn": (scores.argmax(axis=1) == labels[asked]).mean()}

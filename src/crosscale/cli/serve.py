@@ -72,6 +72,7 @@ def serve(
         head=None if head is None else _head(head, model, opened, clips),
         index=opened,
         store=clips,
+        main=["crosscale.cli"],
     )
     console = plain_console(stderr=True)
     local = is_loopback(host)

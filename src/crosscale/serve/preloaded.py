@@ -11,10 +11,8 @@ import pyarrow as pa
 from crosscale.readers import known_readers
 from crosscale.skeleton.layout import Layout, builtin_layouts
 
-# The command line is what a forked process takes for its main program; recognising a format asks
-# every reader.
+# Recognising a format asks every reader.
 for _module in (
-    "crosscale.cli",
     "crosscale.serve.reading",
     *(path.partition(":")[0] for path in known_readers().values()),
 ):

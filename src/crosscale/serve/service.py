@@ -87,6 +87,7 @@ class Service:
         index: Index | None = None,
         store: ClipStore | None = None,
         limits: Limits | None = None,
+        main: Sequence[str] = (),
     ) -> None:
         """Put together what fits together.
 
@@ -97,6 +98,8 @@ class Service:
             index: of embeddings of `model`.
             store: the clips of the index.
             limits: of requests.
+            main: modules that the main program imports, as a process that reads an upload does
+                too; they are loaded once for all of those.
 
         Raises:
             CrosscaleError: when the index is of another encoder.
@@ -107,7 +110,7 @@ class Service:
         self.limits = limits or Limits()
         self._rows = {name: row for row, name in enumerate(store.names)} if store else {}
         self._reader = Isolated(
-            self.limits.seconds, self.limits.memory, ["crosscale.serve.preloaded"]
+            self.limits.seconds, self.limits.memory, [*main, "crosscale.serve.preloaded"]
         )
         self._turn = threading.Lock()  # the encoder uses all cores for one question at a time
 
