@@ -38,7 +38,7 @@ def line(time, **people):
 def answers(classifier, text):
     """What comes out of the text, a dict a line."""
     out = []
-    answer_lines(classifier, io.BytesIO(text.encode()).read1, out.append)
+    answer_lines(classifier, io.BytesIO(text.encode()).readline, out.append)
     return [json.loads(text) for text in out]
 
 
@@ -79,9 +79,8 @@ def test_uneven_frames_and_gaps_are_read_on_an_even_grid(model, head, act):
     for i in kept:
         out = uneven.push(Frame(i / RATE, {"a": x[i]}))
     assert out[0]["label"] == "wave"
-    times, places = np.array([0.0, 1.0, 3.0]), np.zeros((3, 20, 3), np.float32)
-    places[:] = times[:, None, None]
-    grid = live_module._evenly(times, places)
+    seen = [(time, np.full((20, 3), time, np.float32)) for time in (0.0, 1.0, 3.0)]
+    grid = live_module._evenly(seen)
     np.testing.assert_allclose(grid[:, 0, 0], [0, 1.5, 3])
 
 
@@ -97,16 +96,13 @@ def test_whoever_vanishes_is_forgotten_and_memory_is_bounded(classifier, act, mo
     assert list(classifier.people) == ["2", "3", "4"]
 
 
-def test_a_ring_keeps_the_newest_frames(act):
-    person = live_module._new(act("bow")[0, 0])
+def test_of_a_person_the_newest_frames_are_kept_and_no_more(model, head, act):
+    classifier = LiveClassifier(model, head, LAYOUT, window=1e6, step=1e6)
+    x = act("bow")[0, 0]
     for i in range(live_module.CAPACITY + 10):
-        person.take(float(i), np.full((20, 3), i, np.float32))
-    times, places = person.window(0)
-    assert len(times) == live_module.CAPACITY
-    assert times[0] == 10
-    assert (np.diff(times) == 1).all()
-    np.testing.assert_array_equal(places[:, 0, 0], times)
-    assert person.newest == live_module.CAPACITY + 9
+        classifier.push(Frame(float(i), {"ann": x}))
+    times = [time for time, _ in classifier.people["ann"]]
+    assert times == list(range(10, live_module.CAPACITY + 10))
 
 
 @pytest.mark.parametrize(

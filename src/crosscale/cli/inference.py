@@ -325,10 +325,10 @@ def live(
         errors = plain_console(stderr=True)
         listen(socket, make, errors.print)
         return
-    # Read without Python's buffer: its lock would be held by the reading thread at the end.
-    source = sys.stdin.fileno()
+    # With a buffer of its own: the lock of Python's would be held by the reading thread at the end.
+    source = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115
     try:
-        answer_lines(make(), lambda: os.read(source, 2**16), lambda line: print(line, flush=True))
+        answer_lines(make(), source.readline, lambda line: print(line, flush=True))
     except BrokenPipeError:  # nobody reads the answers any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,5 +1,7 @@
 """Labels while people move: frames in, answers out, a short memory of each person."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,37 +21,7 @@ CAPACITY = 512  # frames kept of a person: 2 s at 256 frames a second
 REMEMBERED = 64  # people at most; of more, those are dropped that were seen longest ago
 FULL_ENOUGH = 0.5  # share of a window that must have been seen before a person gets an answer
 
-
-@dataclass
-class Person:
-    """A ring of the newest frames of one person.
-
-    Attributes:
-        times: (CAPACITY,) seconds.
-        places: (CAPACITY, V, C).
-        seen: frames taken in so far.
-    """
-
-    times: NDArray[np.float64]
-    places: NDArray[np.float32]
-    seen: int = 0
-
-    @property
-    def newest(self) -> float:
-        """Time of the newest frame."""
-        return float(self.times[(self.seen - 1) % CAPACITY])
-
-    def take(self, time: float, places: NDArray[np.float32]) -> None:
-        """Keep a frame in the place of the oldest."""
-        at = self.seen % CAPACITY
-        self.times[at], self.places[at] = time, places
-        self.seen += 1
-
-    def window(self, begin: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Times (F,) and joints (F, V, C) since `begin`, the oldest first."""
-        order = np.arange(max(0, self.seen - CAPACITY), self.seen) % CAPACITY
-        order = order[self.times[order] >= begin]
-        return self.times[order], self.places[order]
+Seen = deque[tuple[float, NDArray[np.float32]]]  # seconds and joints (V, C), the oldest first
 
 
 @dataclass
@@ -65,6 +37,7 @@ class LiveClassifier:
         layout: of the frames.
         window: seconds that an answer looks back.
         step: seconds from one answer to the next.
+        people: the newest frames of each person, who was seen last comes last.
     """
 
     model: Model
@@ -72,7 +45,7 @@ class LiveClassifier:
     layout: Layout
     window: float = 2.0
     step: float = 0.5
-    people: dict[str, Person] = field(default_factory=dict)
+    people: dict[str, Seen] = field(default_factory=dict)
     newest: float = -np.inf
     answered: float = -np.inf
 
@@ -102,10 +75,9 @@ class LiveClassifier:
         self._check(frame)
         self.newest = frame.time
         for name, places in frame.people.items():
-            # Taken out and put in again, so that the people seen last come last.
-            person = self.people.pop(name, None) or _new(places)
-            person.take(frame.time, places)
-            self.people[name] = person
+            seen = self.people.pop(name, None) or deque(maxlen=CAPACITY)
+            seen.append((frame.time, places))
+            self.people[name] = seen
         self._forget()
         if frame.time - self.answered < self.step:
             return []
@@ -113,27 +85,30 @@ class LiveClassifier:
 
     def _check(self, frame: Frame) -> None:
         sizes = {places.shape[-1] for places in frame.people.values()}
-        sizes |= {person.places.shape[-1] for person in self.people.values()}
+        sizes |= {seen[-1][1].shape[-1] for seen in self.people.values()}
         if len(sizes) > 1:
             raise CrosscaleError("some joints have two coordinates, others three; all need as many")
 
     def _forget(self) -> None:
-        for name, person in list(self.people.items()):
-            if self.newest - person.newest > self.window or len(self.people) > REMEMBERED:
+        for name, seen in list(self.people.items()):
+            if self.newest - seen[-1][0] > self.window or len(self.people) > REMEMBERED:
                 del self.people[name]
 
     def _answers(self, frame: Frame) -> list[dict[str, Any]]:
         begin = frame.time - self.window
-        windows = {name: self.people[name].window(begin) for name in frame.people}
+        windows = {
+            name: [(time, places) for time, places in self.people[name] if time >= begin]
+            for name in frame.people
+        }
         names = [
             name
-            for name, (times, _) in windows.items()
-            if len(times) > 1 and times[-1] - times[0] >= FULL_ENOUGH * self.window
+            for name, seen in windows.items()
+            if seen[-1][0] - seen[0][0] >= FULL_ENOUGH * self.window
         ]
         if not names:
             return []
         self.answered = frame.time
-        clips = [_evenly(*windows[name])[:, None] for name in names]
+        clips = [_evenly(windows[name])[:, None] for name in names]
         whole = Recordings.of(clips, len(self.layout.joints))
         source = InMemory(tuple(names), self.layout, whole)
         vectors, _ = self.model.embed_present(source, range(len(names)))
@@ -152,12 +127,9 @@ class LiveClassifier:
         ]
 
 
-def _new(places: NDArray[np.float32]) -> Person:
-    return Person(np.empty(CAPACITY), np.empty((CAPACITY, *places.shape), np.float32))
-
-
-def _evenly(times: NDArray[np.float64], places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Joints (F, V, C) at F even steps of time, linear between frames at F times (ascending)."""
+def _evenly(seen: Sequence[tuple[float, NDArray[np.float32]]]) -> NDArray[np.float32]:
+    """Joints (F, V, C) at F even steps of time, linear between the F frames that were seen."""
+    times, places = np.array([time for time, _ in seen]), np.stack([x for _, x in seen])
     at = np.linspace(times[0], times[-1], len(times))
     after = np.searchsorted(times, at).clip(1, len(times) - 1)
     share = ((at - times[after - 1]) / (times[after] - times[after - 1])).clip(0, 1)

@@ -7,7 +7,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 
 from crosscale.errors import CrosscaleError
 from crosscale.inference.frames import parse_frame
@@ -15,9 +17,8 @@ from crosscale.inference.live import LiveClassifier
 
 LONGEST_LINE = 2**18  # bytes
 WAITING = 256  # lines read ahead; further ones wait where they come from
-_AT_ONCE = 2**16
 
-Receive = Callable[[], bytes]  # some bytes as soon as there are any, b"" at the end
+Readline = Callable[[int], bytes]  # at most so many bytes of a line, b"" at the end
 Send = Callable[[str], None]
 
 
@@ -27,7 +28,7 @@ class Line:
 
     Attributes:
         number: from 1.
-        text: without the line's end; None when it was too long.
+        text: None when it was too long.
         arrived: `time.perf_counter()` when it was read.
     """
 
@@ -36,7 +37,7 @@ class Line:
     arrived: float
 
 
-def answer_lines(classifier: LiveClassifier, receive: Receive, send: Send) -> None:
+def answer_lines(classifier: LiveClassifier, readline: Readline, send: Send) -> None:
     """Answer frames until their end, a JSON line for each answer or wrong line.
 
     An answer is what `LiveClassifier.push` gives and `delay`: seconds from when the newest frame
@@ -45,11 +46,11 @@ def answer_lines(classifier: LiveClassifier, receive: Receive, send: Send) -> No
 
     Args:
         classifier: fresh.
-        receive: gives the input.
+        readline: gives the input.
         send: takes one line, without its end.
     """
     joints = len(classifier.layout.joints)
-    for line in _read_ahead(receive):
+    for line in _read_ahead(readline):
         if line.text is not None and not line.text.strip():
             continue
         try:
@@ -84,28 +85,27 @@ def listen(address: str, make: Callable[[], LiveClassifier], tell: Callable[[str
         tell(f"listening at {host}:{server.getsockname()[1]}; stop with Ctrl-C")
         while True:
             connection, _ = server.accept()
-            with connection:
+            with connection, suppress(OSError):  # gone: whoever comes next is answered
                 _converse(connection, make())
 
 
 def _converse(connection: socket.socket, classifier: LiveClassifier) -> None:
-    def receive() -> bytes:
+    with connection.makefile("rb") as source:
         try:
-            return connection.recv(_AT_ONCE)
-        except OSError:  # the other side is gone
-            return b""
-
-    try:
-        answer_lines(classifier, receive, lambda line: connection.sendall(f"{line}\n".encode()))
-    except OSError:
-        return  # gone: whoever comes next is answered
+            answer_lines(
+                classifier,
+                source.readline,
+                lambda line: connection.sendall(f"{line}\n".encode()),
+            )
+        finally:  # else the file could not be closed while it is waited for
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _local(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host
     try:
-        local = ipaddress.ip_address(host).is_loopback and ipaddress.ip_address(host).version == 4
+        local = ipaddress.IPv4Address(host).is_loopback
     except ValueError:
         local = False
     if not (colon and port.isdecimal() and int(port) < 2**16 and local):
@@ -115,13 +115,14 @@ def _local(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _read_ahead(receive: Receive) -> Iterator[Line]:
+def _read_ahead(readline: Readline) -> Iterator[Line]:
     """Lines read by another thread, so that the time of their arrival is known."""
     waiting: queue.Queue[Line | None] = queue.Queue(WAITING)
 
     def read() -> None:
-        for line in _lines(receive):
-            waiting.put(line)
+        with suppress(OSError):  # the other side is gone
+            for line in _lines(readline):
+                waiting.put(line)
         waiting.put(None)
 
     threading.Thread(target=read, daemon=True).start()
@@ -129,16 +130,12 @@ def _read_ahead(receive: Receive) -> Iterator[Line]:
         yield line
 
 
-def _lines(receive: Receive) -> Iterator[Line]:
-    number, rest, too_long = 1, b"", False
-    while data := receive():
+def _lines(readline: Readline) -> Iterator[Line]:
+    for number in count(1):
+        text = rest = readline(LONGEST_LINE + 1)
+        if not text:
+            return
         arrived = time.perf_counter()
-        *whole, rest = (rest + data).split(b"\n")
-        for text in whole:
-            too_long |= len(text) > LONGEST_LINE
-            yield Line(number, None if too_long else text, arrived)
-            number, too_long = number + 1, False
-        if len(rest) > LONGEST_LINE:
-            rest, too_long = b"", True
-    if rest or too_long:
-        yield Line(number, None if too_long else rest, time.perf_counter())
+        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = readline(LONGEST_LINE + 1)
+        yield Line(number, text if rest is text else None, arrived)

@@ -1,16 +1,16 @@
 """The web app: routes of the JSON API, and the page."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, File, Form, Request, UploadFile, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, File, Form, UploadFile, WebSocket
 from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from crosscale import __version__
@@ -19,25 +19,27 @@ from crosscale.serve import replies, webcam
 from crosscale.serve.guard import Guard
 from crosscale.serve.live import Live
 from crosscale.serve.reading import AUTO
-from crosscale.serve.service import ASSUMED_RATE, STEP, WEBCAM_LAYOUT, WINDOW, Service
+from crosscale.serve.service import (
+    ASSUMED_RATE,
+    STEP,
+    WEBCAM_LAYOUT,
+    WINDOW,
+    Recording,
+    Service,
+)
 
-# path: (package, file in it, kind); read once, so that no request opens a file of the package
-PAGES = {
-    "/": ("crosscale.serve", "static/index.html", "text/html"),
-    "/static/app.css": ("crosscale.serve", "static/app.css", "text/css"),
-    "/static/app.js": ("crosscale.serve", "static/app.js", "text/javascript"),
-    "/static/webcam.js": ("crosscale.serve", "static/webcam.js", "text/javascript"),
-    "/static/icon.svg": ("crosscale.serve", "static/icon.svg", "image/svg+xml"),
-    "/static/look.css": ("crosscale.viz", "templates/look.css", "text/css"),
-    "/static/player.js": ("crosscale.viz", "templates/player.js", "text/javascript"),
-}
+PAGE = Path(__file__).parent / "static" / "index.html"
+STATIC: list[str | tuple[str, str]] = [
+    ("crosscale.serve", "static"),
+    ("crosscale.viz", "templates"),  # the player and its style
+]
 DESCRIPTION = """Embeds, compares and names recordings of skeletons with a trained encoder.
 
 Uploads are multipart forms. Any answer with a status from 400 on is `{"error": "one line"}`.
 Frames come and answers go over the WebSocket `/api/live?layout=NAME`, a JSON message each, in the
 form of `crosscale live`."""
 UNUSABLE = 422
-_FAULTS: dict[int | str, dict[str, Any]] = {
+FAULTS: dict[int | str, dict[str, Any]] = {
     code: {"model": replies.Fault, "description": what}
     for code, what in {
         413: "the upload is too large",
@@ -45,12 +47,6 @@ _FAULTS: dict[int | str, dict[str, Any]] = {
         503: "too much to do",
     }.items()
 }
-
-Files = Annotated[list[UploadFile], File(description="one recording, or several of one format")]
-Format = Annotated[str, Form(description="of the files; auto looks at them")]
-LayoutName = Annotated[
-    str | None, Form(description="a built-in layout, for formats that do not fix it")
-]
 Count = Annotated[int, Form(ge=1, le=100, description="how many clips to find for each")]
 Seconds = Annotated[float, Form(ge=0.25, le=60, allow_inf_nan=False)]
 Rate = Annotated[
@@ -59,66 +55,88 @@ Rate = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class _Api:
-    """The routes that take an upload."""
+def _service(connection: HTTPConnection) -> Service:
+    service: Service = connection.app.state.service
+    return service
 
-    service: Service
 
-    def embed(
-        self, files: Files, format: Format = AUTO, layout: LayoutName = None
-    ) -> dict[str, Any]:
-        """One vector a clip."""
-        with self.service.reading(files, format, layout) as recording:
-            vectors = self.service.embed(recording)
-            clips = [
-                {"name": name, "embedding": vector}
-                for name, vector in zip(recording.names, vectors.tolist(), strict=True)
-            ]
-            return {**recording.told(), "width": vectors.shape[1], "clips": clips}
+Served = Annotated[Service, Depends(_service)]
 
-    def search(
-        self, files: Files, format: Format = AUTO, layout: LayoutName = None, k: Count = 10
-    ) -> dict[str, Any]:
-        """The clips of the index that are most similar to each clip."""
-        with self.service.reading(files, format, layout) as recording:
-            found = self.service.search(self.service.embed(recording), k)
-            clips = [
-                {"name": name, "nearest": nearest}
-                for name, nearest in zip(recording.names, found, strict=True)
-            ]
-            return {**recording.told(), "clips": clips}
 
-    def classify(
-        self, files: Files, format: Format = AUTO, layout: LayoutName = None
-    ) -> dict[str, Any]:
-        """What each clip shows, or `none of these`."""
-        with self.service.reading(files, format, layout) as recording:
-            vectors = self.service.embed(recording)
-            return {**recording.told(), "clips": self.service.classify(recording.names, vectors)}
+def _recording(
+    service: Served,
+    files: Annotated[list[UploadFile], File(description="one recording, or several of one format")],
+    format: Annotated[str, Form(description="of the files; auto looks at them")] = AUTO,
+    layout: Annotated[
+        str | None, Form(description="a built-in layout, for formats that do not fix it")
+    ] = None,
+) -> Iterator[Recording]:
+    with service.reading(files, format, layout) as recording:
+        yield recording
 
-    def segment(
-        self,
-        files: Files,
-        format: Format = AUTO,
-        layout: LayoutName = None,
-        window: Seconds = WINDOW,
-        step: Seconds = STEP,
-        frame_rate: Rate = ASSUMED_RATE,
-    ) -> dict[str, Any]:
-        """What happens when in each clip."""
-        if step > window:
-            raise CrosscaleError("step must be at most window")
-        with self.service.reading(files, format, layout) as recording:
-            clips = self.service.segment(recording, window, step, frame_rate)
-            return {**recording.told(), "clips": clips}
 
-    def analyse(
-        self, files: Files, format: Format = AUTO, layout: LayoutName = None, k: Count = 6
-    ) -> dict[str, Any]:
-        """All that the page shows of each clip, for one reading of the upload."""
-        with self.service.reading(files, format, layout) as recording:
-            return {**recording.told(), **self.service.analyse(recording, k)}
+Uploaded = Annotated[Recording, Depends(_recording)]
+api = APIRouter(prefix="/api")
+
+
+@api.post("/embed", responses=FAULTS)
+def embed(service: Served, recording: Uploaded) -> replies.EmbedReply:
+    """One vector a clip."""
+    vectors = service.embed(recording)
+    clips = [
+        replies.Embedded(name=name, embedding=vector)
+        for name, vector in zip(recording.names, vectors.tolist(), strict=True)
+    ]
+    return replies.EmbedReply(**recording.told, width=vectors.shape[1], clips=clips)
+
+
+@api.post("/search", responses=FAULTS)
+def search(service: Served, recording: Uploaded, k: Count = 10) -> replies.SearchReply:
+    """The clips of the index that are most similar to each clip."""
+    found = service.search(service.embed(recording), k)
+    clips = [
+        replies.Searched(name=name, nearest=nearest)
+        for name, nearest in zip(recording.names, found, strict=True)
+    ]
+    return replies.SearchReply(**recording.told, clips=clips)
+
+
+@api.post("/classify", responses=FAULTS)
+def classify(service: Served, recording: Uploaded) -> replies.ClassifyReply:
+    """What each clip shows, or `none of these`."""
+    clips = service.classify(recording.names, service.embed(recording))
+    return replies.ClassifyReply(**recording.told, clips=clips)
+
+
+@api.post("/segment", responses=FAULTS)
+def segment(
+    service: Served,
+    recording: Uploaded,
+    window: Seconds = WINDOW,
+    step: Seconds = STEP,
+    frame_rate: Rate = ASSUMED_RATE,
+) -> replies.SegmentReply:
+    """What happens when in each clip."""
+    if step > window:
+        raise CrosscaleError("step must be at most window")
+    clips = service.segment(recording, window, step, frame_rate)
+    return replies.SegmentReply(**recording.told, clips=clips)
+
+
+@api.post("/analyse", responses=FAULTS)
+def analyse(service: Served, recording: Uploaded, k: Count = 6) -> replies.AnalyseReply:
+    """All that the page shows of each clip, for one reading of the upload."""
+    clips, notes = service.analyse(recording, k)
+    return replies.AnalyseReply(**recording.told, clips=clips, notes=notes)
+
+
+@api.get("/clip/{name:path}", responses={404: {"model": replies.Fault}})
+def clip(service: Served, name: str) -> dict[str, Any]:
+    """A clip of the index, as /static/player.js takes it."""
+    found = service.clip(name)
+    if found is None:
+        raise HTTPException(404, "the index has no clip of this name that can be played")
+    return found
 
 
 def make_app(service: Service, *, host: str | None = None, assets: Path | None = None) -> ASGIApp:
@@ -137,46 +155,27 @@ def make_app(service: Service, *, host: str | None = None, assets: Path | None =
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
     )
+    app.state.service = service
+    app.include_router(api)
     _add_faults(app)
-    _add_api(app, service, assets or webcam.usual_folder())
-    _add_files(app, assets or webcam.usual_folder())
+    _add_webcam(app, service, assets or webcam.usual_folder())
+    app.add_api_route("/", lambda: FileResponse(PAGE), include_in_schema=False)
+    app.mount("/static", StaticFiles(packages=STATIC))
     return Guard(app, service.limits, host)
 
 
-def _add_api(app: FastAPI, service: Service, assets: Path) -> None:
-    api, live = _Api(service), Live(service)
-    for path, function, reply in (
-        ("embed", api.embed, replies.EmbedReply),
-        ("search", api.search, replies.SearchReply),
-        ("classify", api.classify, replies.ClassifyReply),
-        ("segment", api.segment, replies.SegmentReply),
-        ("analyse", api.analyse, replies.AnalyseReply),
-    ):
-        app.post(f"/api/{path}", response_model=reply, responses=_FAULTS)(function)
+def _add_webcam(app: FastAPI, service: Service, assets: Path) -> None:
+    """What depends on the pose estimator for the browser: its files, and what lacks of them."""
+    live = Live(service)
 
-    @app.get("/api/status", response_model=replies.Status)
-    def status() -> dict[str, Any]:
+    @app.get("/api/status")
+    def status() -> replies.Status:
         """What this server has."""
         return service.status(webcam.absent(assets))
-
-    @app.get("/api/clip/{name:path}", responses={404: {"model": replies.Fault}})
-    def clip(name: str) -> dict[str, Any]:
-        """A clip of the index, as /static/player.js takes it."""
-        found = service.clip(name)
-        if found is None:
-            raise HTTPException(404, "the index has no clip of this name that can be played")
-        return found
 
     @app.websocket("/api/live")
     async def answer(socket: WebSocket, layout: str = WEBCAM_LAYOUT) -> None:
         await live.answer(socket, layout)
-
-
-def _add_files(app: FastAPI, assets: Path) -> None:
-    """The page and the pose estimator: a table of paths, each with its file."""
-    for path, (package, name, kind) in PAGES.items():
-        content = resources.files(package).joinpath(name).read_bytes()
-        _add_content(app, path, content, kind)
 
     @app.get("/webcam/{name}", include_in_schema=False)
     def asset(name: str) -> FileResponse:
@@ -185,31 +184,25 @@ def _add_files(app: FastAPI, assets: Path) -> None:
         return FileResponse(assets / name, media_type=webcam.FILES[name])
 
 
-def _add_content(app: FastAPI, path: str, content: bytes, kind: str) -> None:
-    @app.get(path, include_in_schema=False)
-    def page() -> Response:
-        return Response(content, media_type=kind)
-
-
 def _add_faults(app: FastAPI) -> None:
     """Every fault is JSON of one line; what nobody foresaw is told on the server only."""
 
     @app.exception_handler(CrosscaleError)
-    def unusable(request: Request, error: Exception) -> JSONResponse:
+    def unusable(_: HTTPConnection, error: CrosscaleError) -> JSONResponse:
         return _fault(UNUSABLE, str(error))
 
     @app.exception_handler(RequestValidationError)
-    def wrong(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return _fault(UNUSABLE, _first(error.errors()))
+    def wrong(_: HTTPConnection, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return _fault(UNUSABLE, f"{where}: {first['msg']}")
 
     @app.exception_handler(HTTPException)
-    def refused(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
+    def refused(_: HTTPConnection, error: HTTPException) -> JSONResponse:
         return _fault(error.status_code, error.detail, error.headers)
 
     @app.exception_handler(Exception)
-    def unforeseen(request: Request, error: Exception) -> JSONResponse:
+    def unforeseen(_: HTTPConnection, error: Exception) -> JSONResponse:
         logging.getLogger("crosscale").error("unforeseen", exc_info=error)
         return _fault(500, "a fault of the server; see what it printed")
 
@@ -217,8 +210,3 @@ def _add_faults(app: FastAPI) -> None:
 def _fault(status: int, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     line = " ".join(reason.split()).encode(errors="replace").decode()
     return JSONResponse({"error": line}, status, dict(headers or {}))
-
-
-def _first(errors: Sequence[Any]) -> str:
-    where = ".".join(str(part) for part in errors[0]["loc"][1:])
-    return f"{where}: {errors[0]['msg']}"

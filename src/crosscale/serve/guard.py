@@ -2,13 +2,14 @@
 
 import asyncio
 import ipaddress
-import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from crosscale.serve.limits import Limits
 
@@ -41,14 +42,6 @@ _HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 FORBIDDEN = 1008  # WebSocket's code for a policy that is broken
 
 
-class Refused(Exception):
-    """A request that goes no further."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason = status, reason
-
-
 @dataclass
 class Guard:
     """Refuses requests of other sites, and those that are too large or too many.
@@ -73,45 +66,45 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard one request."""
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        try:
-            self._check(scope)
-        except Refused as refused:
-            await _refuse(scope, receive, send, refused)
-            return
+        refusal = self._refusal(Headers(scope=scope))
         if scope["type"] == "websocket":
-            await self.app(scope, receive, send)
-        else:
-            await self._answer(scope, receive, _with_headers(send))
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+            guarded = WebSocketClose(FORBIDDEN, refusal[1][:100]) if refusal else self.app
+            await guarded(scope, receive, send)
+            return
         takes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
         if takes and self.busy >= self.limits.requests:
-            await _refuse(scope, receive, send, Refused(503, "too much to do: try again soon"))
+            refusal = refusal or (503, "too much to do: try again soon")
+        if refusal:
+            status, reason = refusal
+            refused = JSONResponse({"error": reason}, status, {"connection": "close"})
+            await refused(scope, receive, _with_headers(send))
             return
         self.busy += takes
         try:
-            await self.app(scope, _bounded(receive, self.limits), send)
+            await self.app(scope, _bounded(receive, self.limits), _with_headers(send))
         finally:
             self.busy -= takes
 
-    def _check(self, scope: Scope) -> None:
-        headers = scope["headers"]
+    def _refusal(self, headers: Headers) -> tuple[int, str] | None:
+        """Status and reason, where a request goes no further."""
         if len(headers) > self.limits.headers:
-            raise Refused(431, f"more than {self.limits.headers} headers")
-        host = _only(headers, b"host")
-        if not host or not self._ours(host):
-            raise Refused(421, f"this server is not '{(host or '')[:60]}'")
-        origin = _only(headers, b"origin")
-        if origin is not None and origin.partition("://")[2] != host:
-            raise Refused(403, "pages of other sites may not use this server")
-        length = _only(headers, b"content-length")
-        if length is not None and not (length.isascii() and length.isdecimal()):
-            raise Refused(400, "content-length is no number")
-        if length is not None and (len(length) > 15 or int(length) > self.limits.upload):
-            raise Refused(413, _too_large(self.limits.upload))
+            return 431, f"more than {self.limits.headers} headers"
+        for name in ("host", "origin", "content-length"):
+            if len(headers.getlist(name)) > 1:
+                return 400, f"more than one header {name}"
+        host, length = headers.get("host", ""), headers.get("content-length", "0")
+        if not self._ours(host):
+            return 421, f"this server is not '{host[:60]}'"
+        if headers.get("origin", f"://{host}").partition("://")[2] != host:
+            return 403, "pages of other sites may not use this server"
+        if not (length.isascii() and length.isdecimal()):
+            return 400, "content-length is no number"
+        if len(length) > 15 or int(length) > self.limits.upload:
+            return 413, _too_large(self.limits.upload)
+        return None
 
     def _ours(self, host: str) -> bool:
         name = host.lower()
@@ -137,13 +130,6 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _only(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
-    found = [value.decode("latin-1") for key, value in headers if key == name]
-    if len(found) > 1:
-        raise Refused(400, f"more than one header {name.decode()}")
-    return found[0] if found else None
 
 
 def _too_large(most: int) -> str:
@@ -184,19 +170,3 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sent
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) -> None:
-    if scope["type"] == "websocket":
-        await receive()  # the connection's beginning, which must be taken before it is refused
-        await send({"type": "websocket.close", "code": FORBIDDEN, "reason": refused.reason[:100]})
-        return
-    body = json.dumps({"error": refused.reason}).encode()
-    kind: list[Any] = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    start = {"type": "http.response.start", "status": refused.status, "headers": kind}
-    await _with_headers(send)(start)
-    await send({"type": "http.response.body", "body": body})

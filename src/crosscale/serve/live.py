@@ -9,7 +9,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from crosscale.errors import CrosscaleError
 from crosscale.inference.frames import parse_frame
-from crosscale.serve.service import Service, SharedClassifier
+from crosscale.inference.live import LiveClassifier
+from crosscale.serve.service import Service
 
 # WebSocket's codes
 UNREADABLE, FORBIDDEN, TRY_LATER = 1003, 1008, 1013
@@ -46,7 +47,7 @@ class Live:
         finally:
             self.connections -= 1
 
-    async def _converse(self, socket: WebSocket, classifier: SharedClassifier) -> None:
+    async def _converse(self, socket: WebSocket, classifier: LiveClassifier) -> None:
         number = wrong = 0
         while wrong <= self.service.limits.wrong:
             text = await _text(socket)
@@ -55,7 +56,7 @@ class Live:
             try:
                 if len(text) > self.service.limits.message:
                     raise CrosscaleError(f"longer than {self.service.limits.message:,} bytes")
-                answers = await run_in_threadpool(_named, classifier, text)
+                answers = await run_in_threadpool(self._answers, classifier, text)
             except CrosscaleError as error:
                 wrong += 1
                 await socket.send_json({"line": number, "error": str(error)})
@@ -65,9 +66,10 @@ class Live:
                 await socket.send_json({**one, "delay": delay})
         await _close(socket, UNREADABLE, f"more than {wrong - 1} wrong messages")
 
-
-def _named(classifier: SharedClassifier, text: str) -> list[dict[str, Any]]:
-    return classifier.push(parse_frame(text, classifier.joints))
+    def _answers(self, classifier: LiveClassifier, text: str) -> list[dict[str, Any]]:
+        frame = parse_frame(text, len(classifier.layout.joints))
+        with self.service.turn:
+            return classifier.push(frame)
 
 
 async def _text(socket: WebSocket) -> str:

@@ -32,15 +32,17 @@ class Reading:
     """How an upload was read.
 
     Attributes:
-        source_format: one of `FORMATS`.
+        format: one of `FORMATS`.
         how: how one saw that.
-        skipped: (clip, reason) of what could not be used.
+        layout: name of the clips' layout.
+        skipped: name and reason of each recording that could not be used.
         repaired: kinds of faults that were repaired, and in how many clips.
     """
 
-    source_format: str
+    format: str
     how: str
-    skipped: tuple[tuple[str, str], ...]
+    layout: str
+    skipped: list[dict[str, str]]
     repaired: dict[str, int]
 
 
@@ -68,14 +70,11 @@ def read_upload(
     # `.skeleton` files need a folder that would name their class.
     source = folder if source_format == "skeleton" else files
     report = prepare(make_reader(source_format, layout=chosen), source, folder / STORE, workers=1)
-    _check_size(ClipStore.open(folder / STORE), limits)
+    store = ClipStore.open(folder / STORE)
+    _check_size(store, limits)
     (folder / STORE / REPORT).unlink()
-    return Reading(
-        source_format,
-        how,
-        tuple((one.name, one.reason) for one in report.skipped),
-        dict(report.repaired),
-    )
+    skipped = [{"name": one.name, "reason": one.reason} for one in report.skipped]
+    return Reading(source_format, how, store.layout.name, skipped, dict(report.repaired))
 
 
 def checked_format(name: str) -> str:

@@ -110,9 +110,9 @@ class Analysed(BaseModel):
 
     name: str
     player: dict[str, Any] = Field(description="the clip as /static/player.js takes it")
-    nearest: list[Near] | None
-    answer: Classified | None
-    timeline: Segmented | None
+    nearest: list[Near] | None = None
+    answer: Classified | None = None
+    timeline: Segmented | None = None
 
 
 class AnalyseReply(Read):

@@ -14,7 +14,6 @@ from crosscale import __version__
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.inference.answers import Answers
-from crosscale.inference.frames import Frame
 from crosscale.inference.head import Head
 from crosscale.inference.index import Index
 from crosscale.inference.live import LiveClassifier
@@ -30,6 +29,15 @@ from crosscale.serve.reading import (
     checked_format,
     checked_layout,
     read_upload,
+)
+from crosscale.serve.replies import (
+    Analysed,
+    Classified,
+    LiveStatus,
+    Near,
+    Segment,
+    Segmented,
+    Status,
 )
 from crosscale.serve.uploads import FILES, Sent, Upload, shown, stored
 from crosscale.skeleton.layout import Layout
@@ -56,15 +64,10 @@ class Recording:
     names: list[str]
     reading: Reading
 
+    @property
     def told(self) -> dict[str, Any]:
-        """`replies.Read`."""
-        return {
-            "format": self.reading.source_format,
-            "how": self.reading.how,
-            "layout": self.store.layout.name,
-            "skipped": [{"name": n, "reason": r} for n, r in self.reading.skipped],
-            "repaired": self.reading.repaired,
-        }
+        """The fields of `replies.Read`."""
+        return vars(self.reading)
 
 
 class Service:
@@ -76,6 +79,7 @@ class Service:
         index: of their embeddings; None when there is nothing to search.
         store: the clips of the index, for the player; None when they are not at hand.
         limits: of requests.
+        turn: the encoder, which uses all cores, answers one question at a time.
     """
 
     def __init__(
@@ -112,7 +116,7 @@ class Service:
         self._reader = Isolated(
             self.limits.seconds, self.limits.memory, [*main, "crosscale.serve.preloaded"]
         )
-        self._turn = threading.Lock()  # the encoder uses all cores for one question at a time
+        self.turn = threading.Lock()
 
     @contextmanager
     def reading(
@@ -144,17 +148,20 @@ class Service:
                 )
             except CrosscaleError as error:
                 raise CrosscaleError(_renamed(str(error), upload)) from None
-            aside = tuple((_named(n, upload), _renamed(r, upload)) for n, r in found.skipped)
+            skipped = [
+                {"name": _named(one["name"], upload), "reason": _renamed(one["reason"], upload)}
+                for one in found.skipped
+            ]
             opened = ClipStore.open(upload.folder / STORE)
             names = [_named(name, upload) for name in opened.names]
-            yield Recording(opened, names, replace(found, skipped=aside))
+            yield Recording(opened, names, replace(found, skipped=skipped))
 
     def embed(self, recording: Recording) -> NDArray[np.float32]:
         """Embeddings (N, D) of the clips."""
-        with self._turn:
+        with self.turn:
             return self.model.embed(recording.store)
 
-    def search(self, vectors: NDArray[np.float32], k: int) -> list[list[dict[str, Any]]]:
+    def search(self, vectors: NDArray[np.float32], k: int) -> list[list[Near]]:
         """The k nearest clips of the index to each of N embeddings.
 
         Raises:
@@ -162,33 +169,33 @@ class Service:
         """
         if self.index is None:
             raise CrosscaleError("this server has no index: start it with --index INDEX")
+        names, labels = self.index.names, self.index.labels
         rows, similarities = self.index.search(vectors, k)
         return [
             [
-                {
-                    "name": self.index.names[row],
-                    "label": self.index.labels[row],
-                    "similarity": round(float(similarity), 4),
-                    "playable": self.index.names[row] in self._rows,
-                }
+                Near(
+                    name=names[row],
+                    label=labels[row],
+                    similarity=round(similarity, 4),
+                    playable=names[row] in self._rows,
+                )
                 for row, similarity in zip(*found, strict=True)
             ]
             for found in zip(rows.tolist(), similarities.tolist(), strict=True)
         ]
 
-    def classify(self, names: Sequence[str], vectors: NDArray[np.float32]) -> list[dict[str, Any]]:
+    def classify(self, names: Sequence[str], vectors: NDArray[np.float32]) -> list[Classified]:
         """What each of N embeddings shows.
 
         Raises:
             CrosscaleError: when there is no head.
         """
         table = Answers.of(self._head(), vectors).table(list(names))
-        rows: list[dict[str, Any]] = table.to_pylist()
-        return rows
+        return [Classified(**row) for row in table.to_pylist()]
 
     def segment(
         self, recording: Recording, window: float, step: float, rate: float
-    ) -> list[dict[str, Any]]:
+    ) -> list[Segmented]:
         """What happens when in each clip.
 
         Args:
@@ -201,8 +208,8 @@ class Service:
             CrosscaleError: when there is no head, or a frame rate is none that a sensor has.
         """
         head, store = self._head(), recording.store
-        known = store.column("frame_rate")
-        rates = np.where(np.isnan(known), rate, known)
+        told = store.column("frame_rate")
+        rates = np.where(np.isnan(told), rate, told)
         slowest, fastest = RATES
         if ((rates < slowest) | (rates > fastest)).any():
             raise CrosscaleError(
@@ -215,54 +222,54 @@ class Service:
             rates,
             "s",
         )
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in store.names}
-        with self._turn:
+        found: dict[str, list[Segment]] = {name: [] for name in store.names}
+        with self.turn:
             for _, table in segment(store, timing, self.model, head):
                 for row in table.to_pylist():
-                    found[row.pop("clip")].append(row)
-        seconds = store.column("frames") / rates
+                    found[row["clip"]].append(Segment(**row))
         return [
-            {
-                "name": name,
-                "seconds": float(seconds[i]),
-                "frame_rate": float(rates[i]),
-                "assumed": bool(np.isnan(known[i])),
-                "segments": found[store.names[i]],
-            }
-            for i, name in enumerate(recording.names)
+            Segmented(
+                name=name,
+                seconds=float(frames / rates[i]),
+                frame_rate=float(rates[i]),
+                assumed=bool(np.isnan(told[i])),
+                segments=found[store.names[i]],
+            )
+            for i, (name, frames) in enumerate(
+                zip(recording.names, store.column("frames"), strict=True)
+            )
         ]
 
-    def analyse(self, recording: Recording, k: int) -> dict[str, Any]:
+    def analyse(self, recording: Recording, k: int) -> tuple[list[Analysed], list[str]]:
         """Player, nearest clips, answer and timeline of each clip, and why one is missing."""
-        count, notes = len(recording.names), []
-        nearest = answers = timelines = [None] * count
+        notes: list[str] = []
+        told: dict[str, Sequence[Any]] = {}
         try:
             vectors = self.embed(recording)
-            nearest = self.search(vectors, k) if self.index else nearest  # type: ignore[assignment]
+            if self.index:
+                told["nearest"] = self.search(vectors, k)
             if self.head:
-                answers = self.classify(recording.names, vectors)  # type: ignore[assignment]
-                timelines = self.segment(recording, WINDOW, STEP, ASSUMED_RATE)  # type: ignore[assignment]
+                told["answer"] = self.classify(recording.names, vectors)
+                told["timeline"] = self.segment(recording, WINDOW, STEP, ASSUMED_RATE)
         except CrosscaleError as error:  # the clips can be looked at all the same
             notes.append(str(error))
         clips = [
-            {
-                "name": name,
-                "player": self._played(recording.store, i, name, own=True),
-                "nearest": nearest[i],
-                "answer": answers[i],
-                "timeline": timelines[i],
-            }
+            Analysed(
+                name=name,
+                player=self._played(recording.store, i, name, own=True),
+                **{field: values[i] for field, values in told.items()},
+            )
             for i, name in enumerate(recording.names)
         ]
-        return {"clips": clips, "notes": notes}
+        return clips, notes
 
     def clip(self, name: str) -> dict[str, Any] | None:
         """A clip of the index for the player, looked up by its name; None when there is none."""
         row = self._rows.get(name)
         return None if row is None or self.store is None else self._played(self.store, row, name)
 
-    def classifier(self, layout: str) -> "SharedClassifier":
-        """A fresh memory of people for one connection.
+    def classifier(self, layout: str) -> LiveClassifier:
+        """A fresh memory of people for one connection, to be asked when it is its `turn`.
 
         Args:
             layout: of its frames, a built-in name.
@@ -271,33 +278,31 @@ class Service:
             CrosscaleError: when there is no head, or the encoder cannot take the layout.
         """
         skeleton = Layout.load(checked_layout(layout))
-        return SharedClassifier(
-            LiveClassifier(self.model, self._head(), skeleton, WINDOW, STEP), self._turn
-        )
+        return LiveClassifier(self.model, self._head(), skeleton, WINDOW, STEP)
 
-    def status(self, webcam: str | None) -> dict[str, Any]:
+    def status(self, webcam: str | None) -> Status:
         """What this server has; `webcam` says what is wrong with the files of the webcam."""
         problem = self._live_problem()
-        return {
-            "version": __version__,
-            "run": self.run,
-            "layout": self.model.layout.name,
-            "streams": list(self.model.streams),
-            "width": self.model.width,
-            "classes": None if self.head is None else self.head.classes_.tolist(),
-            "index": None if self.index is None else len(self.index.names),
-            "playable": self.store is not None,
-            "formats": list(FORMATS),
-            "limits": vars(self.limits),
-            "live": {
-                "ready": problem is None,
-                "problem": problem or webcam,
-                "layout": WEBCAM_LAYOUT,
-                "window": WINDOW,
-                "step": STEP,
-                "assets": webcam is None,
-            },
-        }
+        return Status(
+            version=__version__,
+            run=self.run,
+            layout=self.model.layout.name,
+            streams=list(self.model.streams),
+            width=self.model.width,
+            classes=None if self.head is None else self.head.classes_.tolist(),
+            index=None if self.index is None else len(self.index.names),
+            playable=self.store is not None,
+            formats=list(FORMATS),
+            limits=vars(self.limits),
+            live=LiveStatus(
+                ready=problem is None,
+                problem=problem or webcam,
+                layout=WEBCAM_LAYOUT,
+                window=WINDOW,
+                step=STEP,
+                assets=webcam is None,
+            ),
+        )
 
     def _head(self) -> Head:
         if self.head is None:
@@ -320,29 +325,6 @@ class Service:
         """The player's JSON; what an upload says of its own action is no answer and is left out."""
         clip = replace(stored_clip(store, row), name=name).thinned(MOST_PLAYED)
         return player_json(replace(clip, label=None) if own else clip, "float16")
-
-
-@dataclass
-class SharedClassifier:
-    """A `LiveClassifier` that waits for its turn with the encoder.
-
-    Attributes:
-        classifier: of one connection.
-        turn: shared by all.
-    """
-
-    classifier: LiveClassifier
-    turn: threading.Lock
-
-    @property
-    def joints(self) -> int:
-        """How many each person has."""
-        return len(self.classifier.layout.joints)
-
-    def push(self, frame: Frame) -> list[dict[str, Any]]:
-        """See `LiveClassifier.push`."""
-        with self.turn:
-            return self.classifier.push(frame)
 
 
 def store_of(index: Index, given: Path | None) -> ClipStore | None:
