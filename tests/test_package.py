@@ -1,4 +1,4 @@
-"""What the package brings when it is installed, and the files that tell of it."""
+"""What the package brings when it is installed, and what a first use of it needs."""
 
 import re
 import shutil
@@ -6,10 +6,14 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import crosscale
 
@@ -69,6 +73,92 @@ def test_all_brings_every_extra_that_users_are_told_of():
         for extra in names.split(",")
     }
     assert told <= set(extras)
+
+
+EMBED = """
+import numpy as np
+import crosscale
+
+model = crosscale.load("parts")
+walk = np.random.default_rng(0).normal(size=(40, 1, 25, 3)).astype("float32")
+assert model.embed([walk], layout="ntu25").shape[0] == 1
+"""
+COMMANDS = """
+import numpy as np
+from crosscale.cli import main
+
+rng = np.random.default_rng(0)
+for name in "abcdef":
+    recording = rng.normal(size=(30, 1, 20, 3)).astype("float32")
+    np.savez(f"recordings/{name}.npz", coordinates=recording)
+for line in (
+    "prepare npz recordings --layout kinect20 --out store",
+    "embed parts store --out vectors.npz",
+    "classify parts store --labels labels.csv --out named.csv --save mine.head",
+    "index parts store --out index",
+    "search index a",
+):
+    assert main(line.split()) == 0, line
+"""
+
+
+def test_a_clip_is_embedded_with_few_libraries(tmp_path):
+    """Seconds of import and a hundred megabytes come with each that is not needed for it."""
+    run_with_only(("numpy", "pyarrow", "pyyaml", "safetensors", "torch"), EMBED, tmp_path)
+
+
+@pytest.mark.slow
+def test_commands_on_own_recordings_need_no_extra(tmp_path):
+    (tmp_path / "recordings").mkdir()
+    labels = [f"{name},{label}" for name, label in zip("abcd", ("walk", "wave") * 2, strict=True)]
+    (tmp_path / "labels.csv").write_text("\n".join(["name,label", *labels, ""]))
+    run_with_only(PROJECT["dependencies"], COMMANDS, tmp_path)
+
+
+def run_with_only(requirements: Iterable[str], code: str, folder: Path) -> None:
+    """Run code in a process that finds no installed module but those of some requirements."""
+    needed = modules_of(requirements)
+    hidden = sorted(set(packages_distributions()) - needed - {"crosscale"})
+    hide = f"""
+import sys
+from importlib.machinery import PathFinder
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] not in {hidden!r}:
+            return PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", hide + code], cwd=folder, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def modules_of(requirements: Iterable[str]) -> set[str]:
+    """The modules at the top of what requirements bring, those of their own included."""
+    waiting, brought = [Requirement(line) for line in requirements], set()
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        if name in brought:
+            continue
+        brought.add(name)
+        waiting += [
+            own
+            for own in map(Requirement, requires(name) or ())
+            if any(
+                own.marker is None or own.marker.evaluate({"extra": extra})
+                for extra in ("", *wanted.extras)
+            )
+        ]
+    return {
+        module
+        for module, names in packages_distributions().items()
+        if brought & {canonicalize_name(name) for name in names}
+    }
 
 
 def test_citation_is_of_this_package():
