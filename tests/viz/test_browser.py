@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from player_pages import body
 
-from crosscale.evaluation.features import Features
+from crosscale.models.model import load
 from crosscale.training.recipe import read_recipe
 from crosscale.viz.drawn_views import drawn_views
 from crosscale.viz.embedding_map import embedding_map
@@ -102,9 +102,7 @@ def test_a_clip_in_the_plane_plays_flat(opened, kinect20):
 
 
 def test_pointing_at_a_dot_plays_its_clip_and_clicking_pins_it(opened, store):
-    vectors = np.random.default_rng(0).normal(size=(len(store), 8)).astype(np.float32)
-    features = Features(store.names, store.labels, store.classes, {"joint": vectors})
-    page = opened(embedding_map(store, features, None, clips=99, seed=0, title="Map").html)
+    page = opened(embedding_map(store, load("parts"), None, clips=99, seed=0, title="Map").html)
     box = page.locator("#map").bounding_box()
     for row in (3, 4):
         x, y = page.evaluate(f"map.place({row})")

@@ -4,24 +4,23 @@ from player_pages import WICKED, assert_needs_no_network, decoded, page_data
 
 from crosscale.data.splits import split
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.features import Features
+from crosscale.models.model import load
 from crosscale.viz import embedding_map as mapping
 from crosscale.viz.embedding_map import embedding_map, frames_kept, sampled
 
 
-@pytest.fixture
-def features(store):
-    vectors = np.random.default_rng(0).normal(size=(len(store), 8)).astype(np.float32)
-    return Features(store.names, store.labels, store.classes, {"joint": vectors})
+@pytest.fixture(scope="module")
+def model():
+    return load("parts")
 
 
-def make(store, features, clips=100):
+def make(store, model, clips=100):
     parts = split(store, "random_subjects")
-    return embedding_map(store, features, parts, clips=clips, seed=0, title=f"Map {WICKED}")
+    return embedding_map(store, model, parts, clips=clips, seed=0, title=f"Map {WICKED}")
 
 
-def test_a_map_has_a_dot_a_clip_with_its_class_part_and_skeleton(store, features):
-    made = make(store, features)
+def test_a_map_has_a_dot_a_clip_with_its_class_part_and_skeleton(store, model):
+    made = make(store, model)
     assert_needs_no_network(made.html)
     assert WICKED not in made.html
     told = page_data(made.html)
@@ -37,13 +36,13 @@ def test_a_map_has_a_dot_a_clip_with_its_class_part_and_skeleton(store, features
         np.testing.assert_allclose(decoded(clip), x, atol=np.nanmax(np.abs(x)) / 1024)
 
 
-def test_the_same_features_make_the_same_bytes(store, features):
-    assert make(store, features).html == make(store, features).html
+def test_the_same_embeddings_make_the_same_bytes(store, model):
+    assert make(store, model).html == make(store, model).html
 
 
-def test_too_few_clips_make_no_map(store, features):
+def test_too_few_clips_make_no_map(store, model):
     with pytest.raises(CrosscaleError, match="at least 4 clips"):
-        make(store, features, clips=3)
+        make(store, model, clips=3)
 
 
 def test_a_sample_is_drawn_by_the_seed_and_in_order():

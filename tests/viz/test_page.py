@@ -6,9 +6,8 @@ from player_pages import WICKED, assert_needs_no_network, decoded, page_data
 
 from crosscale.errors import CrosscaleError
 from crosscale.viz import page
-from crosscale.viz.choose import rows_of
 from crosscale.viz.page import clips_html
-from crosscale.viz.player_clip import stored_clip
+from crosscale.viz.player_clip import rows_of, stored_clip
 
 
 @pytest.fixture

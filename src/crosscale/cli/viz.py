@@ -2,27 +2,22 @@
 
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from crosscale.cli.console import plain_console
 from crosscale.data.splits import Split, protocols, split
 from crosscale.data.store import ClipStore
-from crosscale.encoders.engines import EngineChoice
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.extract import extract, extract_once
-from crosscale.models.checkpoint import load_encoders
-from crosscale.models.hub import resolve
+from crosscale.models.model import ExactEngine, load
 from crosscale.skeleton.layout import Layout
 from crosscale.training.recipe import read_recipe
-from crosscale.viz.choose import rows_of
 from crosscale.viz.drawn_views import drawn_views
 from crosscale.viz.embedding_map import embedding_map
 from crosscale.viz.film import write_film
 from crosscale.viz.layout_figure import layout_facts, left_out, write_layout
 from crosscale.viz.layout_places import mean_pose, tree_places
 from crosscale.viz.page import clips_html, write_page
-from crosscale.viz.player_clip import stored_clip
+from crosscale.viz.player_clip import rows_of, stored_clip
 
 
 def view(
@@ -79,7 +74,7 @@ def map_clips(
     clips: int = 2000,
     seed: int = 0,
     device: str = "cpu",
-    engine: EngineChoice = "auto",
+    engine: ExactEngine = "torch",
 ) -> Path:
     """Write an interactive map of embeddings, where pointing at a dot plays its clip.
 
@@ -96,27 +91,22 @@ def map_clips(
         clips: with more clips than this, so many are drawn at random.
         seed: of that draw and of the map.
         device: cpu or cuda.
-        engine: what computes the features.
+        engine: what computes the embeddings.
 
     Returns:
         The page.
     """
     console = plain_console()
-    encoders = load_encoders(resolve(run), device)
     if not run.exists() and (data is None or out is None):
         raise CrosscaleError(
             f"{run} is no folder here: name a store with --data and a page with --out"
         )
-    store = ClipStore.open(data or encoders.details["store_path"])
-    parts = _parts(store, protocol, encoders.protocol, console)
-    folder = run if run.is_dir() else run.parent
-    if run.exists():
-        features = extract_once(encoders, store, torch.device(device), folder, engine)
-    else:
-        features = extract(encoders, store, torch.device(device), engine)
+    model = load(run, device=device, engine=engine)
+    store = ClipStore.open(data or model.trained.details["store_path"])
+    parts = _parts(store, protocol, model.trained.protocol, console)
     title = f"Map of {store.name} by {run.resolve().name}"
-    made = embedding_map(store, features, parts, clips=clips, seed=seed, title=title)
-    page = write_page(out or folder / "map.html", made.html)
+    made = embedding_map(store, model, parts, clips=clips, seed=seed, title=title)
+    page = write_page(out or (run if run.is_dir() else run.parent) / "map.html", made.html)
     drawn = f", drawn at random from {len(store):,}" if made.clips < len(store) else ""
     console.print(
         f"{made.clips:,} clips{drawn}, at most {made.frames} frames of each, in {page} "

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_hex
+from numpy.typing import NDArray
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError, needs
-from crosscale.evaluation.features import Features
+from crosscale.errors import CrosscaleError
 from crosscale.evaluation.plots import class_colours, tsne
 from crosscale.evaluation.report import page_template
-from crosscale.evaluation.retrieval import side_by_side
+from crosscale.models.model import Model
 from crosscale.viz.page import POLICY
 from crosscale.viz.player_clip import player_json, skeleton_json, stored_clip
-
-with needs("drawing maps", extra="plots"):
-    from matplotlib.colors import to_hex
 
 COORDINATES = 10e6  # bytes of a page, of which base64 makes a third more
 FEWEST_FRAMES, MOST_FRAMES = 12, 48  # kept of a clip
@@ -39,19 +37,13 @@ class EmbeddingMap:
 
 
 def embedding_map(
-    store: ClipStore,
-    features: Features,
-    parts: Split | None,
-    *,
-    clips: int,
-    seed: int,
-    title: str,
+    store: ClipStore, model: Model, parts: Split | None, *, clips: int, seed: int, title: str
 ) -> EmbeddingMap:
-    """Lay clips out by their features with t-SNE and make the page.
+    """Lay clips out by their embeddings with t-SNE and make the page.
 
     Args:
         store: the clips.
-        features: of all clips of the store, in its order.
+        model: embeds those that are drawn.
         parts: which clips train and which test, for the marks.
         clips: at most so many, drawn at random.
         seed: of the draw and of t-SNE.
@@ -59,22 +51,22 @@ def embedding_map(
 
     Raises:
         CrosscaleError: when there are too few clips for a map, or too many for a page.
+        BadClip: as `Model.embed`.
     """
     rows = sampled(len(store), clips, seed)
     frames = frames_kept(store, rows)
-    points = tsne(side_by_side(features.select(rows).vectors), seed)
+    vectors = model.embed([store.coordinates(row) for row in rows], store.layout)
+    points = tsne(vectors, seed)
     if points is None:
         raise CrosscaleError(
-            f"no map of {store.path}: it takes at least 4 clips whose features are not all alike"
+            f"no map of {store.path}: it takes at least 4 clips whose embeddings are not all alike"
         )
-    low, high = points.min(axis=0), points.max(axis=0)
-    spread = (points - (low + high) / 2) / max(float((high - low).max()), 1e-12)  # within ±0.5
     data = {
         "skeleton": skeleton_json(store.layout),
-        "classes": list(features.classes),
-        "colours": [to_hex(colour) for colour in class_colours(len(features.classes))],
-        "points": spread.astype(float).round(5).tolist(),
-        "labels": features.labels[rows].tolist(),
+        "classes": list(store.classes),
+        "colours": [to_hex(colour) for colour in class_colours(len(store.classes))],
+        "points": _centred(points).round(5).tolist(),
+        "labels": store.labels[rows].tolist(),
         "parts": _parts(parts, rows),
         "clips": [_clip_json(store, row, frames) for row in rows.tolist()],
     }
@@ -84,11 +76,18 @@ def embedding_map(
         map=data,
         count=len(rows),
         of=len(store),
-        streams=list(features.vectors),
+        streams=list(model.streams),
         frames=frames,
         marked=parts.name if parts else None,
     )
     return EmbeddingMap(html, len(rows), frames)
+
+
+def _centred(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Points (N, 2) within ±0.5."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    centred = (points - (low + high) / 2) / max(float((high - low).max()), 1e-12)
+    return centred.astype(np.float64)
 
 
 def sampled(count: int, most: int, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from crosscale.errors import CrosscaleError, needs
 from crosscale.evaluation.plots import STYLE
 from crosscale.skeleton.layout import JOINT_SCALE
 from crosscale.utils.files import atomic_path
-from crosscale.viz.player_clip import PlayedClip, node_sides
+from crosscale.viz.player_clip import PlayedClip, edge_sides
 
 with needs("drawing films", extra="plots"):
     import matplotlib
@@ -160,11 +160,9 @@ def _floor(x: np.ndarray) -> np.ndarray:
 def _looks(clip: PlayedClip) -> tuple[list[str], list[str | tuple[float, tuple[float, float]]]]:
     """Colour and line style of each edge of one body."""
     graph = clip.layout.scale(JOINT_SCALE)
-    sides = node_sides(clip.layout, graph)
     cut = set(map(tuple, clip.cut.get(JOINT_SCALE, ())))
-    of_edges = [(sides[a] + sides[b]).strip("c")[:1] or "c" for a, b in graph.edges]
     colours = [
         CUT_COLOUR if edge in cut else SIDE_COLOURS[side]
-        for edge, side in zip(graph.edges, of_edges, strict=True)
+        for edge, side in zip(graph.edges, edge_sides(clip.layout, graph), strict=True)
     ]
     return colours, [(0, (0.6, 1.8)) if edge in cut else "solid" for edge in graph.edges]

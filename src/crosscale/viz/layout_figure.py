@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from crosscale.skeleton.layout import FINE_SCALE, JOINT_SCALE, Graph, Layout
 from crosscale.utils.files import atomic_path
 from crosscale.viz.film import SIDE_COLOURS
 from crosscale.viz.page import POLICY, write_page
-from crosscale.viz.player_clip import node_sides
+from crosscale.viz.player_clip import edge_sides, node_sides
 
 with needs("drawing layouts", extra="plots"):
     import matplotlib
@@ -77,20 +78,12 @@ def left_out(layout: Layout, graph: Graph) -> list[str]:
 def _draw_joints(axes: Axes, layout: Layout, places: np.ndarray) -> None:
     graph = layout.scale(JOINT_SCALE)
     sides = node_sides(layout, graph)
+    colours = [SIDE_COLOURS[side] for side in sides]
     _prepare(axes, f"{layout.name}: {len(layout.joints)} joints")
-    of_edges = [(sides[a] + sides[b]).strip("c")[:1] or "c" for a, b in graph.edges]
-    _lines(axes, places, graph, [SIDE_COLOURS[side] for side in of_edges], 2.6)
-    axes.scatter(
-        places[:, 0],
-        places[:, 1],
-        s=46,
-        c=[SIDE_COLOURS[side] for side in sides],
-        zorder=3,
-        ec="white",
-    )
-    x, y = places[layout.centre]
-    axes.scatter(x, y, s=170, fc="none", ec=INK, lw=1.4, zorder=4)
-    _name(axes, graph.names, places, sides, [SIDE_COLOURS[side] for side in sides])
+    _lines(axes, places, graph, [SIDE_COLOURS[s] for s in edge_sides(layout, graph)], 2.6)
+    _dots(axes, places, s=46, c=colours, zorder=3, ec="white")
+    _dots(axes, places[[layout.centre]], s=170, fc="none", ec=INK, lw=1.4, zorder=4)
+    _name(axes, graph.names, places, sides, colours)
 
 
 def _draw_scale(axes: Axes, layout: Layout, name: str, graph: Graph, places: np.ndarray) -> None:
@@ -98,21 +91,16 @@ def _draw_scale(axes: Axes, layout: Layout, name: str, graph: Graph, places: np.
     _prepare(axes, f"{name}: {len(graph.names)} nodes")
     _lines(axes, places, layout.scale(JOINT_SCALE), [BONE] * len(layout.edges), 1.2)
     if name == FINE_SCALE:
-        axes.scatter(
-            nodes[:, 0],
-            nodes[:, 1],
-            s=12,
-            c=[SIDE_COLOURS[s] for s in node_sides(layout, graph)],
-            zorder=3,
-        )
+        sides = [SIDE_COLOURS[side] for side in node_sides(layout, graph)]
+        _dots(axes, nodes, s=12, c=sides, zorder=3)
         return
     colours = np.array(class_colours(len(graph.names)))
     part = graph.pooling.argmax(axis=0)  # (J,)
     used = np.any(graph.pooling, axis=0)
-    axes.scatter(places[used, 0], places[used, 1], s=26, c=colours[part[used]], zorder=3)
-    axes.scatter(places[~used, 0], places[~used, 1], s=26, fc="white", ec=BONE, zorder=3)
+    _dots(axes, places[used], s=26, c=colours[part[used]], zorder=3)
+    _dots(axes, places[~used], s=26, fc="white", ec=BONE, zorder=3)
     _lines(axes, nodes, graph, [INK] * len(graph.edges), 1.6)
-    axes.scatter(nodes[:, 0], nodes[:, 1], s=90, c=colours, marker="s", ec=INK, lw=0.8, zorder=4)
+    _dots(axes, nodes, s=90, c=colours, marker="s", ec=INK, lw=0.8, zorder=4)
     dark = [to_hex(0.6 * colour) for colour in colours]
     _name(axes, graph.names, nodes, node_sides(layout, graph), dark)
 
@@ -135,6 +123,10 @@ def _name(
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
             zorder=5,
         )
+
+
+def _dots(axes: Axes, places: np.ndarray, **look: Any) -> None:
+    axes.scatter(places[:, 0], places[:, 1], **look)
 
 
 def _lines(axes: Axes, places: np.ndarray, graph: Graph, colours: list[str], width: float) -> None:

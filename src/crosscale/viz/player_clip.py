@@ -8,9 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from crosscale.data.store import ClipStore
+from crosscale.errors import CrosscaleError, nearest
 from crosscale.skeleton.layout import Graph, Layout
 
 Precision = Literal["float32", "float16"]
+CLASSES = 6  # shown when no clip is named
 Edges = Sequence[tuple[int, int]]
 
 
@@ -61,6 +63,28 @@ def stored_clip(store: ClipStore, row: int) -> PlayedClip:
         label=store.classes[label] if label >= 0 else None,
         rate=rate if np.isfinite(rate) else None,
     )
+
+
+def rows_of(store: ClipStore, names: Sequence[str]) -> list[int]:
+    """Rows of the named clips, in that order; when none is named, those of `first_of_classes`.
+
+    Raises:
+        CrosscaleError: when the store has no clip of a name (the nearest right one is given).
+    """
+    if not names:
+        return first_of_classes(store)
+    row_of = {name: row for row, name in enumerate(store.names)}
+    for name in names:
+        if name not in row_of:
+            raise CrosscaleError(f"{store.path} has no clip '{name}': {nearest(name, store.names)}")
+    return [row_of[name] for name in names]
+
+
+def first_of_classes(store: ClipStore, classes: int = CLASSES) -> list[int]:
+    """The first clip of each of the first classes that have one; without labels the first clips."""
+    found, rows = np.unique(store.labels, return_index=True)
+    rows = rows[found >= 0][:classes]
+    return rows.tolist() if len(rows) else list(range(min(classes, len(store))))
 
 
 def player_json(
@@ -119,6 +143,12 @@ def skeleton_json(layout: Layout) -> dict[str, Any]:
             for name, graph in layout.scales.items()
         ],
     }
+
+
+def edge_sides(layout: Layout, graph: Graph) -> list[str]:
+    """As `node_sides`, a letter an edge: the side that either of its ends has, else `c`."""
+    sides = node_sides(layout, graph)
+    return [(sides[a] + sides[b]).strip("c")[:1] or "c" for a, b in graph.edges]
 
 
 def node_sides(layout: Layout, graph: Graph) -> str:
