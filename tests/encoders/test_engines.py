@@ -1,4 +1,3 @@
-import dataclasses
 import sys
 import time
 from typing import get_args
@@ -13,9 +12,7 @@ from crosscale.encoders.fused import SPECTRAL_CHANNELS
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
-from crosscale.models.checkpoint import Embedder, TrainedEncoders
 from crosscale.skeleton.layout import Layout
-from crosscale.transforms.preprocess import ClipTensors, Preprocess
 
 FRAMES = 12
 LAYOUT = Layout.load("ntu25")
@@ -135,49 +132,4 @@ def test_the_fastest_is_measured_and_what_fails_is_told(encoder, monkeypatch):
     assert engine(_bodies(3)).shape == (3, SPECTRAL_CHANNELS)
     assert told["compiled"] == "left out: no compiler"
     assert told["torch"].endswith("bodies/s")
-
-
-def _trained(encoder, bodies):
-    settings = EncoderSettings(hidden=4, width=SPECTRAL_CHANNELS, bodies=bodies)
-    other = STGCN(LAYOUT.scale("joints"), settings).eval()
-    other.load_state_dict(encoder.state_dict())
-    return TrainedEncoders({"joint": other}, LAYOUT, Preprocess(FRAMES), (), "xsub", "", {})
-
-
-def _clips():
-    """Two bodies, one, the other one, none."""
-    body_mask = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
-    bodies = _bodies(8).view(4, 2, 3, FRAMES, 25).permute(0, 2, 3, 4, 1)
-    return ClipTensors(bodies * body_mask[:, None, None, None, :], body_mask)
-
-
-@pytest.mark.parametrize(
-    ("name", "which"), [("auto", "present"), ("auto", "all"), ("openvino", "present")]
-)
-def test_embedding_averages_over_bodies_as_the_encoder_does(name, which, encoder):
-    if name == "openvino":
-        _need(name)
-    trained, clips = _trained(encoder, which), _clips()
-    with torch.no_grad():
-        right = trained.encoders["joint"](clips.coordinates, clips.body_mask)
-    found = trained.embed(clips, batch=3, engine=name)["joint"]
-    torch.testing.assert_close(found, right, atol=1e-4, rtol=1e-4)
-    assert (found[3].abs().sum() == 0) == (which == "present")
-
-
-def test_clips_without_any_body_give_zeros(encoder):
-    empty = dataclasses.replace(_clips(), body_mask=torch.zeros(4, 2, dtype=torch.bool))
-    features = _trained(encoder, "present").embed(empty)["joint"]
-    assert torch.equal(features, torch.zeros(4, SPECTRAL_CHANNELS))
-
-
-def test_an_embedder_is_built_once_for_all_clips(encoder, monkeypatch):
-    built = []
-    whole = engines.build
-    monkeypatch.setattr(
-        "crosscale.models.checkpoint.build", lambda *args: built.append(args) or whole(*args)
-    )
-    clips = _clips()
-    embed = Embedder(_trained(encoder, "present"), clips, clips=8)
-    torch.testing.assert_close(embed(clips)["joint"], embed(clips)["joint"])
-    assert len(built) == 1
+    assert "openvino-int8" not in told

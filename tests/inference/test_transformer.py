@@ -72,7 +72,7 @@ def test_features_are_named_by_stream_and_tables_have_those_names(embedder, clip
     assert list(table) == embedder.get_feature_names_out().tolist()
     assert list(table)[:2] == ["joint_0", "joint_1"]
     assert list(table)[-1] == "joint@part10_15"
-    assert table.shape == (2, model.width)
+    assert table.shape == (2, model.dim)
 
 
 def test_copies_and_pickles_hold_the_name_and_not_the_weights(embedder, clips):

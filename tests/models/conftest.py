@@ -1,10 +1,16 @@
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+import stick_figures
+from crosscale.data.clip import Clip
+from crosscale.data.store import ClipStore
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders, save_encoders
+from crosscale.models.model import Model, load_model
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import Preprocess
@@ -54,3 +60,23 @@ def run(make_run) -> Path:
 @pytest.fixture(scope="session")
 def trained(run) -> TrainedEncoders:
     return load_encoders(run)
+
+
+@pytest.fixture(scope="session")
+def act() -> Callable[..., np.ndarray]:
+    return stick_figures.act
+
+
+@pytest.fixture(scope="session")
+def clips() -> list[Clip]:
+    return stick_figures.acted_clips()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory, clips) -> ClipStore:
+    return stick_figures.write_clips(tmp_path_factory.mktemp("models") / "store", clips)
+
+
+@pytest.fixture(scope="session")
+def model(make_run) -> Model:
+    return load_model(make_run(("joint", "joint@part10")))

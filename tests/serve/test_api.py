@@ -40,7 +40,7 @@ def test_an_upload_is_embedded_as_the_library_embeds_it(client, model, act, take
     reply = client.post("/api/embed", files=sent(take, "my wave.npz"))
     assert reply.status_code == 200
     told = reply.json()
-    assert (told["format"], told["layout"], told["width"]) == ("npz", "blazepose33", model.width)
+    assert (told["format"], told["layout"], told["width"]) == ("npz", "blazepose33", model.dim)
     assert [clip["name"] for clip in told["clips"]] == ["my wave"]
     expected = model.embed([act("wave", seed=77)], "blazepose33")
     np.testing.assert_allclose([told["clips"][0]["embedding"]], expected, atol=1e-6)

@@ -141,7 +141,7 @@ def folder(run: Path, *, out: Path, license: str = "other") -> Path:
 
         crosscale export folder runs/nwucla --out nwucla-model
 
-    It is loaded like a run: crosscale.load("nwucla-model").
+    It is loaded like a run: crosscale.load_model("nwucla-model").
 
     Args:
         run: a run folder made by `crosscale pretrain`, or its encoder file. Recipe and figures in
@@ -160,8 +160,8 @@ def push(run: Path, repository: str, *, license: str = "other", private: bool = 
 
         crosscale push runs/nwucla user/nwucla --license mit
 
-    Log in once with `hf auth login`. Others then say crosscale.load("user/nwucla"). The encoder
-    file is uploaded as it is, with the path that its data had on this machine.
+    Log in once with `hf auth login`. Others then say crosscale.load_model("user/nwucla"). The
+    encoder file is uploaded as it is, with the path that its data had on this machine.
 
     Args:
         run: a run folder made by `crosscale pretrain`, or its encoder file. Recipe and figures in

@@ -58,7 +58,7 @@ def embed(
     model, opened, chunks = _embedding(run, store, device, engine)
     with closing(chunks):
         embeddings.write_embeddings(out, model, opened, chunks)
-    plain_console().print(f"{len(opened):,} vectors of {model.width} numbers: {out}")
+    plain_console().print(f"{len(opened):,} vectors of {model.dim} numbers: {out}")
 
 
 def classify(

@@ -7,8 +7,9 @@ from rich.console import Console
 from crosscale.cli.console import plain_console
 from crosscale.data.splits import Split, protocols, split
 from crosscale.data.store import ClipStore
+from crosscale.encoders.engines import EngineName
 from crosscale.errors import CrosscaleError
-from crosscale.models.model import ExactEngine, load
+from crosscale.models.model import load
 from crosscale.skeleton.layout import Layout
 from crosscale.training.recipe import read_recipe
 from crosscale.viz.drawn_views import drawn_views
@@ -74,7 +75,7 @@ def map_clips(
     clips: int = 2000,
     seed: int = 0,
     device: str = "cpu",
-    engine: ExactEngine = "torch",
+    engine: EngineName = "torch",
 ) -> Path:
     """Write an interactive map of embeddings, where pointing at a dot plays its clip.
 

@@ -11,14 +11,14 @@ from crosscale.augment.spatial import Mirror
 from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import EngineChoice
-from crosscale.encoders.readout import ReadoutName
+from crosscale.encoders.readout import READOUTS, ReadoutName
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features, cached_features, features_key
-from crosscale.models.checkpoint import Embedder, TrainedEncoders, untrained
+from crosscale.models.checkpoint import TrainedEncoders, untrained
+from crosscale.models.features import FeatureExtractor
 from crosscale.transforms.preprocess import ClipTensors, load
 
 CHUNK = 1024
-SAMPLE = 300  # clips; how many bodies they have tells which engine pays
 
 
 def extract(
@@ -45,9 +45,9 @@ def extract(
             engine's library is missing.
     """
     check_layout(encoders, store)
-    spread = np.linspace(0, len(store) - 1, min(len(store), SAMPLE)).astype(int)
-    sample = load_onto(device, encoders, store, spread)
-    embed = Embedder(encoders, sample, len(store), engine, readout)
+    pooling, layers = READOUTS[readout]
+    bodies = int(store.column("bodies").clip(max=encoders.preprocess.bodies).sum())
+    embed = FeatureExtractor(encoders, engine, pooling=pooling, layers=layers, bodies=bodies)
     mirrored = Mirror(1.0, encoders.layout.other_side)
     parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
     for start in range(0, len(store), CHUNK):

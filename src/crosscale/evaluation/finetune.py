@@ -14,7 +14,7 @@ from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.linear import new_layer
 from crosscale.evaluation.semi import check_share
-from crosscale.models.checkpoint import embed_stream
+from crosscale.models.features import embed_stream
 from crosscale.training.optim import learning_rate
 from crosscale.training.recipe import Optimisation
 from crosscale.transforms.preprocess import ClipTensors

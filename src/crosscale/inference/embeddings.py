@@ -27,8 +27,8 @@ def facts_of(model: Model, store: ClipStore) -> dict[str, Any]:
     return {
         "crosscale": __version__,
         "encoder": model.fingerprint,
-        "streams": model.widths,
-        "width": model.width,
+        "streams": model.dims,
+        "width": model.dim,
         "layout": model.layout.name,
         "store": str(store.path.resolve()),
         "store_sha256": store.fingerprint,
@@ -57,7 +57,7 @@ def write_embeddings(
     facts = json.dumps({"format": FORMAT, **facts_of(model, store)})
     write = _write_parquet if path.suffix == ".parquet" else _write_npz
     with atomic_path(path) as temporary:
-        write(temporary, store, chunks, model.width, facts)
+        write(temporary, store, chunks, model.dim, facts)
 
 
 def write_rows(

@@ -170,7 +170,7 @@ def build_index(
     refuse_to_replace(path, overwrite)
     with atomic_folder(path, overwrite=overwrite) as folder:
         with (folder / EMBEDDINGS).open("wb") as file:
-            write_rows(file, len(store), model.width, chunks)
+            write_rows(file, len(store), model.dim, chunks)
         table = pa.table({"name": store.names, "label": pa.array(label_names(store), pa.string())})
         pq.write_table(table, folder / CLIPS, compression="zstd")
         facts = {

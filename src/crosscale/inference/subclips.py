@@ -32,7 +32,7 @@ def embed_subclips(
     Raises:
         BadClip: when the encoder makes nothing of a subclip that shows somebody.
     """
-    vectors, clips = [np.empty((0, model.width), np.float32)], [np.empty(0, np.int64)]
+    vectors, clips = [np.empty((0, model.dim), np.float32)], [np.empty(0, np.int64)]
     frames = store.column("frames")
     for share in SHARES:
         for start in range(0, len(rows), AT_ONCE):

@@ -25,7 +25,7 @@ class SkeletonEmbedder(TransformerMixin, BaseEstimator):
 
     Attributes:
         fingerprint_: SHA-256 of the encoder's file when it was fitted.
-        widths_: length of each stream's block in an embedding.
+        dims_: length of each stream's block in an embedding.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class SkeletonEmbedder(TransformerMixin, BaseEstimator):
             CrosscaleError: when there is no such encoder.
         """
         model = self._encoder()
-        self.fingerprint_, self.widths_ = model.fingerprint, model.widths
+        self.fingerprint_, self.dims_ = model.fingerprint, model.dims
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -70,7 +70,7 @@ class SkeletonEmbedder(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names (D,) of an embedding's numbers: stream and place in its block."""
         check_is_fitted(self)
-        names = [f"{stream}_{i}" for stream, width in self.widths_.items() for i in range(width)]
+        names = [f"{stream}_{i}" for stream, width in self.dims_.items() for i in range(width)]
         return np.array(names, dtype=object)
 
     def _encoder(self) -> Model:

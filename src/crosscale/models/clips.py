@@ -1,8 +1,9 @@
 """Where clips to embed come from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -10,11 +11,17 @@ from crosscale.data.clip import Clip
 from crosscale.data.conversion import CoordinateSource
 from crosscale.data.recordings import Recordings
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError
+from crosscale.data.store_files import is_store
+from crosscale.errors import BadClip, CrosscaleError
+from crosscale.readers import make_reader
+from crosscale.readers.auto import recognise
+from crosscale.readers.base import fitted
+from crosscale.readers.reading import read_all
 from crosscale.skeleton.layout import Layout
 
-# What `embed` takes: a store, clips, or arrays (T, M, V, C) or (T, V, C).
-Clips = ClipStore | Sequence[Clip] | Sequence[np.ndarray]
+# What `embed` takes: a store or where it lies, recordings by their path, clips, or arrays
+# (T, M, V, C) or (T, V, C).
+Clips = ClipStore | str | Path | Clip | np.ndarray | Sequence[Clip] | Sequence[np.ndarray]
 
 
 class NamedSource(CoordinateSource, Protocol):
@@ -64,23 +71,44 @@ class InMemory:
         return self.whole.part(np.asarray(indices, np.int64))
 
 
-def open_source(clips: Clips, layout: Layout) -> NamedSource:
+def open_source(clips: Clips, layout: Layout | str | None, usual: Layout) -> NamedSource:
     """What `embed` takes, as a source.
 
     Args:
-        clips: a store, which has its own layout, or clips or arrays in the given layout.
-        layout: of clips that do not say theirs.
+        clips: a store, the path of a store or of recordings in a format that is recognised, one
+            clip or array, or a list of them. An array of five dimensions is a list of clips.
+        layout: of the clips, a name, a file or itself. A store has its own, and so have many
+            formats of recordings.
+        usual: the layout of clips that are in memory, where none is given.
 
     Raises:
-        CrosscaleError: when the clips do not have the layout's joints.
-        BadClip: when an array is no clip; see `Clip`.
+        CrosscaleError: when the clips do not have the layout's joints, or the path leads nowhere.
+        BadClip: when an array is no clip, see `Clip`, or a recording cannot be read.
     """
+    if isinstance(clips, str | Path):
+        path = Path(clips)
+        if not is_store(path):
+            return _recorded(path, layout)
+        clips = ClipStore.open(path)
     if isinstance(clips, ClipStore):
         return clips
-    if isinstance(clips, np.ndarray | Clip):
-        raise CrosscaleError("embed takes a list: put a single clip in brackets, [clip]")
-    listed: Iterable[Clip | np.ndarray] = clips
-    return InMemory.of([_as_clip(i, clip) for i, clip in enumerate(listed)], layout)
+    is_one = isinstance(clips, Clip) or (isinstance(clips, np.ndarray) and clips.ndim < 5)
+    listed = cast(Sequence[Clip | np.ndarray], [clips] if is_one else clips)
+    return InMemory.of(
+        [_as_clip(i, clip) for i, clip in enumerate(listed)], Layout.of(layout or usual)
+    )
+
+
+def _recorded(path: Path, layout: Layout | str | None) -> InMemory:
+    """Recordings of a format that is recognised."""
+    reader = fitted(make_reader(recognise(path).source_format, layout=layout), path)
+    items = [item for item in reader.find(path) if not item.left_out]
+    clips = []
+    for outcome in read_all(reader, items):
+        if outcome.clip is None:
+            raise BadClip(f"{outcome.reason}; `crosscale prepare` skips such recordings")
+        clips.append(outcome.clip)
+    return InMemory.of(clips, Layout.of(reader.layout))
 
 
 def _as_clip(i: int, clip: Clip | np.ndarray) -> Clip:

@@ -288,7 +288,7 @@ class Service:
             run=self.run,
             layout=self.model.layout.name,
             streams=list(self.model.streams),
-            width=self.model.width,
+            width=self.model.dim,
             classes=None if self.head is None else self.head.classes_.tolist(),
             index=None if self.index is None else len(self.index.names),
             playable=self.store is not None,

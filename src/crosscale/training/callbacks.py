@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch.utils.tensorboard.summary import scalar
 
-from crosscale.models.checkpoint import embed_stream
+from crosscale.models.features import embed_stream
 from crosscale.objectives.moco import MomentumContrast, Outcome
 from crosscale.training.distributed import Team
 from crosscale.transforms.preprocess import ClipSource

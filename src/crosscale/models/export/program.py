@@ -15,9 +15,10 @@ from torch import Tensor, nn
 import crosscale
 from crosscale.encoders.engines import LIBRARIES, quiet
 from crosscale.errors import CrosscaleError, needs
-from crosscale.models.checkpoint import TrainedEncoders, embed_stream
+from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.models.export.network import ClipNetwork, RecordingNetwork
 from crosscale.models.export.trial import SHORTEST, Trial, trials
+from crosscale.models.features import embed_stream
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import Preprocess
 from crosscale.utils.files import atomic_path

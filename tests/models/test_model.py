@@ -1,9 +1,12 @@
+import copy
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import crosscale
 from crosscale.data.clip import Clip
@@ -25,7 +28,7 @@ def test_the_package_offers_load_and_does_not_wait_for_torch():
 def test_an_embedding_is_the_streams_features_each_of_length_one(model, store):
     vectors, streams = model.embed(store), model.stream_features(store)
     assert vectors.dtype == np.float32
-    assert vectors.shape == (len(store), model.width) == (36, 32)
+    assert vectors.shape == (len(store), model.dim) == (36, 16)
     assert model.streams == tuple(streams) == ("joint", "joint@part10")
     blocks = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in streams.values()]
     np.testing.assert_allclose(vectors, np.hstack(blocks) / np.sqrt(2), atol=1e-6)
@@ -34,7 +37,7 @@ def test_an_embedding_is_the_streams_features_each_of_length_one(model, store):
 
 
 def test_features_are_those_of_the_training_code(model, store):
-    from crosscale.models.checkpoint import embed_stream
+    from crosscale.models.features import embed_stream
     from crosscale.transforms.modality import Stream, StreamTransform
     from crosscale.transforms.preprocess import load as load_clips
 
@@ -74,7 +77,7 @@ def test_a_store_clips_and_arrays_give_the_same(model, store, clips):
     np.testing.assert_allclose(model.embed(clips), whole, atol=1e-6)
     np.testing.assert_allclose(model.embed(arrays, "kinect20"), whole, atol=1e-6)
     np.testing.assert_allclose(model.embed([x[:, 0] for x in arrays]), whole, atol=1e-6)
-    assert model.embed([]).shape == (0, model.width)
+    assert model.embed([]).shape == (0, model.dim)
 
 
 def test_another_layout_is_refused_by_both_names(model):
@@ -89,8 +92,6 @@ def test_another_layout_is_refused_by_both_names(model):
 
 def test_broken_clips_are_named(model, act):
     x = act("bow")
-    with pytest.raises(CrosscaleError, match="in brackets"):
-        model.embed(x)
     with pytest.raises(BadClip, match="clip 1: shows no body"):
         model.embed([x, np.full_like(x, np.nan)])
     broken = x.copy()
@@ -127,3 +128,70 @@ def test_missing_damaged_and_foreign_encoders_are_one_line(run, tmp_path):
     with pytest.raises(CrosscaleError, match="no device 'gpu'"):
         load(run, device="gpu")
     assert load(run / "encoder.safetensors").fingerprint == load(run).fingerprint
+
+
+def test_a_store_and_recordings_are_found_by_their_path(model, store, clips, tmp_path):
+    whole = model.embed(store)
+    np.testing.assert_allclose(model.embed(store.path), whole, atol=1e-6)
+    np.testing.assert_allclose(model.embed(str(store.path)), whole, atol=1e-6)
+    for clip in clips[:2]:
+        np.savez(tmp_path / f"{clip.name}.npz", coordinates=clip.coordinates)
+    found = model.embed(tmp_path, "kinect20")
+    np.testing.assert_allclose(found, whole[:2], atol=1e-6)
+    with pytest.raises(CrosscaleError, match="absent does not exist"):
+        model.embed(tmp_path / "absent")
+
+
+def test_one_clip_and_an_array_of_clips_are_taken(model, act):
+    x = act("bow")
+    whole = model.embed([x, act("hop")])
+    np.testing.assert_allclose(model.embed(x), whole[:1], atol=1e-6)
+    np.testing.assert_allclose(model.embed(Clip("a", x, ("0",))), whole[:1], atol=1e-6)
+    np.testing.assert_allclose(model.embed(np.stack([x, act("hop")])), whole, atol=1e-6)
+
+
+def test_it_is_a_module_that_can_be_copied_pickled_and_saved(model, store):
+    whole = model.embed(store)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(torch.tensor(other.embed(store)), torch.tensor(whole))
+        with torch.no_grad():
+            next(other.encoders["joint"].parameters()).add_(1)
+        assert not np.allclose(other.embed(store), whole, atol=1e-3)
+        other.load_state_dict(model.state_dict())
+        np.testing.assert_array_equal(other.embed(store), whole)
+    np.testing.assert_array_equal(model.embed(store), whole)
+    names = {name.split(".")[1] for name in model.state_dict()}
+    assert names == {"joint", "joint@part10"}
+    assert model.to("cpu") is model
+
+
+def test_ones_own_training_loop_moves_the_embeddings(model, clips):
+    own = copy.deepcopy(model).train()
+    tensors = own.prepare(clips)
+    head = torch.nn.Linear(8, 3)
+    optimiser = torch.optim.AdamW([*own.parameters(), *head.parameters()], lr=0.01)
+    labels = torch.arange(len(clips)) // 12
+    before, losses = own.embed(clips), []
+    for _ in range(8):
+        features = own.forward_features(tensors.coordinates, tensors.body_mask)["joint"]
+        loss = torch.nn.functional.cross_entropy(head(features), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    assert own.training
+    own.eval()
+    with torch.no_grad():
+        live = own(tensors.coordinates, tensors.body_mask).numpy()
+    np.testing.assert_allclose(own.embed(clips), live, atol=1e-5)
+    assert not np.allclose(live, before, atol=1e-2)
+
+
+def test_a_model_tells_what_it_is_and_which_encoder_is_meant(model, run):
+    for told in ("joint@part10: stgcn, 8 numbers", "layout kinect20", model.fingerprint[:12]):
+        assert told in repr(model)
+    with pytest.raises(CrosscaleError, match=r"model\.encoders\['joint'\]"):
+        model.encoder  # noqa: B018
+    assert crosscale.load_model("parts").encoder is not None
+    assert crosscale.load is crosscale.load_model
