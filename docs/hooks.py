@@ -15,11 +15,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def _all_helps() -> str:
     os.environ["COLUMNS"] = "96"
-    from crosscale.cli import COMMANDS
+    from crosscale.cli import COMMANDS, first_line
 
     return "\n\n".join(
-        f"## {name}\n\n{line}\n\n```text\n{_help(name)}\n```"
-        for name, (_, _, line) in COMMANDS.items()
+        f"## {name}\n\n{first_line(name)}\n\n```text\n{_help(name)}\n```" for name in COMMANDS
     )
 
 
@@ -27,6 +26,6 @@ def _help(name: str) -> str:
     from crosscale.cli import main
 
     told = io.StringIO()
-    with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
-        main([*name.split(), "--help"])
+    with contextlib.redirect_stdout(told):
+        main([*name.split(), "--help-all"])
     return told.getvalue().strip()

@@ -1,10 +1,12 @@
 """The errors that a user can mend, and the hints in them; the command line prints one line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 
-MOST_NAMED = 100
+FEW = 8  # names that fit into a line
+_LIKE = 0.65  # share of letters in common and in order, from which a name is taken for mistyped
+_AS_LIKE = 0.07  # less than the most like one, and still worth naming
 
 
 class CrosscaleError(Exception):
@@ -46,20 +48,37 @@ def needs(what: str, extra: str) -> Iterator[None]:
         raise CrosscaleError(f"{what} needs {missing}: pip install 'crosscale[{extra}]'") from error
 
 
-def nearest(wrong: str, right: Iterable[str]) -> str:
-    """A hint for a mistyped name: the nearest right one, or all of them if they fit into a line.
+def nearest(wrong: str, right: Iterable[str], see: str = "") -> str:
+    """A hint for a mistyped name: those that are near; if none is, a few, or where all are listed.
 
     Args:
         wrong: what was written.
         right: the names that exist; of dotted ones, the last part alone may match.
+        see: the command that lists them.
     """
     known = sorted(right)
-    close = get_close_matches(wrong, known, n=1, cutoff=0.5)
-    if not close:
-        leaf = {name.rsplit(".", 1)[-1]: name for name in known}
-        close = [leaf[match] for match in get_close_matches(wrong.rsplit(".", 1)[-1], leaf, n=1)]
-    if close:
-        return f"did you mean '{close[0]}'?"
-    if len(known) > MOST_NAMED:
-        return f"there are {len(known):,}, from '{known[0]}' to '{known[-1]}'"
-    return f"there are {', '.join(known)}"
+    near = _near(wrong, {name: name for name in known})
+    near = near or _near(
+        wrong.rpartition(".")[2], {name.rpartition(".")[2]: name for name in known}
+    )
+    if near:
+        return f"did you mean {' or '.join(repr(name) for name in near)}?"
+    if len(known) <= FEW:
+        return f"there are {', '.join(known)}"
+    return (
+        f"see `{see}`" if see else f"there are {len(known):,}, from '{known[0]}' to '{known[-1]}'"
+    )
+
+
+def _near(wrong: str, known: Mapping[str, str]) -> list[str]:
+    """The names that are most like the wrong one, at most three, if any is much like it."""
+    lower = {word.lower(): name for word, name in known.items()}
+    likeness = SequenceMatcher(b=wrong.lower())
+    rated = []
+    for word, name in lower.items():
+        likeness.set_seq1(word)
+        if likeness.real_quick_ratio() > _LIKE and likeness.quick_ratio() > _LIKE:
+            rated.append((likeness.ratio(), name))
+    best = max(rated, default=(0.0, ""))[0]
+    near = [(-ratio, not name.startswith(wrong), name) for ratio, name in rated]
+    return [name for ratio, _, name in sorted(near)[:3] if -ratio > max(_LIKE, best - _AS_LIKE)]

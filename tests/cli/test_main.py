@@ -1,12 +1,12 @@
 import json
+import os
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
 import yaml
 
-from crosscale.cli import COMMANDS, main
+from crosscale.cli import INTERRUPTED, main
 from crosscale.data.store import ClipStore
 
 TINY = [
@@ -71,7 +71,7 @@ def test_a_finished_run_is_not_begun_again(store, run, capsys):
             "'optimisation.epochs'",
         ),
         (["pretrain", "--data", "a", "--out=b", "nwucla/sgcl"], "'nwucla/sgclr'"),
-        (["pretrain", "--data=a", "--out=b"], "recipe"),
+        (["pretrain", "--data=a", "--out=b"], "RECIPE must be given"),
         (["pretrain", "nwucla/sgclr", "--data=nowhere", "--out=b"], "nowhere does not exist"),
         (["evaluate", "linear", "nowhere"], "no run at nowhere"),
         (["prepare", "ntu60", "nowhere", "--out=b"], "nowhere"),
@@ -103,25 +103,83 @@ def test_the_recipe_may_stand_anywhere(store, tmp_path):
     assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["views"]["cut"]["most"] == 2
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_shows_the_functions_own_words(name, capsys):
-    module, function, line = COMMANDS[name]
-    documented = getattr(import_module(module), function).__doc__
-    assert documented.splitlines()[0] == line
-    with pytest.raises(SystemExit, match="0"):
-        main([*name.split(), "--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert line.rstrip(".") in told
-    assert f"crosscale {name}" in told, "there is no example"
+def test_options_may_be_written_with_hyphens(store, run, capsys):
+    arguments = ["pretrain", "synthetic/crosscale", "--data", str(store), "--out", str(run)]
+    hyphens = ["--save-every=5", "--optimisation.batch-norm", "shuffled", "--resume"]
+    assert main([*arguments, *TINY, *hyphens]) == 2
+    assert "batch_norm" in capsys.readouterr().err, "the run was begun with another value"
 
 
-def test_help_of_a_recipe_shows_its_values(capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main(["pretrain", "nwucla/crosscale", "--help"])
-    assert "default: ['joint', 'joint@part10']" in " ".join(capsys.readouterr().out.split())
+def test_the_module_can_be_run(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "crosscale", "data", "show", "nowhere"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "crosscale: nowhere does not exist; make a clip store with: crosscale prepare"
+    ]
 
 
-def test_help_does_not_wait_for_torch():
-    told = "import sys, crosscale.cli; import crosscale.cli.data; print('torch' in sys.modules)"
-    command = [sys.executable, "-c", told]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+@pytest.mark.parametrize("library", ["crosscale.errors", "jsonargparse", "rich.console", "torch"])
+def test_stopping_while_libraries_are_imported_is_one_line(library, tmp_path):
+    """As by Ctrl-C, which is sent by the import itself."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Stopping:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {library!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stopping())\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-m", "crosscale", "embed", "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == INTERRUPTED
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("crosscale: stopped")
+
+
+def test_no_command_prints_the_help_and_fails(capsys):
+    assert main([]) == 2
+    assert "usage: crosscale" in capsys.readouterr().err
+    assert main(["data"]) == 2
+    assert "merge" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pretrian"], "'pretrain'"),
+        (["train"], "'pretrain'"),
+        (["frobnicate"], "crosscale --help"),
+        (["data", "shwo"], "'show'"),
+        (["--frobnicate"], "crosscale --help"),
+        (["prepare", "ntu60", "a", "--out=b", "--wokers=1"], "'workers'"),
+        (["prepare", "ntu60", "a", "--out=b", "--shard-clip=1"], "'shard-clips'"),
+        (["prepare", "ntu60", "a", "--out=b", "--frobnicate"], "crosscale prepare --help"),
+        (["prepare", "ntu60", "a"], "--out must be given"),
+        (["prepare"], "SOURCE_FORMAT, SOURCE and --out must be given"),
+        (["prepare", "ntu60", "a", "--out"], "--out needs a value"),
+        (["prepare", "ntu60", "a", "b", "--out=c"], "too many arguments: b"),
+        (["prepare", "ntu60", "a", "--out=b", "--max-bodies=x"], "whole number, not 'x'"),
+        (["prepare", "ntu60", "a", "--out=b", "--bodies=ids"], "'id'"),
+        (["prepare", "frobnicate", "a", "--out=b"], "crosscale list readers"),
+        (["pretrain", "frobnicate", "--data=a", "--out=b"], "crosscale list recipes"),
+        (["layout", "check", "frobnicate"], "crosscale list layouts"),
+        (["list", "reader"], "'readers'"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_a_near_one_or_a_list(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert len(error) < 160
+    assert "class" not in error

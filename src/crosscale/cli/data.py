@@ -53,8 +53,9 @@ def prepare(
 ) -> PrepareReport:
     """Read recordings into a store: one folder that all other commands take.
 
-    A recording that cannot be used is skipped, with the reason in the report:
-    `crosscale prepare auto takes --out stores/takes --label_from_folder`
+        crosscale prepare auto takes --out stores/takes --label-from-folder
+
+    A recording that cannot be used is skipped, with the reason in the report.
 
     Args:
         source_format: the form of the recordings, such as ntu60, openpose or bvh; auto looks at
@@ -148,9 +149,10 @@ def merge(
 ) -> ClipStore:
     """Write the clips of several stores into one, in a layout that all can be brought to.
 
+        crosscale data merge stores/nwucla stores/utdmhad --out stores/both
+
     Sensors that see other joints still see the same ten parts of the body, so one encoder can
-    learn from all of them:
-    `crosscale data merge stores/nwucla stores/utdmhad --out stores/both`
+    learn from all of them.
 
     Args:
         stores: made by `crosscale prepare`, each of another kind of data set.

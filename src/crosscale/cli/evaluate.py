@@ -92,7 +92,7 @@ def linear(
 ) -> Report:
     """Train one linear layer on the frozen features of each stream, and on their sum.
 
-    For example: crosscale evaluate linear runs/nwucla --floors
+        crosscale evaluate linear runs/nwucla --floors
 
     Args:
         seed: of the linear layer.
@@ -118,7 +118,7 @@ def ridge(
 ) -> Report:
     """Fit a linear layer to the frozen features of each stream by least squares, and their sum.
 
-    For example: crosscale evaluate ridge runs/nwucla --readout blocks
+        crosscale evaluate ridge runs/nwucla --readout blocks
 
     Args:
         config: how the layer is fitted.
@@ -144,7 +144,7 @@ def knn(
 ) -> Report:
     """Classify each test clip by its nearest training clips, for each stream and their sum.
 
-    For example: crosscale evaluate knn runs/nwucla --neighbours 5
+        crosscale evaluate knn runs/nwucla --neighbours 5
 
     Args:
         neighbours: how many vote.
@@ -169,7 +169,9 @@ def retrieval(
 ) -> Report:
     """Rank the training clips for each test clip, and tell how early those of its class come.
 
-    For example: crosscale evaluate retrieval runs/nwucla
+        crosscale evaluate retrieval runs/nwucla
+
+    All training clips are ranked by cosine similarity.
     """
     judged = _opened(runs, data, protocol, out, device)
     reading = _Reading(engine, readout, mirror)
@@ -194,7 +196,7 @@ def semi(
 ) -> Report:
     """Train the linear layer on small shares of the labels, each drawn several times.
 
-    For example: crosscale evaluate semi runs/nwucla --shares '[0.05, 0.2]'
+        crosscale evaluate semi runs/nwucla --shares '[0.05, 0.2]'
 
     Args:
         shares: of each class's training clips that keep their label, at least one clip a class.
@@ -225,7 +227,7 @@ def finetune(
 
     The runs stay as they are; the fine-tuned encoders and their layers are kept with the results.
 
-    For example: crosscale evaluate finetune runs/nwucla --floors --config.share 0.1
+        crosscale evaluate finetune runs/nwucla --floors --config.share 0.1
 
     Args:
         floors: also show what the pre-training must add to: the same training from scratch.

@@ -14,7 +14,7 @@ from crosscale.utils.files import atomic_path
 def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
     """Write the beginning of a layout for recordings whose joints have names of their own.
 
-    For example: crosscale layout start mice --out mouse.yaml
+        crosscale layout start mice --out mouse.yaml
 
     Fill in what has a question mark, leave out joints as you like, look at it with
     `crosscale layout check`, and give it to `crosscale prepare` with --layout.

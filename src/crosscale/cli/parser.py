@@ -1,44 +1,91 @@
-"""A parser that answers a mistyped option with the nearest right one."""
+"""The parser of a command: its function's arguments as options, and faults told in one line."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any, NoReturn
 
 from docstring_parser import parse as parse_docstring
-from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from jsonargparse import ArgumentParser
 
+from crosscale.cli.help import choices_of, command_help, kebab, value_word
 from crosscale.errors import CrosscaleError, nearest
 
 _UNKNOWN = re.compile(r"(?:[Uu]nrecognized arguments?:|Key|Option) *['\"]?--?([\w.\-]+)")
-
-
-class _Help(DefaultHelpFormatter):
-    """Fills paragraphs, and keeps indented lines, examples to paste, as they are."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n\n".join(
-            part if part.startswith("    ") else super(_Help, self)._fill_text(part, width, indent)
-            for part in text.split("\n\n")
-        )
+_REFUSED = re.compile(r"(?:option|Parser key) \"([\w.]+)\": .*(?:Got|Given) value: (.*)$")
+_MISSING = re.compile(r"the following arguments are required: (.*)$")
+_VALUELESS = re.compile(r"argument (\S+): expected .*argument")
+_IN_WORDS = {"N": "a whole number", "X": "a number"}
 
 
 class CrosscaleParser(ArgumentParser):
-    """Raises CrosscaleError in place of ending the process."""
+    """Raises CrosscaleError in place of ending the process.
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    Args:
+        command: its name, for example `evaluate linear`.
+        description: what it does, with an example.
+        often: settings, by dotted name, that the short help explains too; it leaves out all
+            others of a group.
+        rare: options that the short help leaves out as well.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        description: str = "",
+        often: Sequence[str] = (),
+        rare: Sequence[str] = (),
+    ) -> None:
         # An abbreviation would let a mistyped setting pass as another one.
-        super().__init__(*arguments, allow_abbrev=False, formatter_class=_Help, **settings)
+        super().__init__(
+            prog=f"crosscale {command}",
+            description=description,
+            allow_abbrev=False,
+            add_help=False,
+        )
+        self._positionals.title = "arguments"
+        self._often, self._rare = often, rare
+
+    def told(self, *, everything: bool = False) -> str:
+        """The help; short, or with every setting."""
+        return command_help(self, self._often, self._rare, everything=everything)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Say what is wrong in one line, with the nearest right option."""
-        text = " ".join(str(message or ex).replace("Parser key", "option").split())
-        unknown = _UNKNOWN.search(text)
-        if unknown:
-            options = [name for name in _options(self) if name]
-            text = f"unknown option --{unknown[1]}: {nearest(unknown[1], options)}"
+        text = " ".join(str(message or ex).split())
+        if unknown := _UNKNOWN.search(text):
+            raise CrosscaleError(self._unknown(unknown[1]))
+        if refused := _REFUSED.search(text):
+            text = self._refused(*refused.groups())
+        elif missing := _MISSING.search(text):
+            text = f"{self._missing(missing[1].split(', '))} must be given"
+        elif valueless := _VALUELESS.search(text):
+            text = f"{kebab(valueless[1])} needs a value"
+        else:
+            text = text.replace("Parser key", "option").replace("unrecognized", "too many")
         raise CrosscaleError(f"{text} (see {self.prog} --help)")
+
+    def _unknown(self, name: str) -> str:
+        options = [kebab(one.option_strings[0][2:]) for one in self._actions if one.option_strings]
+        return f"unknown option --{name}: {nearest(kebab(name), options, f'{self.prog} --help')}"
+
+    def _refused(self, name: str, value: str) -> str:
+        action = self._action(name)
+        if action is None:
+            return f"{name} cannot be '{value}'"
+        if choices := choices_of(action):
+            hint = nearest(value, choices, f"{self.prog} --help")
+            return f"{_shown(action)} takes no '{value}': {hint}"
+        word = value_word(action)
+        return f"{_shown(action)} takes {_IN_WORDS.get(word, word)}, not '{value}'"
+
+    def _missing(self, names: Sequence[str]) -> str:
+        shown = [_shown(self._action(name)) or name for name in names]
+        return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
+
+    def _action(self, name: str) -> Any:
+        return next((one for one in self._actions if one.dest == name), None)
 
 
 def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: str) -> None:
@@ -66,11 +113,21 @@ def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: st
         parser.add_argument(f"--{name}", action="store_true", help=helps[name])
 
 
-def _options(parser: Any) -> list[str]:
-    names = []
-    for action in parser._actions:
-        names += [option.lstrip("-") for option in action.option_strings]
-        if isinstance(action.choices, dict):
-            for child in action.choices.values():
-                names += _options(child)
-    return sorted(set(names))
+def spelled(arguments: Sequence[str]) -> list[str]:
+    """Arguments with their options as Python writes names: `--shard-clips` is `--shard_clips`."""
+    ended = arguments.index("--") if "--" in arguments else len(arguments)
+    return [
+        _spelled(word) if place < ended and word.startswith("--") else word
+        for place, word in enumerate(arguments)
+    ]
+
+
+def _spelled(word: str) -> str:
+    name, equals, value = word[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"
+
+
+def _shown(action: Any) -> str:
+    if action is None:
+        return ""
+    return kebab(action.option_strings[0]) if action.option_strings else value_word(action)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from jsonargparse import Namespace
 from rich.console import Console
 
+from crosscale.cli.help import HELP
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar, told
 from crosscale.data.store import ClipStore
@@ -18,7 +19,14 @@ from crosscale.training.sources import load_training
 from crosscale.utils.memory import return_freed_memory
 
 Family = Literal["corrected", "paper"]
-_HELP = frozenset({"-h", "--help"})
+# settings that the short help explains
+OFTEN = ("optimisation.epochs", "optimisation.batch", "optimisation.learning_rate")
+RARE = ("precision", "knn_every", "save_every", "nodes")  # options that it leaves out
+_ABOUT = """Pre-train encoders without labels.
+
+    crosscale pretrain nwucla/crosscale --data stores/nwucla --out runs/nwucla
+
+The help after a recipe, `crosscale pretrain nwucla/crosscale --help`, has its values."""
 
 
 def train(
@@ -78,7 +86,7 @@ def train(
 
 def make_parser(arguments: Sequence[str]) -> CrosscaleParser:
     """The parser of `pretrain`, its defaults those of the recipe that the arguments name."""
-    if _HELP.intersection(arguments):
+    if set(HELP).intersection(arguments):
         # Help ends the parsing, so the recipe is looked for among the words.
         known = recipe_names()
         named = [word for word in arguments if word in known or word.endswith(".yaml")]
@@ -96,12 +104,9 @@ def run(values: Namespace) -> None:
 
 
 def _parser(defaults: Mapping[str, Any]) -> CrosscaleParser:
-    parser = CrosscaleParser(
-        description="Pre-train encoders without labels, for example: "
-        "crosscale pretrain nwucla/crosscale --data stores/nwucla --out runs/nwucla"
-    )
+    parser = CrosscaleParser("pretrain", _ABOUT, OFTEN, RARE)
     parser.add_argument(
-        "recipe", type=str, help=f"a YAML file or one of {', '.join(recipe_names())}"
+        "recipe", type=str, help="a name that `crosscale list recipes` shows, or a YAML file"
     )
     parser.add_argument(
         "--family",

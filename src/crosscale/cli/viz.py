@@ -33,7 +33,7 @@ def view(
 ) -> Path:
     """Write one HTML page that plays skeletons in 3D, side by side; it needs no network.
 
-    For example: crosscale view stores/nwucla a01_s01_e00_v01 --views nwucla/sgclr
+        crosscale view stores/nwucla a01_s01_e00_v01 --views nwucla/sgclr
 
     Args:
         store: a store made by `crosscale prepare`.
@@ -119,7 +119,7 @@ def map_clips(
 def check_layout(layout: str, *, out: Path | None = None, store: Path | None = None) -> Layout:
     """Check a layout, tell what it says, and draw it on request.
 
-    For example: crosscale layout check kinect20 --out kinect20.png
+        crosscale layout check kinect20 --out kinect20.png
 
     Args:
         layout: a YAML file, or the name of a built-in layout.

@@ -60,7 +60,8 @@ def make_reader(source_format: str, **options: Any) -> Reader:
     path = path or known_readers().get(source_format)
     if path is None:
         raise CrosscaleError(
-            f"no reader for {source_format}: {nearest(source_format, known_readers())} "
+            f"no reader for {source_format}: "
+            f"{nearest(source_format, known_readers(), 'crosscale list readers')} "
             "(a reader of your own is named as my_file:MyReader)"
         )
     make = load_object(path)

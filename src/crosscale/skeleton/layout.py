@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, nearest
 
 JOINT_SCALE = "joints"
 FINE_SCALE = "fine"
@@ -94,9 +94,8 @@ class Layout:
             return _builtin(str(name))
         path = Path(name)
         if not path.is_file():
-            raise CrosscaleError(
-                f"no layout '{name}': give a YAML file or one of {', '.join(builtin_layouts())}"
-            )
+            hint = nearest(str(name), builtin_layouts(), "crosscale list layouts")
+            raise CrosscaleError(f"no layout '{name}', nor a YAML file of that name: {hint}")
         try:
             return cls.from_dict(yaml.safe_load(path.read_text()), origin=str(path))
         except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -132,7 +132,8 @@ def recipe_values(name: str, family: str = "corrected") -> dict[str, Any]:
     values = dict(_flattened(merged))
     for key in values:
         if key not in flat_keys(Recipe):
-            raise CrosscaleError(f"recipe {name} sets '{key}': {nearest(key, flat_keys(Recipe))}")
+            hint = nearest(key, flat_keys(Recipe), "crosscale pretrain --help-all")
+            raise CrosscaleError(f"recipe {name} sets '{key}': {hint}")
     return values
 
 
@@ -164,7 +165,8 @@ def _read(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     inside = _folder() / f"{name}.yaml"
     source: Traversable | Path = inside if inside.is_file() else Path(name)
     if not source.is_file():
-        raise CrosscaleError(f"no recipe '{name}': {nearest(name, recipe_names())}")
+        hint = nearest(name, recipe_names(), "crosscale list recipes")
+        raise CrosscaleError(f"no recipe '{name}': {hint}")
     try:
         values = yaml.safe_load(source.read_text()) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -1,0 +1,115 @@
+"""`crosscale list`: what can be named in commands, recipes and settings."""
+
+import re
+from collections.abc import Callable, Iterable
+from importlib import resources
+from importlib.util import find_spec
+from inspect import getdoc
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from crosscale.cli.console import plain_console
+from crosscale.utils.plugins import load_object
+
+BUILT_IN = "built in"
+# Registries, by what they hold: each gives import paths by name.
+REGISTRIES = {"readers": "crosscale.readers:known_readers"}
+Kind = Literal["readers", "recipes", "layouts", "engines"]
+
+
+class Entry(NamedTuple):
+    """One thing that can be named."""
+
+    name: str
+    about: str
+    origin: str = BUILT_IN
+
+
+def list_kind(kind: Kind) -> list[Entry]:
+    """List what can be chosen by name, each with what it is and where it is from.
+
+        crosscale list readers
+
+    What installed packages announce by entry points stands there too.
+
+    Args:
+        kind: of what is listed.
+
+    Returns:
+        The entries, as printed.
+    """
+    found = entries(kind)
+    table = Table("name", "what it is", "from", box=SIMPLE, padding=0)
+    table.columns[0].no_wrap = True
+    for entry in found:
+        table.add_row(entry.name, entry.about.removesuffix("."), entry.origin)
+    plain_console().print(table)
+    return found
+
+
+def entries(kind: str) -> list[Entry]:
+    """All of one kind; of registered things, nothing is imported."""
+    if kind in REGISTRIES:
+        return [*_registered(load_object(REGISTRIES[kind]))]
+    return [*_OTHERS[kind]()]
+
+
+def _registered(paths: Callable[[], dict[str, str]]) -> Iterable[Entry]:
+    for name, path in paths().items():
+        package = path.partition(":")[0].partition(".")[0]
+        yield Entry(name, _about(path), BUILT_IN if package == "crosscale" else package)
+
+
+def _about(path: str) -> str:
+    """The first line of an object's docstring, without importing its module if that can be."""
+    module, _, name = path.partition(":")
+    spec = find_spec(module)
+    if spec is not None and spec.origin is not None:
+        text = Path(spec.origin).read_text(encoding="utf-8")
+        begin = rf'^(?:class|def) {re.escape(name)}\b[^"]*"""(.*?)(?:"""|$)'
+        if found := re.search(begin, text, re.DOTALL | re.MULTILINE):
+            return found[1]
+    return (getdoc(load_object(path)) or "").partition("\n")[0]
+
+
+def _recipes() -> Iterable[Entry]:
+    from crosscale.training.recipe import recipe_names
+
+    folder = resources.files("crosscale") / "recipes"
+    for name in recipe_names():
+        data, method = name.split("/")
+        about = _comment(folder / "data" / f"{data}.yaml").partition(":")[0]
+        yield Entry(name, f"{about}; {_comment(folder / 'method' / f'{method}.yaml')}")
+
+
+def _layouts() -> Iterable[Entry]:
+    from crosscale.skeleton.layout import builtin_layouts
+
+    folder = resources.files("crosscale.skeleton") / "layouts"
+    return [Entry(name, _comment(folder / f"{name}.yaml")) for name in builtin_layouts()]
+
+
+def _engines() -> Iterable[Entry]:
+    from crosscale.encoders.engines import LIBRARIES, EngineName, available
+
+    for name in get_args(EngineName):
+        libraries, extra = LIBRARIES.get(name, (("torch",), ""))
+        here = "" if name in available() else f"; pip install 'crosscale[{extra}]'"
+        yield Entry(name, f"computed by {' and '.join(libraries)}{here}")
+
+
+def _comment(file: Any) -> str:
+    """The first sentence of the comment with which a YAML file begins."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    comment = " ".join(line.lstrip("# ") for line in lines[:3] if line.startswith("#"))
+    return comment.partition(". ")[0].rstrip(".")
+
+
+_OTHERS: dict[str, Callable[[], Iterable[Entry]]] = {
+    "recipes": _recipes,
+    "layouts": _layouts,
+    "engines": _engines,
+}
