@@ -5,10 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from crosscale.data.clip import Clip
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.skeleton.layout import Layout
+
+# How long a test takes says how busy the machine is, and nothing of the code.
+settings.register_profile(
+    "whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("whatever the machine")
 
 # Threads that wait for each other cost far more than they give where several tests run at once.
 torch.set_num_threads(1)

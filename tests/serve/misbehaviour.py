@@ -3,9 +3,11 @@
 import os
 import time
 
+SLEEP = 600  # seconds
+
 
 def sleep() -> None:
-    time.sleep(60)
+    time.sleep(SLEEP)
 
 
 def eat() -> int:

@@ -15,6 +15,7 @@ from uploads_made import npz
 
 from crosscale.serve import webcam
 from crosscale.serve.app import make_app
+from crosscale.serve.limits import Limits
 from crosscale.serve.server import listen
 from crosscale.serve.service import Service
 
@@ -42,7 +43,8 @@ def serve(model, index, head, store):
     """Starts servers, each with its folder of the pose estimator; gives the address."""
 
     def started(assets):
-        service = Service(model, run="run", head=head, index=index, store=store)
+        limits = Limits(seconds=300)  # on whatever machine
+        service = Service(model, run="run", head=head, index=index, store=store, limits=limits)
         told, ready = [], threading.Event()
 
         def tell(url):
@@ -53,7 +55,7 @@ def serve(model, index, head, store):
         threading.Thread(
             target=listen, args=(app, "127.0.0.1", 0, service.limits, tell), daemon=True
         ).start()
-        assert ready.wait(20)
+        assert ready.wait(300)
         return told[0]
 
     return started
@@ -88,7 +90,7 @@ def page_of(url, *flags, **settings):
     assert faults == []
 
 
-def until(page, what, seconds=60):
+def until(page, what, seconds=300):
     """Wait; Playwright's own way needs `eval`, which the page forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(what):
@@ -152,7 +154,7 @@ def watch(page, label=None):
     """Turn the webcam on, see an answer (the first may know too few pictures), turn it off."""
     page.click("#camera")
     shown = "document.querySelector('#now .verdict')?.textContent"
-    until(page, f"{shown} === '{label}'" if label else f"{shown} !== undefined", 120)
+    until(page, f"{shown} === '{label}'" if label else f"{shown} !== undefined")
     assert "ms after the picture" in page.inner_text("#delay")
     page.click("#camera")
     assert page.evaluate("[webcam.running, webcam.stream]") == [False, None]
@@ -193,7 +195,7 @@ def test_the_pose_estimator_itself_finds_a_person_in_the_picture(serve, tmp_path
 
 def test_a_request_that_never_gets_to_its_body_is_cut_off(plain):
     port = int(plain.rsplit(":", 1)[1].strip("/"))
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
         connection.sendall(
             b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"x-a: b\r\n" * 9000 + b"\r\n"
         )
