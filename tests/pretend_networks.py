@@ -7,10 +7,10 @@ miss people who are small in the picture they look at, and see one person in a r
 import numpy as np
 
 from crosscale.pose.pose_estimator import Pose, Region
-from crosscale.readers.by_name import joints_of
+from crosscale.skeleton.layout import Layout
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
-NAMES = joints_of("blazepose33")
+NAMES = Layout.load("blazepose33").joints
 HEIGHT = 1.7
 SMALL = 0.2  # share of a picture's short side below which people are missed
 # hips in the middle, head up (y is down), facing the camera: the left is to the right

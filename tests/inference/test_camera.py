@@ -8,9 +8,9 @@ from crosscale.data.gaps import FACE
 from crosscale.inference.camera import frame_line, frames_of
 from crosscale.inference.frames import Frame, parse_frame
 from crosscale.pose.pose_estimator import Pose, Region, placed
-from crosscale.readers.by_name import joints_of
+from crosscale.skeleton.layout import Layout
 
-NAMES = joints_of("blazepose33")
+NAMES = Layout.load("blazepose33").joints
 PICTURE = np.zeros((120, 160, 3), np.uint8)
 BODY = np.random.default_rng(0).normal(0, 0.5, (len(NAMES), 3))
 BODY -= BODY[[NAMES.index("left_hip"), NAMES.index("right_hip")]].mean(0)

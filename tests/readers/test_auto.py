@@ -1,6 +1,5 @@
 """`crosscale prepare auto` tells formats apart."""
 
-import importlib
 import json
 import shutil
 
@@ -13,6 +12,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.readers import READERS
 from crosscale.readers.auto import recognise
+from crosscale.utils.plugins import load_object
 
 FRAMES = files.walking("coco17")
 
@@ -62,7 +62,7 @@ def test_a_format_is_recognised(source_format, tmp_path):
 
 def test_every_reader_takes_part():
     for path in READERS.values():
-        assert callable(importlib.import_module(path.partition(":")[0]).recognises)
+        assert callable(load_object(path).recognises)
 
 
 def test_a_sensor_in_long_form_is_of_the_sensor(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.sensors.azure import AzureKinect, recognises
+from crosscale.readers.sensors.azure import AzureKinect
 from crosscale.skeleton.layout import Layout
 
 SIDES = ("LEFT", "RIGHT")
@@ -145,11 +145,11 @@ def test_what_is_wrong_is_told(write, content, told):
 
 
 def test_it_is_recognised(write, tmp_path):
-    assert recognises(tmp_path) is None
+    assert AzureKinect.recognises(tmp_path) is None
     write({"frames": []})
-    assert recognises(tmp_path) is None
+    assert AzureKinect.recognises(tmp_path) is None
     write(recording(person()))
-    assert recognises(tmp_path) == "a.json has joint_positions of body tracking"
+    assert AzureKinect.recognises(tmp_path) == "a.json has joint_positions of body tracking"
 
 
 def test_an_empty_folder_is_told(tmp_path):

@@ -14,7 +14,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
-from crosscale.readers.mocap.bvh import Bvh, forward_kinematics, recognises
+from crosscale.readers.mocap.bvh import Bvh, forward_kinematics
 from crosscale.readers.mocap.bvh_text import parse
 from crosscale.readers.prepare import prepare
 
@@ -285,8 +285,8 @@ def test_what_is_wrong_is_told_with_the_line(write, content, told):
 
 
 def test_it_is_recognised(write, tmp_path):
-    assert recognises(tmp_path) is None
+    assert Bvh.recognises(tmp_path) is None
     source = write(GOOD).parent
-    assert recognises(source) == "walk.bvh begins with HIERARCHY"
+    assert Bvh.recognises(source) == "walk.bvh begins with HIERARCHY"
     (source / "walk.bvh").write_text("something else")
-    assert recognises(source) is None
+    assert Bvh.recognises(source) is None

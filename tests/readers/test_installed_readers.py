@@ -11,10 +11,12 @@ from crosscale.errors import CrosscaleError
 from crosscale.readers import known_readers, make_reader
 
 MODULE = """
-from pretend_reader import PretendReader
+import pretend_reader
 
-def recognises(source):
-    return "it is a list" if source.name == "list.txt" else None
+class PretendReader(pretend_reader.PretendReader):
+    @staticmethod
+    def recognises(source):
+        return "it is a list" if source.name == "list.txt" else None
 """
 
 

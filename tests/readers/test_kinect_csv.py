@@ -8,7 +8,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
 from crosscale.readers.prepare import prepare
-from crosscale.readers.sensors.kinect_csv import KinectCsv, recognises
+from crosscale.readers.sensors.kinect_csv import KinectCsv
 from crosscale.skeleton.layout import Layout
 
 # JointType of Kinect for Windows SDK 1.8 and 2.0, in their order
@@ -172,8 +172,8 @@ def test_a_body_twice_in_a_frame_is_told(write):
 
 
 def test_it_is_recognised(write, tmp_path):
-    assert recognises(tmp_path) is None
+    assert KinectCsv.recognises(tmp_path) is None
     write("a,b\n1,2\n", "a.csv")
-    assert recognises(tmp_path) is None
+    assert KinectCsv.recognises(tmp_path) is None
     write(GOOD, "b.csv")
-    assert recognises(tmp_path) == "b.csv names the joints of Kinect v1"
+    assert KinectCsv.recognises(tmp_path) == "b.csv names the joints of Kinect v1"

@@ -13,9 +13,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
 from crosscale.readers.mocap.c3d import C3d
-from crosscale.readers.mocap.c3d import recognises as recognises_c3d
 from crosscale.readers.mocap.trc import Trc
-from crosscale.readers.mocap.trc import recognises as recognises_trc
 from crosscale.readers.prepare import prepare
 from crosscale.skeleton.layout import Layout
 
@@ -272,9 +270,9 @@ def test_a_trc_file_that_ends_before_its_numbers_is_told(tmp_path, lines):
 
 
 def test_they_are_recognised(tmp_path):
-    assert recognises_c3d(tmp_path) is None
-    assert recognises_trc(tmp_path) is None
+    assert C3d.recognises(tmp_path) is None
+    assert Trc.recognises(tmp_path) is None
     write_c3d(tmp_path / "a.c3d", standing(3))
     write_trc(tmp_path / "a.trc", standing(3))
-    assert recognises_c3d(tmp_path) == "a.c3d has the mark of a C3D file"
-    assert recognises_trc(tmp_path) == "a.trc begins with PathFileType"
+    assert C3d.recognises(tmp_path) == "a.c3d has the mark of a C3D file"
+    assert Trc.recognises(tmp_path) == "a.trc begins with PathFileType"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crosscale.errors import CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
-from crosscale.readers.pose.mediapipe import recognises
+from crosscale.readers.pose.mediapipe import MediaPipe
 from crosscale.skeleton.layout import Layout
 from estimator_files import person, walking
 
@@ -143,7 +143,7 @@ def test_a_table_tells_by_its_hips_which_landmarks_it_has(style, make, tmp_path)
     clip = read(path)
     expected = y_up(landmarks) if make is world else landmarks[..., :2] * [1, -1]
     np.testing.assert_allclose(clip.coordinates[:, 0], expected, atol=1e-6)
-    assert recognises(tmp_path) == "a.csv has columns of 33 landmarks"
+    assert MediaPipe.recognises(tmp_path) == "a.csv has columns of 33 landmarks"
 
 
 @pytest.mark.parametrize("size", [3, 4, 5])
@@ -209,9 +209,9 @@ def test_whatever_json_holds_is_read_or_told(data, tmp_path_factory):
 
 
 def test_it_is_recognised(tmp_path):
-    assert recognises(tmp_path) is None
+    assert MediaPipe.recognises(tmp_path) is None
     write(tmp_path / "a.json", [{"pose_landmarks": objects(one)} for one in image()])
-    assert recognises(tmp_path) == "a.json has pose_landmarks"
+    assert MediaPipe.recognises(tmp_path) == "a.json has pose_landmarks"
 
 
 def test_a_file_of_nobody_is_told(tmp_path):

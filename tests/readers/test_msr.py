@@ -6,7 +6,7 @@ import pytest
 from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.datasets.msr import JOINTS, MsrAction3d, recognises
+from crosscale.readers.datasets.msr import JOINTS, MsrAction3d
 from crosscale.readers.prepare import prepare
 from crosscale.skeleton.layout import Layout
 
@@ -84,8 +84,10 @@ def test_odd_subjects_train(write, tmp_path):
 
 
 def test_it_is_recognised_and_its_absence_told(write, tmp_path):
-    assert recognises(tmp_path) is None
+    assert MsrAction3d.recognises(tmp_path) is None
     with pytest.raises(CrosscaleError, match="no files of MSR-Action3D"):
         MsrAction3d().find(tmp_path)
     write()
-    assert recognises(tmp_path) == "a03_s07_e02_skeleton3D.txt is named as in MSR-Action3D"
+    assert (
+        MsrAction3d.recognises(tmp_path) == "a03_s07_e02_skeleton3D.txt is named as in MSR-Action3D"
+    )

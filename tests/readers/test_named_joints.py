@@ -18,10 +18,12 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
-from crosscale.readers.pose import deeplabcut, sleap
-from crosscale.readers.pose.deeplabcut_hdf5 import plain_value, read_hdf5
+from crosscale.readers.pose.deeplabcut import DeepLabCut
+from crosscale.readers.pose.deeplabcut_hdf5 import read_hdf5
+from crosscale.readers.pose.sleap import Sleap
 from crosscale.readers.prepare import prepare
-from crosscale.readers.tables import long_table
+from crosscale.readers.safe.pickles import unpickled
+from crosscale.readers.tables.long_table import LongTable
 from crosscale.skeleton.layout import Layout
 from estimator_files import person, up, walking
 
@@ -283,15 +285,17 @@ def test_pickled_names_of_every_protocol_are_read_and_never_run(protocol, tmp_pa
 
     kind = pickle.dumps([Wicked()], protocol)
     path = write_deeplabcut_h5(tmp_path / "b.h5", TWO, protocol=protocol, kind=kind)
-    with pytest.raises(CrosscaleError, match=r"b.h5: its column names .*not of lists and text"):
+    with pytest.raises(
+        CrosscaleError, match=r"b.h5: its column names .*not plain data .* it was not run"
+    ):
         read("deeplabcut", path)
     assert not (tmp_path / "ran").exists()
 
 
 @given(st.binary(max_size=30))
 def test_any_bytes_are_a_value_or_are_refused(pickled):
-    with suppress(ValueError):
-        plain_value(pickled)
+    with suppress(CrosscaleError):
+        unpickled(pickled, "it")
 
 
 names_of_columns = st.lists(st.tuples(st.text(), st.text(), st.text()) | st.tuples(st.text()))
@@ -299,7 +303,7 @@ names_of_columns = st.lists(st.tuples(st.text(), st.text(), st.text()) | st.tupl
 
 @given(names_of_columns, st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_lists_of_names_are_what_pickle_says(names, protocol):
-    assert plain_value(pickle.dumps(names, protocol)) == names
+    assert unpickled(pickle.dumps(names, protocol), "it") == names
 
 
 @pytest.mark.parametrize(
@@ -518,17 +522,15 @@ def test_what_is_written_is_read(tmp_path_factory, seed, frames, bodies):
 
 
 def test_they_are_recognised(tmp_path):
-    for module in (deeplabcut, sleap, long_table):
-        assert module.recognises(tmp_path) is None
+    for reader in (DeepLabCut, Sleap, LongTable):
+        assert reader.recognises(tmp_path) is None
     told = {}
     for kind in KINDS:
         folder = tmp_path / kind
         folder.mkdir()
         write(kind, folder, FRAMES)
-        module = {"deeplabcut": deeplabcut, "sleap": sleap, "long": long_table}[
-            kind.partition(".")[0]
-        ]
-        told[kind] = module.recognises(folder)
+        readers = {"deeplabcut": DeepLabCut, "sleap": Sleap, "long": LongTable}
+        told[kind] = readers[kind.partition(".")[0]].recognises(folder)
     assert told == {
         "deeplabcut": "a.csv begins with lines of scorer and bodyparts",
         "deeplabcut.h5": "a.h5 is HDF5 with a table of bodyparts",

@@ -6,7 +6,7 @@ import pytest
 from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.datasets.sbu import FOLDS, Sbu, recognises
+from crosscale.readers.datasets.sbu import FOLDS, Sbu
 from crosscale.readers.prepare import prepare
 
 # two people of 15 joints, millimetres, as the sensor gave them
@@ -86,8 +86,8 @@ def test_what_is_wrong_is_told(write, content, folders, told):
 
 
 def test_it_is_recognised_and_its_absence_told(write, tmp_path):
-    assert recognises(tmp_path) is None
+    assert Sbu.recognises(tmp_path) is None
     with pytest.raises(CrosscaleError, match="no files of SBU"):
         Sbu().find(tmp_path)
     write()
-    assert recognises(tmp_path) == "it has files skeleton_pos.txt"
+    assert Sbu.recognises(tmp_path) == "skeleton_pos.txt is called as the files of SBU"

@@ -5,7 +5,7 @@ import pytest
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.datasets.utkinect import ACTIONS, UtKinect, recognises
+from crosscale.readers.datasets.utkinect import ACTIONS, UtKinect
 from crosscale.readers.prepare import prepare
 
 PERSON = np.random.default_rng(0).uniform(0.1, 2, (60, 20, 3)).round(4)
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_told(write, content, told):
 
 
 def test_it_is_recognised_and_its_absence_told(write, tmp_path):
-    assert recognises(tmp_path) is None
+    assert UtKinect.recognises(tmp_path) is None
     with pytest.raises(CrosscaleError, match="no files of UTKinect"):
         UtKinect().find(tmp_path)
-    assert recognises(write()) == "joints_s04_e02.txt is named as in UTKinect"
+    assert UtKinect.recognises(write()) == "joints_s04_e02.txt is named as in UTKinect"

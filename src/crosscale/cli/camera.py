@@ -11,8 +11,8 @@ from crosscale.inference.camera import frame_line, frames_of
 from crosscale.pose.blazepose import BlazePose
 from crosscale.pose.pictures import open_camera, open_video
 from crosscale.pose.pose_estimator import CONFIDENCE, PeopleFollower
-from crosscale.readers.by_name import joints_of
 from crosscale.readers.pose.mediapipe import LAYOUT
+from crosscale.skeleton.layout import Layout
 
 
 def camera(*, source: str = "0", confidence: float = CONFIDENCE) -> None:
@@ -44,7 +44,9 @@ def camera(*, source: str = "0", confidence: float = CONFIDENCE) -> None:
         closing(PeopleFollower(networks)) as people,
     ):
         try:
-            for frame in frames_of(pictures, people, joints_of(LAYOUT), errors.print, confidence):
+            for frame in frames_of(
+                pictures, people, Layout.load(LAYOUT).joints, errors.print, confidence
+            ):
                 print(frame_line(frame), flush=True)
         except BrokenPipeError:  # nobody reads the frames any more
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

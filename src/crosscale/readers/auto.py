@@ -1,14 +1,13 @@
 """Which format a source has, told from a look at a few of its files."""
 
-import importlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from crosscale.errors import CrosscaleError
 from crosscale.readers import known_readers
+from crosscale.utils.plugins import load_object
 
 # A table in long form may have the joints of a sensor whose own reader knows more of it, and videos
 # often lie beside the joints that were found in them.
@@ -30,18 +29,15 @@ class Recognised:
 
 
 def recognise(source: Path) -> Recognised:
-    """The format of a source.
-
-    A module of a reader takes part with a function `recognises(source)`, which gives the reason or
-    None. One that reads several data sets tells by `variant(source)` which one it is.
+    """The format of a source, by what the readers' own `recognises(source)` tell.
 
     Raises:
         CrosscaleError: when none fits, or several; tells which and why.
     """
     if not source.exists():
         raise CrosscaleError(f"{source} does not exist")
-    found = [one for one in _all(source) if one.source_format not in GENERAL]
-    found = found or list(_all(source))
+    fitting = [Recognised(name, reason) for name, reason in _reasons(source).items()]
+    found = [one for one in fitting if one.source_format not in GENERAL] or fitting
     if len(found) == 1:
         return found[0]
     if not found:
@@ -55,19 +51,17 @@ def recognise(source: Path) -> Recognised:
     )
 
 
-def _all(source: Path) -> Iterator[Recognised]:
-    modules: dict[str, list[str]] = {}
+def _reasons(source: Path) -> dict[str, str]:
+    """How one sees that a source is of a format, by the format."""
+    reasons = {}
     for name, path in known_readers().items():
-        modules.setdefault(path.partition(":")[0], []).append(name)
-    for module, names in modules.items():
-        reader = importlib.import_module(module)
+        recognises = getattr(load_object(path), "recognises", None)
         try:
-            reason = reader.recognises(source) if hasattr(reader, "recognises") else None
-            if reason is not None:
-                variant = names[0] if len(names) == 1 else reader.variant(source)
-                yield Recognised(variant, reason)
+            if recognises and (reason := recognises(source)):
+                reasons[name] = reason
         except OSError as error:
             raise CrosscaleError(f"{error.filename}: cannot be read ({error.strerror})") from None
+    return reasons
 
 
 def _endings(source: Path) -> str:

@@ -32,6 +32,9 @@ class Reader(Protocol):
     Readers are small frozen dataclasses whose fields are their options, so that they travel to
     worker processes. A reader that needs a large file keeps it open by itself (a cached function
     of its module), not in a field.
+
+    A reader whose class has a method `recognises(source)`, which tells how one sees that a source
+    is of its format, or gives None, is asked by `crosscale prepare auto` too.
     """
 
     @property
@@ -82,29 +85,8 @@ def fitted(reader: Reader, source: Path) -> Reader:
     return reader.for_source(source) if isinstance(reader, FromSource) else reader
 
 
-class Published:
-    """A published data set, all of whose recordings have one layout.
-
-    Attributes:
-        name: kind of data set.
-        layout: name of the layout.
-        classes: the actions, in the order of their numbers.
-    """
-
-    name: ClassVar[str]
-    layout: ClassVar[str]
-    classes: ClassVar[tuple[str, ...]]
-
-
 class OwnRecordings:
     """Recordings of one's own, whose classes are those that the clips have."""
 
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return "own"
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        """Those that the clips have."""
-        return None
+    name: ClassVar[str] = "own"
+    classes: ClassVar[tuple[str, ...] | None] = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -84,17 +84,15 @@ def fitting_layout(names: Sequence[str], source: Path) -> Layout:
 
 def builtin_with(names: Sequence[str]) -> Layout | None:
     """The built-in layout of most joints that are all among the names, if there is one."""
-    fitting = [
-        name for name in builtin_layouts() if None not in find_joints(joints_of(name), names)
-    ]
-    largest = max(fitting, key=lambda name: len(joints_of(name)), default=None)
-    return None if largest is None else Layout.load(largest)
+    layouts = map(Layout.load, builtin_layouts())
+    fitting = [one for one in layouts if None not in find_joints(one.joints, names)]
+    return max(fitting, key=lambda one: len(one.joints), default=None)
 
 
-@cache
-def joints_of(layout: str) -> tuple[str, ...]:
-    """Joints of a built-in layout."""
-    return Layout.load(layout).joints
+@lru_cache(maxsize=8)
+def known_layout(name: str) -> Layout:
+    """A layout by its name or path; a process reads a file once."""
+    return Layout.load(name)
 
 
 def _listed(names: Sequence[str], most: int) -> str:

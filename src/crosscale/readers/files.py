@@ -1,14 +1,58 @@
 """The files of a source, named by their place in it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache, wraps
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.base import Item
+from crosscale.readers.base import Item, OwnRecordings
 from crosscale.utils.text import readable
+
+BEGINNING = 1 << 16  # bytes of a file that are looked at to tell its format
+T = TypeVar("T")
+
+
+class ToldByFiles:
+    """A format that shows in its files: what `crosscale prepare auto` goes by.
+
+    Attributes:
+        endings: of the files' names, lower case, such as `.bvh`.
+        looked_at: files of each ending that are looked at.
+    """
+
+    endings: ClassVar[tuple[str, ...]]
+    looked_at: ClassVar[int] = 3
+
+    @classmethod
+    def recognises(cls, source: Path) -> str | None:
+        """How one sees that a source is of this format, or None."""
+        for path in _of_each(source, cls.endings, cls.looked_at):
+            if sign := cls.sign(path):
+                return f"{path.name} {sign}"
+        return None
+
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """What in a file tells the format, such as "begins with HIERARCHY"."""
+        raise NotImplementedError
+
+
+class RecordingFiles(ToldByFiles, OwnRecordings):
+    """Recordings of one's own, a file each.
+
+    Attributes:
+        what: the files are, for messages.
+    """
+
+    what: ClassVar[str]
+
+    def find(self, source: Path) -> list[Item]:
+        """The files below `source`, or the one that it is; see `Reader`."""
+        return files_below(source, self.endings, self.what)
 
 
 def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
@@ -50,6 +94,66 @@ def _walk(source: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     for folder, folders, names in os.walk(source):
         folders.sort()  # os.walk goes down in this order
         yield from (Path(folder, name) for name in sorted(names) if name.lower().endswith(endings))
+
+
+def _of_each(source: Path, endings: tuple[str, ...], most: int) -> Iterator[Path]:
+    """As `some_files`, so many of each ending."""
+    found = dict.fromkeys(endings, 0)
+    for path in _walk(source, endings) if source.is_dir() else some_files(source, endings):
+        ending = next(ending for ending in endings if path.name.lower().endswith(ending))
+        found[ending] += 1
+        if found[ending] <= most:
+            yield path
+        elif min(found.values()) >= most:
+            return
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file, in which its format shows."""
+    with path.open("rb") as file:
+        return file.read(BEGINNING)
+
+
+def first_read(items: Sequence[Item], read: Callable[[Item], T]) -> T:
+    """What the first recording gives that can be read.
+
+    Raises:
+        CrosscaleError: when none can; tells what is wrong with the first.
+    """
+    fault = None
+    for item in items:
+        try:
+            return read(item)
+        except BadClip as error:
+            fault = fault or error
+    raise CrosscaleError(f"none of the {len(items)} recordings can be used; {fault}")
+
+
+def kept_open(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:
+    """Let a function that opens a file remember the last few, unless they have changed since.
+
+    Args:
+        most: files that are remembered.
+
+    Returns:
+        A decorator. What it makes raises BadClip, naming the file, when it cannot be read.
+    """
+
+    def decorated(open_file: Callable[[Path], T]) -> Callable[[Path], T]:
+        @lru_cache(maxsize=most)
+        def opened(path: Path, changed: int) -> T:
+            return open_file(path)
+
+        @wraps(open_file)
+        def remembered(path: Path) -> T:
+            try:
+                return opened(path, path.stat().st_mtime_ns)
+            except OSError as error:
+                raise BadClip(f"{path} cannot be read: {error.strerror}") from error
+
+        return remembered
+
+    return decorated
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crosscale.errors import CrosscaleError
+from crosscale.readers.files import kept_open
 from crosscale.readers.safe.pickles import load_pickle
 from crosscale.readers.tables.numbered import refuse_no_text
 from crosscale.utils.arrayfiles import open_array, open_arrays
@@ -51,7 +51,7 @@ def sources_below(source: Path) -> list[Path]:
         raise CrosscaleError(f"{source} does not exist")
     if source.is_file():
         return [source]
-    files = [path for path in source.rglob("*.np[yz]") if _holds_clips(path)]
+    files = [*source.rglob("*.npz"), *filter(is_joint_array, source.rglob("*.npy"))]
     files += [path for path in source.rglob("*.pkl") if not path.name.endswith(_LABELS)]
     if not files:
         raise CrosscaleError(
@@ -61,22 +61,13 @@ def sources_below(source: Path) -> list[Path]:
     return sorted(files)
 
 
+@kept_open(most=8)
 def open_source(path: Path) -> ArraySource:
     """Open a file of clips, whichever form it has; arrays are mapped, not loaded.
-
-    A file that was opened before is not opened again unless it has changed.
 
     Raises:
         CrosscaleError: when the file, or its file of labels, is not of that form.
     """
-    try:
-        return _open(path, path.stat().st_mtime_ns)
-    except OSError as error:
-        raise CrosscaleError(f"cannot read {path}: {error.strerror}") from error
-
-
-@lru_cache(maxsize=8)
-def _open(path: Path, changed: int) -> ArraySource:
     forms = {".npy": _open_npy, ".npz": _open_npz, ".pkl": _open_annotations}
     if path.suffix not in forms:
         raise CrosscaleError(f"{path} is neither npy, npz nor pkl")
@@ -87,13 +78,9 @@ def _open(path: Path, changed: int) -> ArraySource:
     return source
 
 
-def is_joint_array(file: str) -> bool:
+def is_joint_array(path: Path) -> bool:
     """Whether a file is named as ST-GCN and its kin name arrays of joints."""
-    return _ARRAY.fullmatch(file) is not None
-
-
-def _holds_clips(path: Path) -> bool:
-    return path.suffix == ".npz" or is_joint_array(path.name)
+    return _ARRAY.fullmatch(path.name) is not None
 
 
 def _open_npy(path: Path) -> ArraySource:
@@ -120,18 +107,13 @@ def _names_and_labels(path: Path) -> tuple[list[str], np.ndarray]:
     content = load_pickle(path)
     if not isinstance(content, list | tuple) or len(content) != 2:
         raise CrosscaleError(f"{path} does not hold names and labels")
-    names, labels = (_listed(one, str(path)) for one in content)
+    for one in content:
+        if isinstance(one, np.ndarray):
+            refuse_no_text(one, str(path))
+    names, labels = (one.tolist() if isinstance(one, np.ndarray) else one for one in content)
     if not _are_names(names):
         raise CrosscaleError(f"{path}: the names are no list of texts, or one is empty")
     return [name.removesuffix(".skeleton") for name in names], _labels(path, labels)
-
-
-def _listed(content: Any, origin: str) -> Any:
-    """The content of an array as a list; all else as it is."""
-    if not isinstance(content, np.ndarray):
-        return content
-    refuse_no_text(content, origin)
-    return content.tolist()
 
 
 def _are_names(names: Any) -> bool:

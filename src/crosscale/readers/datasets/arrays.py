@@ -26,8 +26,8 @@ from crosscale.readers.datasets.array_sources import (
     open_source,
     sources_below,
 )
-from crosscale.readers.datasets.ntu import NtuActions, ntu_numbers
-from crosscale.readers.files import faults_named, some_files
+from crosscale.readers.datasets.ntu import NTU_ACTIONS, ntu_numbers
+from crosscale.readers.files import beginning, faults_named, some_files
 from crosscale.readers.tables.numbered import class_names
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import names_in
@@ -65,15 +65,12 @@ class Arrays(OwnRecordings):
         return sorted(items.values())
 
     def read(self, item: Item) -> Clip:
-        """Take one clip out of its array.
-
-        Raises:
-            BadClip: naming the file and the clip.
-        """
+        """Take one clip out of its array; see `Reader`."""
         source = open_source(item.path)
         label = _class_names(item.path, source, self.classes)[item.index]
         numbers = ntu_numbers(item.name) or {}
-        if self.classes and numbers and label != f"A{numbers['action']:03d}":
+        action = numbers.pop("action", None)
+        if self.classes and action is not None and label != f"A{action:03d}":
             raise BadClip(
                 f"{item.path.name}: {shown(item.name)} has the label {shown(label)}; do the labels "
                 "count from 0?"
@@ -85,13 +82,21 @@ class Arrays(OwnRecordings):
                 coordinates=coordinates,
                 bodies=tuple(str(body) for body in range(coordinates.shape[1])),
                 label=label,
-                subject=numbers.get("subject"),
-                camera=numbers.get("camera"),
-                setup=numbers.get("setup"),
-                repetition=numbers.get("repetition"),
                 part=source.parts[item.index],
                 notes=notes,
+                **numbers,
             )
+
+    @classmethod
+    def recognises(cls, source: Path) -> str | None:
+        """How one sees that a source holds arrays of this data set, or None.
+
+        The name of a file or of its folder tells which data set it is.
+        """
+        files = some_files(source, (".npy", ".npz", ".pkl"))
+        named = (_DATA_SET.search(f"{path.resolve().parent.name}/{path.name}") for path in files)
+        kind = next((f"ntu{found[1]}" for found in named if found), "own")
+        return next(filter(None, map(_reason, files)), None) if kind == cls.name else None
 
     def _items(self, path: Path, source: ArraySource) -> Iterable[Item]:
         joints = len(Layout.load(self.layout).joints)
@@ -104,41 +109,27 @@ class Arrays(OwnRecordings):
         return (Item(name, path, index) for index, name in enumerate(source.names))
 
 
-class Ntu60Arrays(NtuActions, Arrays):
+class Ntu60Arrays(Arrays):
     """Arrays of NTU RGB+D 60."""
 
-    actions = 60
+    name, classes = "ntu60", NTU_ACTIONS[:60]
 
 
-class Ntu120Arrays(NtuActions, Arrays):
+class Ntu120Arrays(Arrays):
     """Arrays of NTU RGB+D 120."""
 
-    actions = 120
+    name, classes = "ntu120", NTU_ACTIONS
 
 
-def recognises(source: Path) -> str | None:
-    """How one sees that a source holds arrays of this field's code bases, or None."""
-    for path in some_files(source, (".npy", ".npz", ".pkl")):
-        if is_joint_array(path.name):
-            return f"{path.name} is named as in ST-GCN and its kin"
-        if "x_train" in names_in(path):
-            return f"{path.name} has an array x_train, as CTR-GCN writes"
-        if path.suffix == ".pkl" and b"frame_dir" in _start(path):
-            return f"{path.name} is a pickle of annotations, as PYSKL writes"
+def _reason(path: Path) -> str | None:
+    """How one sees that a file holds arrays of this field's code bases, or None."""
+    if is_joint_array(path):
+        return f"{path.name} is named as in ST-GCN and its kin"
+    if "x_train" in names_in(path):
+        return f"{path.name} has an array x_train, as CTR-GCN writes"
+    if path.suffix == ".pkl" and b"frame_dir" in beginning(path):
+        return f"{path.name} is a pickle of annotations, as PYSKL writes"
     return None
-
-
-def variant(source: Path) -> str:
-    """The data set of a source, by the name of a file or of its folder; see `auto.recognise`."""
-    for path in some_files(source, (".npy", ".npz", ".pkl")):
-        if found := _DATA_SET.search(f"{path.resolve().parent.name}/{path.name}"):
-            return f"ntu{found[1]}-arrays"
-    return "arrays"
-
-
-def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(1 << 16)
 
 
 @lru_cache(maxsize=8)

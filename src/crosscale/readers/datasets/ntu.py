@@ -8,21 +8,22 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import BodyRule, people
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.bodies import refuse_far
+from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.skeleton_text import parse
 from crosscale.readers.files import faults_named, some_files
-from crosscale.skeleton.layout import Layout
 from crosscale.utils.text import readable, shown
 
 SUFFIX = ".skeleton"
+NTU_ACTIONS = tuple(f"A{number:03d}" for number in range(1, 121))
 SETUPS_60 = 17  # NTU RGB+D 60 has set-ups 1 to 17, NTU RGB+D 120 those and more
 MOST_FILES = 200_000  # whose names are looked at to tell the data set
 FRAME_RATE = 30.0
@@ -45,7 +46,7 @@ def ntu_numbers(name: str) -> dict[str, int] | None:
 
 
 @dataclass(frozen=True)
-class _Skeletons:
+class _Skeletons(OwnRecordings):
     """What all `.skeleton` readers share.
 
     Attributes:
@@ -66,9 +67,16 @@ class _Skeletons:
         if self.max_bodies < 1 or self.max_frames < 1:
             raise CrosscaleError("max_bodies and max_frames must be at least 1")
 
-    def _read(self, item: Item, label: str, numbers: Mapping[str, int]) -> Clip:
+    def read(self, item: Item) -> Clip:
+        """Read one file; see `Reader`."""
+        if _COPY.fullmatch(item.path.stem):
+            raise BadClip(
+                f"{item.path.name}: the name is that of a second copy; two copies of a recording "
+                "could fall into training and test"
+            )
+        label, numbers = self.told(item)
         with faults_named(item.path):
-            seen = parse(item.path.read_bytes(), _joints(self.layout))
+            seen = parse(item.path.read_bytes(), len(known_layout(self.layout).joints))
             refuse_far(seen.joints, "", seen.frame)
             found = people(
                 seen, rule=self.bodies, max_bodies=self.max_bodies, max_frames=self.max_frames
@@ -78,38 +86,31 @@ class _Skeletons:
             coordinates=found.coordinates,
             bodies=found.ids,
             label=label,
-            subject=numbers.get("subject"),
-            camera=numbers.get("camera"),
-            setup=numbers.get("setup"),
-            repetition=numbers.get("repetition"),
             frame_rate=FRAME_RATE,
             notes=found.notes,
+            **numbers,
         )
 
+    def told(self, item: Item) -> tuple[str, dict[str, Any]]:
+        """Class, and subject, camera, setup and repetition where the name tells them.
 
-class NtuActions:
-    """NTU RGB+D, which numbers its actions."""
+        Raises:
+            BadClip: when nothing tells the class.
+        """
+        raise NotImplementedError
 
-    actions: ClassVar[int]
-
-    @property
-    def name(self) -> str:
-        """Kind of data set."""
-        return f"ntu{self.actions}"
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """A001, A002 ..."""
-        return _numbered(self.actions)
-
-
-@cache
-def _numbered(actions: int) -> tuple[str, ...]:
-    return tuple(f"A{action:03d}" for action in range(1, actions + 1))
+    @classmethod
+    def recognises(cls, source: Path) -> str | None:
+        """How one sees that a source has `.skeleton` files of this data set, or None."""
+        first = next(iter(some_files(source, (SUFFIX,), most=1)), None)
+        if first is None or _data_set(source) is not cls:
+            return None
+        named = "named as in NTU RGB+D" if ntu_numbers(first.stem) else "with names of its own"
+        return f"it has files of {SUFFIX}, such as {first.name}, {named}"
 
 
 @dataclass(frozen=True)
-class _Ntu(NtuActions, _Skeletons):
+class _Ntu(_Skeletons):
     """Files named SsssCcccPpppRrrrAaaa.skeleton.
 
     Attributes:
@@ -132,13 +133,8 @@ class _Ntu(NtuActions, _Skeletons):
             items.append(Item(name, path, left_out=ON_THE_LIST if name in listed else ""))
         return sorted(items)
 
-    def read(self, item: Item) -> Clip:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file, and the line and frame where it is wrong.
-        """
-        _refuse_copy(item)
+    def told(self, item: Item) -> tuple[str, dict[str, Any]]:
+        """All of it, as the name tells."""
         numbers = ntu_numbers(item.name)
         if numbers is None:
             raise BadClip(
@@ -146,29 +142,29 @@ class _Ntu(NtuActions, _Skeletons):
                 "S001C001P001R001A001.skeleton, which tells the action; for names of your own use "
                 "the format 'skeleton' with a label file or one folder a class"
             )
-        label = f"A{numbers['action']:03d}"
-        if label not in self.classes:
+        label = f"A{numbers.pop('action'):03d}"
+        if label not in (self.classes or ()):
             raise BadClip(
-                f"{item.path.name}: {label} is no action of {self.name}, which has "
-                f"{self.classes[0]} to {self.classes[-1]}"
+                f"{item.path.name}: {label} is no action of {self.name}, which has A001 to "
+                f"A{len(self.classes or ()):03d}"
             )
-        return self._read(item, label, numbers)
+        return label, numbers
 
 
 class Ntu60(_Ntu):
     """NTU RGB+D 60: actions A001 to A060."""
 
-    actions = 60
+    name, classes = "ntu60", NTU_ACTIONS[:60]
 
 
 class Ntu120(_Ntu):
     """NTU RGB+D 120: actions A001 to A120."""
 
-    actions = 120
+    name, classes = "ntu120", NTU_ACTIONS
 
 
 @dataclass(frozen=True)
-class OwnSkeletons(OwnRecordings, _Skeletons):
+class OwnSkeletons(_Skeletons):
     """Own recordings in the `.skeleton` format, with names of any form.
 
     Attributes:
@@ -195,36 +191,23 @@ class OwnSkeletons(OwnRecordings, _Skeletons):
             )
         return sorted(Item(path.stem, path) for path in files)
 
-    def read(self, item: Item) -> Clip:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file, and the line and frame where it is wrong.
-        """
-        _refuse_copy(item)
+    def told(self, item: Item) -> tuple[str, dict[str, Any]]:
+        """The class, by the label file or the folder."""
         label: str | None = item.path.parent.name
         if self.labels:
             label = read_labels(Path(self.labels)).get(item.name)
         if not label:
             raise BadClip(f"{item.path.name}: has no class in {self.labels}")
-        return self._read(item, label, {})
+        return label, {}
 
 
-def recognises(source: Path) -> str | None:
-    """How one sees that a source has `.skeleton` files, or None."""
-    for path in some_files(source, (SUFFIX,)):
-        named = "named as in NTU RGB+D" if ntu_numbers(path.stem) else "with names of its own"
-        return f"it has files of {SUFFIX}, such as {path.name}, {named}"
-    return None
-
-
-def variant(source: Path) -> str:
-    """The data set of a source; see `auto.recognise`."""
+def _data_set(source: Path) -> type[_Skeletons]:
+    """That of a source, by the names of its files."""
     named = [ntu_numbers(path.stem) for path in some_files(source, (SUFFIX,), most=MOST_FILES)]
     if not named or None in named:
-        return "skeleton"
-    beyond = (n for n in named if n and (n["setup"] > SETUPS_60 or n["action"] > Ntu60.actions))
-    return "ntu120" if any(beyond) else "ntu60"
+        return OwnSkeletons
+    beyond = (n for n in named if n and (n["setup"] > SETUPS_60 or n["action"] > 60))
+    return Ntu120 if any(beyond) else Ntu60
 
 
 def read_missing(path: Path) -> frozenset[str]:
@@ -286,22 +269,9 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _refuse_copy(item: Item) -> None:
-    if _COPY.fullmatch(item.path.stem):
-        raise BadClip(
-            f"{item.path.name}: the name is that of a second copy; two copies of a recording "
-            "could fall into training and test"
-        )
-
-
 def _text(path: Path, what: str) -> str:
     try:
         return readable(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise CrosscaleError(f"cannot read {what}, {path}: {reason}") from error
-
-
-@lru_cache(maxsize=8)
-def _joints(layout: str) -> int:
-    return len(Layout.load(layout).joints)

@@ -10,23 +10,22 @@ into five folds; a clip's set-up is the fold of its pair.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from crosscale.data.clip import Clip
-from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.base import Item, Published
+from crosscale.data.tracks import Bodies
+from crosscale.readers.base import Item
 from crosscale.readers.bodies import refuse_far, repaired
-from crosscale.readers.files import faults_named, some_files, text_lines
+from crosscale.readers.datasets.published import Published, numbered
+from crosscale.readers.files import faults_named, text_lines
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
 
 FILE = "skeleton_pos.txt"
-FRAME_RATE = 15.0
 PEOPLE, COUNT = 2, 15
 ACTIONS = (
     *("approaching", "departing", "kicking", "pushing"),
@@ -53,64 +52,35 @@ class Sbu(Published):
 
     name = "sbu"
     layout = "sbu15"
-    classes = ACTIONS
+    actions = numbered(ACTIONS)
+    frame_rate = 15.0
+    title = "SBU"
+    files = f"files of SBU, such as s01s02/01/001/{FILE}"
+    endings = (FILE,)
+    form = re.compile(r"s(?P<subject>\d\d)s\d\d_(?P<action>\d\d)_(?P<repetition>\d\d\d)")
+    misnamed = f"does not lie in folders as s01s02/01/001, the second of 01 to {len(ACTIONS):02}"
 
-    def find(self, source: Path) -> list[Item]:
-        """The files `sXXsYY/AA/NNN/skeleton_pos.txt` below `source`.
+    @classmethod
+    def item_name(cls, path: Path) -> str:
+        """The names of the three folders that a file lies in."""
+        return "_".join(path.absolute().parts[-4:-1])
 
-        Raises:
-            CrosscaleError: when there are none.
-        """
-        paths = list(source.rglob(FILE))
-        if not paths:
-            raise CrosscaleError(f"{source} has no files of SBU, such as s01s02/01/001/{FILE}")
-        return sorted(Item("_".join(path.absolute().parts[-4:-1]), path) for path in paths)
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """Its name."""
+        return "is called as the files of SBU"
 
     def read(self, item: Item) -> Clip:
-        """Read one file.
+        """Read one file; see `Reader`."""
+        return replace(super().read(item), setup=FOLD.get(item.name[:6]))
 
-        Raises:
-            BadClip: naming the file and the line.
-        """
-        named = re.fullmatch(r"s(\d\d)s(\d\d)_(\d\d)_(\d\d\d)", item.name)
-        subject, _, action, repetition = map(int, named.groups()) if named else (0, 0, 0, 0)
-        if not 1 <= action <= len(ACTIONS):
-            raise BadClip(
-                f"{item.path}: does not lie in folders as s01s02/01/001, the second of 01 to "
-                f"{len(ACTIONS):02}"
-            )
-        found = repaired(_joints(item), ("0", "1"), _layout().joints, item.name)
-        return Clip(
-            name=item.name,
-            coordinates=found.coordinates,
-            bodies=found.ids,
-            label=ACTIONS[action - 1],
-            subject=subject,
-            setup=FOLD.get(item.name[:6]),
-            repetition=repetition,
-            frame_rate=FRAME_RATE,
-            notes=found.notes,
-        )
-
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is SBU, or None."""
-    for path in some_files(source, (FILE,)):
-        return f"it has files {path.name}"
-    return None
-
-
-def _joints(item: Item) -> np.ndarray:
-    """(T, 2, V, 3) metres, NaN where a joint was lost."""
-    with faults_named(item.path, item.name):
-        lines = [line.rstrip(", ") for line in text_lines(item.path)]
-        rows = number_table(lines, 1 + 3 * PEOPLE * COUNT, separator=",")
-    normalised = rows[:, 1:].reshape(len(rows), PEOPLE, COUNT, 3)
-    refuse_far(normalised, item.name)
-    lost = (normalised == 0).all(-1, keepdims=True)
-    return np.where(lost, np.nan, ZERO + STEP * normalised)
-
-
-@cache
-def _layout() -> Layout:
-    return Layout.load("sbu15")
+    def bodies(self, item: Item) -> Bodies:
+        """Two bodies; a joint that was lost is missing."""
+        with faults_named(item.path, item.name):
+            lines = [line.rstrip(", ") for line in text_lines(item.path)]
+            rows = number_table(lines, 1 + 3 * PEOPLE * COUNT, separator=",")
+        normalised = rows[:, 1:].reshape(len(rows), PEOPLE, COUNT, 3)
+        refuse_far(normalised, item.name)
+        lost = (normalised == 0).all(-1, keepdims=True)
+        joints = np.where(lost, np.nan, ZERO + STEP * normalised)
+        return repaired(joints, ("0", "1"), Layout.load(self.layout).joints, item.name)

@@ -12,22 +12,23 @@ in one recording; `actionLabel.txt` gives the first and last frame number of eac
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from crosscale.data.clip import Clip
+from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.base import Item, Published
+from crosscale.readers.base import Item
 from crosscale.readers.bodies import repaired
-from crosscale.readers.files import faults_named, some_files, text_lines
+from crosscale.readers.datasets.published import Published, numbered
+from crosscale.readers.files import faults_named, text_lines
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
 
 LABELS = "actionLabel.txt"
-FRAME_RATE = 15.0
 COUNT = 20
 ACTIONS = (
     *("walk", "sitDown", "standUp", "pickUp", "carry"),
@@ -37,7 +38,6 @@ DIGITS = 10  # of a frame's number; more are a damaged file
 NO_FRAMES = f"without frames in {LABELS}"
 # A digit is wrong in the published file: 2556, which would make the clip span two other actions.
 CORRECTED = {("s03_e01", "push", 2556): 3556}
-_RECORDING = re.compile(r"joints_(s(\d\d)_e(\d\d))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,17 @@ class UtKinect(Published):
 
     name = "utkinect"
     layout = "kinect20"
-    classes = ACTIONS
+    actions = numbered(ACTIONS, first=0)
+    frame_rate = 15.0
+    title = "UTKinect"
+    endings = (".txt",)
+    looked_at = 40  # other texts may lie beside them
+    form = re.compile(r"s(?P<subject>\d\d)_e(?P<repetition>\d\d)(_\w+)?")
+
+    @classmethod
+    def item_name(cls, path: Path) -> str:
+        """The recording's, of which each action is a clip."""
+        return path.stem.lower().partition("joints_")[2]
 
     def find(self, source: Path) -> list[Item]:
         """One item an action of a recording; those without frames in the label file are marked.
@@ -54,53 +64,36 @@ class UtKinect(Published):
         Raises:
             CrosscaleError: when there are no recordings, or a label file is missing or wrong.
         """
-        paths = [path for path in source.rglob("joints_*.txt") if _RECORDING.fullmatch(path.stem)]
-        if not paths:
-            raise CrosscaleError(f"{source} has no files of UTKinect, such as joints_s01_e01.txt")
         items = []
-        for path in paths:
-            recording = path.stem.lower().removeprefix("joints_")
+        for path in source.rglob("joints_*.txt"):
+            recording = self.item_name(path)
+            if not self.form.fullmatch(recording):
+                continue
             known = _ranges(_table(path)).get(recording, {})
-            for index, action in enumerate(ACTIONS):
+            for index, action in self.actions.items():
                 left_out = "" if action in known else NO_FRAMES
                 items.append(Item(f"{recording}_{action}", path, index, left_out))
+        if not items:
+            raise CrosscaleError(f"{source} has no files of UTKinect, such as joints_s01_e01.txt")
         return sorted(items)
 
-    def read(self, item: Item) -> Clip:
-        """Cut one action out of its recording.
+    def numbers(self, item: Item) -> dict[str, Any]:
+        """Those of the recording, and the item's action."""
+        return super().numbers(item) | {"action": item.index}
 
-        Raises:
-            BadClip: naming the file and what is wrong with it.
-        """
+    def bodies(self, item: Item) -> Bodies:
+        """One body, in the frames of one action; of a repeated frame the first is taken."""
         where, action = item.path.name, ACTIONS[item.index]
-        recording = item.path.stem.lower().removeprefix("joints_")
-        first, last, notes = _ranges(_table(item.path))[recording][action]
+        first, last, notes = _ranges(_table(item.path))[self.item_name(item.path)][action]
         numbers, joints = _joints(item.path, item.path.stat().st_mtime_ns)
         chosen = (first <= numbers) & (numbers <= last)
         if not chosen.any():
             raise BadClip(
                 f"{where}: has no frame from {first} to {last}, where {LABELS} says {action} is"
             )
-        found = repaired(joints[chosen][:, None], ("0",), _layout().joints, where)
-        subject, repetition = map(int, re.findall(r"\d+", recording))
-        return Clip(
-            name=item.name,
-            coordinates=found.coordinates,
-            bodies=found.ids,
-            label=action,
-            subject=subject,
-            repetition=repetition,
-            frame_rate=FRAME_RATE,
-            notes=(*found.notes, *notes),
-        )
-
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is UTKinect, or None."""
-    for path in some_files(source, (".txt",), most=40):
-        if _RECORDING.fullmatch(path.stem):
-            return f"{path.name} is named as in UTKinect"
-    return None
+        names = Layout.load(self.layout).joints
+        found = repaired(joints[chosen][:, None], ("0",), names, where)
+        return replace(found, notes=(*found.notes, *notes))
 
 
 def _table(recording: Path) -> Path:
@@ -153,8 +146,3 @@ def _joints(path: Path, changed: int) -> tuple[np.ndarray, np.ndarray]:
     joints = rows[first, 1:].reshape(len(first), COUNT, 3)
     joints[(joints == 0).all(-1)] = np.nan
     return numbers, joints
-
-
-@cache
-def _layout() -> Layout:
-    return Layout.load("kinect20")

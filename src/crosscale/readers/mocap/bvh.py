@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crosscale.readers.files import faults_named, some_files, text_lines
+from crosscale.readers.files import beginning, faults_named, text_lines
 from crosscale.readers.mocap.bvh_text import Joint, parse
 from crosscale.readers.mocap.capture import Capture, Take
 from crosscale.skeleton.hierarchy import layout_from_hierarchy
@@ -32,11 +32,7 @@ class Bvh(Capture):
     what = "BVH files"
 
     def take(self, path: Path) -> Take:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file and the line.
-        """
+        """Read one file."""
         with faults_named(path):
             motion = parse(text_lines(path))
         return Take(
@@ -57,19 +53,15 @@ class Bvh(Capture):
             return Layout.of(self.layout)
         return layout_from_hierarchy(f"bvh{len(take.names)}", take.names, take.parents)
 
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """Its first word."""
+        return "begins with HIERARCHY" if b"HIERARCHY" in beginning(path)[:64].upper() else None
+
 
 def _rate(frame_time: float) -> float | None:
     """Frames a second; frame times are written with few digits."""
     return round(1 / frame_time, 2) or None if frame_time > 0 else None
-
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is BVH, or None."""
-    for path in some_files(source, Bvh.endings):
-        with path.open("rb") as file:
-            if b"HIERARCHY" in file.read(64).upper():
-                return f"{path.name} begins with HIERARCHY"
-    return None
 
 
 def forward_kinematics(joints: Sequence[Joint], channels: np.ndarray) -> np.ndarray:

@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from crosscale.errors import BadClip, needs
-from crosscale.readers.files import faults_named, some_files
-from crosscale.readers.mocap.capture import Markers, Take
+from crosscale.readers.files import beginning, faults_named
+from crosscale.readers.mocap.capture import Markers, Take, rate_of
 from crosscale.readers.mocap.space import metres_of
 from crosscale.utils.text import readable, shown
 
-SIGNATURE = 0x50  # the second byte of every file
+SIGNATURE = b"\x50"
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,7 @@ class C3d(Markers):
     what = "C3D files"
 
     def take(self, path: Path) -> Take:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file and what is wrong with it.
-            CrosscaleError: when the library is missing.
-        """
+        """Read one file; raises CrosscaleError when the library is missing."""
         with needs(f"{path.name} is C3D, which", extra="c3d"):
             import c3d
         with faults_named(path), path.open("rb") as file:
@@ -48,14 +43,10 @@ class C3d(Markers):
                 reason = shown(f"{type(error).__name__}: {error}", 100)
                 raise BadClip(f"is not a whole C3D file ({reason})") from None
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is C3D, or None."""
-    for path in some_files(source, C3d.endings):
-        with path.open("rb") as file:
-            if file.read(2)[1:] == bytes([SIGNATURE]):
-                return f"{path.name} has the mark of a C3D file"
-    return None
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """The second byte of every file."""
+        return "has the mark of a C3D file" if beginning(path)[1:2] == SIGNATURE else None
 
 
 def _take(reader: Any, file: BinaryIO) -> Take:
@@ -73,12 +64,11 @@ def _take(reader: Any, file: BinaryIO) -> Take:
     for body, found in enumerate(subjects.values()):
         joints[:, body, [names.index(marker) for marker in found]] = points[:, list(found.values())]
     unit = reader.get("POINT:UNITS")
-    rate = float(reader.point_rate)
     return Take(
         names=names,
         bodies=tuple(subject or "0" for subject in subjects),
         joints=joints,
-        frame_rate=rate if np.isfinite(rate) and rate > 0 else None,
+        frame_rate=rate_of(reader.point_rate),
         metres=metres_of(unit.string_value if unit is not None else ""),
     )
 

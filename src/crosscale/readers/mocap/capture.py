@@ -1,29 +1,20 @@
 """What readers of motion-capture files share: joints by name, gaps, units and axes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.gaps import SHORT_GAP
-from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.base import Item, OwnRecordings
+from crosscale.errors import BadClip
+from crosscale.readers.base import Item
 from crosscale.readers.bodies import repaired
 from crosscale.readers.by_name import NamedJoints, joint_places
-from crosscale.readers.files import files_below
-from crosscale.readers.mocap.space import (
-    TURNS,
-    UNITS,
-    Units,
-    Up,
-    height_of,
-    likely_unit,
-    likely_up,
-    torsos_of,
-)
+from crosscale.readers.files import RecordingFiles, first_read
+from crosscale.readers.mocap.space import TURNS, UNITS, Units, Up, guessed
 from crosscale.skeleton.layout import Layout
 
 LOOKED_AT = 8  # files of a source, and frames of each, that tell units and axes
@@ -53,7 +44,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Capture(OwnRecordings):
+class Capture(RecordingFiles):
     """Recordings whose files name their joints, in units and axes of their own.
 
     Attributes:
@@ -67,9 +58,6 @@ class Capture(OwnRecordings):
     units: Units | None = None
     up: Up | None = None
     notes: tuple[str, ...] = ()
-
-    endings: ClassVar[tuple[str, ...]]
-    what: ClassVar[str]
 
     def take(self, path: Path) -> Take:
         """Read one file.
@@ -88,22 +76,10 @@ class Capture(OwnRecordings):
         return Layout.of(self.layout)
 
     def joints_in(self, source: Path) -> NamedJoints:
-        """Joints or markers of the first file of a source that can be read.
-
-        Raises:
-            CrosscaleError: when there is none.
-        """
-        take = self._looked_at(self.find(source))[0]
+        """Joints or markers of the first file that can be read; see `TellsJoints`."""
+        take = first_read(self.find(source), lambda item: self.take(item.path))
         edges = [(take.names[up], name) for up, name in zip(take.parents, take.names, strict=False)]
         return NamedJoints(take.names, tuple(edge for edge in edges if edge[0] != edge[1]))
-
-    def find(self, source: Path) -> list[Item]:
-        """The files below `source`, or the one that it is.
-
-        Raises:
-            CrosscaleError: when there are none.
-        """
-        return files_below(source, self.endings, self.what)
 
     def for_source(self, source: Path) -> "Capture":
         """This reader with layout, units and axes that a look at some files tells.
@@ -114,22 +90,19 @@ class Capture(OwnRecordings):
         """
         takes = self._looked_at(self.find(source))
         layout = self.layout_for(takes[0])
-        placed = []
+        bodies, metres = [], []
         for take in takes:
-            try:
-                placed.append(replace(take, joints=_selected(take, layout, "")))
-            except BadClip:
-                continue  # is skipped when its turn comes
-        if not placed:
+            with suppress(BadClip):  # is skipped when its turn comes
+                bodies.append(_some_bodies(_selected(take, layout, "")))
+                metres.append(take.metres)
+        if not bodies:
             _selected(takes[0], layout, f"the recordings in {source}")
-        return self._guessed(placed, layout)
+        said = None not in metres
+        units, up, notes = guessed(bodies, layout, self.units, self.up, said=said)
+        return replace(self, layout=layout, units=units, up=up, notes=notes)
 
     def read(self, item: Item) -> Clip:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file and what is wrong with it.
-        """
+        """Read one file; see `Reader`."""
         if not isinstance(self.layout, Layout):
             return self.for_source(item.path).read(item)
         take = self.take(item.path)
@@ -150,34 +123,12 @@ class Capture(OwnRecordings):
         )
 
     def _looked_at(self, items: Sequence[Item]) -> list[Take]:
-        takes, fault = [], None
+        """Takes over all of the source that can be read, or the first that can."""
+        takes = []
         for i in np.unique(np.linspace(0, len(items) - 1, LOOKED_AT).astype(int)):
-            try:
+            with suppress(BadClip):
                 takes.append(self.take(items[i].path))
-            except BadClip as error:
-                fault = fault or error
-        for item in () if takes else items:
-            try:
-                return [self.take(item.path)]
-            except BadClip as error:
-                fault = fault or error
-        if not takes:
-            raise CrosscaleError(f"none of the {len(items)} recordings can be used; {fault}")
-        return takes
-
-    def _guessed(self, takes: Sequence[Take], layout: Layout) -> "Capture":
-        notes = []
-        units, up = self.units, self.up
-        frames = [_some_frames(take) for take in takes]
-        if units is None and any(take.metres is None for take in takes):
-            units = likely_unit([height_of(x) for x in frames])
-            notes.append(f"units are not said and taken to be {units}")
-        if up is None:
-            torsos = np.concatenate([torsos_of(x, layout) for x in frames])
-            up = likely_up(torsos)
-            if up != "y":
-                notes.append(f"axes turned so that y is up instead of {up}")
-        return replace(self, layout=layout, units=units, up=up, notes=tuple(notes))
+        return takes or [first_read(items, lambda item: self.take(item.path))]
 
 
 @dataclass(frozen=True)
@@ -196,8 +147,16 @@ def _selected(take: Take, layout: Layout, where: str) -> np.ndarray:
     return take.joints[:, :, joint_places(layout, take.names, where)]
 
 
-def _some_frames(take: Take) -> np.ndarray:
-    """(N, V, 3) of bodies in frames over the whole take that show all joints, or most."""
-    joints = take.joints
+def _some_bodies(joints: np.ndarray) -> np.ndarray:
+    """(B, V, 3) of bodies in frames over all of a take (T, M, V, 3)."""
     chosen = np.unique(np.linspace(0, len(joints) - 1, FRAMES_LOOKED_AT).astype(int))
     return joints[chosen].reshape(-1, *joints.shape[2:])
+
+
+def rate_of(said: str | float) -> float | None:
+    """Frames a second as a file says them, None when that is no number above 0."""
+    try:
+        rate = float(said)
+    except ValueError:
+        return None
+    return rate if np.isfinite(rate) and rate > 0 else None

@@ -43,24 +43,51 @@ TURNS: Mapping[Up, np.ndarray] = MappingProxyType(
 )
 
 
-def likely_unit(heights: Sequence[float]) -> Units:
-    """The unit in which bodies come nearest to an adult's height.
+def guessed(
+    bodies: Sequence[np.ndarray],
+    layout: Layout,
+    units: Units | None,
+    up: Up | None,
+    *,
+    said: bool = False,
+) -> tuple[Units | None, Up, tuple[str, ...]]:
+    """Units and upward direction as the bodies of some recordings tell them, where not given.
 
     Args:
-        heights: of bodies, in the unknown unit, above 0.
+        bodies: of each recording (B, V, C) joints of the layout, NaN where missing; in the plane
+            (C = 2) there are no units, and y points up or down.
+        layout: names shoulders and hips.
+        units: as they are known; None takes those in which a body has a person's height.
+        up: the direction that points up, where it is known; None takes the one along which people
+            mostly hold their torsos.
+        said: the files say their units themselves.
+
+    Returns:
+        Units (None in the plane, or where files say them), direction, and what was guessed.
     """
-    height = float(np.median(heights))
+    notes = []
+    plane = bodies[0].shape[-1] == 2
+    bodies = [np.pad(x, ((0, 0), (0, 0), (0, 3 - x.shape[-1]))) for x in bodies]
+    if units is None and not plane and not said:
+        height = float(np.median([_height(x) for x in bodies]))
+        units = _nearest(height)
+        notes.append(f"units are not said and taken to be {units}")
+    if up is None:
+        torso = np.median(np.concatenate([_torsos(x, layout) for x in bodies]), axis=0)
+        up = _along(torso, ("y", "-y") if plane else tuple(TURNS))
+        if up != "y":
+            notes.append(f"axes turned so that y is up instead of {up}")
+    return units, up, tuple(notes)
+
+
+def _nearest(height: float) -> Units:
+    """The unit in which a body comes nearest to an adult's height."""
     return min(UNITS, key=lambda name: abs(np.log(height * UNITS[name] / ADULT)))
 
 
-def likely_up(torsos: np.ndarray) -> Up:
-    """The direction in which people mostly hold their torsos.
-
-    Args:
-        torsos: (N, 3) from hips to shoulders, of many frames.
-    """
-    direction = np.median(torsos, axis=0)
-    return max(TURNS, key=lambda up: float(TURNS[up][1] @ direction))
+def _along(torso: np.ndarray, directions: Sequence[Up]) -> Up:
+    """The direction that a torso (3,) has most of."""
+    return max(directions, key=lambda name: float(TURNS[name][1] @ torso))
 
 
 def metres_of(unit: str) -> float | None:
@@ -76,14 +103,14 @@ def metres_of(unit: str) -> float | None:
     return UNITS[found] if found else None
 
 
-def height_of(joints: np.ndarray) -> float:
+def _height(joints: np.ndarray) -> float:
     """The longest side of the box around a body (N, V, 3), in most frames; 1 for none."""
     seen = joints[np.isfinite(joints).all((1, 2))]
     height = float(np.median(np.ptp(seen, axis=1).max(-1))) if len(seen) else 0.0
     return height if height > 0 else 1.0
 
 
-def torsos_of(joints: np.ndarray, layout: Layout) -> np.ndarray:
+def _torsos(joints: np.ndarray, layout: Layout) -> np.ndarray:
     """(N, 3) from between the hips to between the shoulders."""
     upper, lower = (joints[:, list(pair)].mean(1) for pair in (layout.shoulders, layout.hips))
     torsos = upper - lower

@@ -12,14 +12,15 @@ The form is described in OpenSim's documentation ("Marker (.trc) Files"):
 with tabs in between; the places of a marker that was not seen are left empty.
 """
 
+import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from crosscale.errors import BadClip
-from crosscale.readers.files import faults_named, some_files, text_lines
-from crosscale.readers.mocap.capture import Markers, Take
+from crosscale.readers.files import beginning, faults_named, text_lines
+from crosscale.readers.mocap.capture import Markers, Take, rate_of
 from crosscale.readers.mocap.space import metres_of
 from crosscale.readers.tables.number_table import number_table
 
@@ -34,22 +35,15 @@ class Trc(Markers):
     what = "TRC files"
 
     def take(self, path: Path) -> Take:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file and the line.
-        """
+        """Read one file."""
         with faults_named(path):
             return _take(text_lines(path))
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is TRC, or None."""
-    for path in some_files(source, Trc.endings):
-        with path.open("rb") as file:
-            if file.read(64).lstrip(b"\xef\xbb\xbf").startswith(b"PathFileType"):
-                return f"{path.name} begins with PathFileType"
-    return None
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """Its first word."""
+        is_trc = beginning(path).removeprefix(codecs.BOM_UTF8).startswith(b"PathFileType")
+        return "begins with PathFileType" if is_trc else None
 
 
 def _take(lines: list[str]) -> Take:
@@ -72,9 +66,8 @@ def _take(lines: list[str]) -> Take:
         raise BadClip(f"line 3: says {frames:.20} frames, {len(values)} follow; is it cut off?")
     joints = values[:, 2:].reshape(len(values), 1, len(names), 3)
     joints[(joints == 0).all(-1)] = np.nan  # how some software writes a marker that is not seen
-    return Take(
-        names, ("0",), joints, _rate(said.get("DataRate", "")), metres_of(said.get("Units", ""))
-    )
+    rate, unit = rate_of(said.get("DataRate", "")), metres_of(said.get("Units", ""))
+    return Take(names, ("0",), joints, rate, unit)
 
 
 def _filled(line: str, columns: int) -> str:
@@ -85,11 +78,3 @@ def _filled(line: str, columns: int) -> str:
     while len(words) > columns and words[-1] == "nan":
         words.pop()
     return "\t".join(words)
-
-
-def _rate(text: str) -> float | None:
-    try:
-        rate = float(text)
-    except ValueError:
-        return None
-    return rate if np.isfinite(rate) and rate > 0 else None

@@ -18,7 +18,7 @@ import pyarrow.csv as pacsv
 from crosscale.data.detections import Detections, from_image
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
-from crosscale.readers.files import faults_named, files_below, some_files
+from crosscale.readers.files import beginning, faults_named
 from crosscale.readers.pose.deeplabcut_hdf5 import read_hdf5
 from crosscale.readers.pose.estimated import Estimated
 from crosscale.readers.safe.hdf5 import ENDINGS as HDF5
@@ -38,24 +38,15 @@ class DeepLabCut(Estimated):
     what = "tables of DeepLabCut"
 
     def find(self, source: Path) -> list[Item]:
-        """The tables below `source`, or the one that it is; of a file written both ways, the CSV.
-
-        Raises:
-            CrosscaleError: when there are none.
-        """
-        items = files_below(source, self.endings, self.what)
+        """The tables below `source`; of a file written both ways, the CSV."""
+        items = super().find(source)
         tables = {item.name for item in items if item.path.suffix.lower() in TABLES}
         return [
             item for item in items if item.path.suffix.lower() in TABLES or item.name not in tables
         ]
 
     def detections(self, item: Item) -> Detections:
-        """All individuals of a table.
-
-        Raises:
-            BadClip: naming the file and the line.
-            CrosscaleError: when the library that reads HDF5 is not installed.
-        """
+        """All individuals of a table; raises CrosscaleError where HDF5 needs a library."""
         with faults_named(item.path):
             columns, values = _table(item.path)
         animals = list(dict.fromkeys(animal for animal, _, _ in columns))
@@ -78,21 +69,16 @@ class DeepLabCut(Estimated):
             frames=np.arange(len(values)),
         )
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is of DeepLabCut, or None."""
-    for path in some_files(source, TABLES):
-        with path.open("rb") as file:
-            first = file.readline(1 << 16)
-            second = file.readline(1 << 16)
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """The first lines of a table, or what HDF5 holds."""
+        start = beginning(path)
+        first, _, second = start.partition(b"\n")
         if first.startswith(b"scorer,") and second.startswith((b"bodyparts,", b"individuals,")):
-            return f"{path.name} begins with lines of scorer and {second[:9].decode()}"
-    for path in some_files(source, HDF5):
-        with path.open("rb") as file:
-            start = file.read(1 << 16)
+            return f"begins with lines of scorer and {second[:9].decode()}"
         if start.startswith(SIGNATURE) and b"pandas_type" in start and b"bodyparts" in start:
-            return f"{path.name} is HDF5 with a table of bodyparts"
-    return None
+            return "is HDF5 with a table of bodyparts"
+        return None
 
 
 def _table(path: Path) -> tuple[list[tuple[str, str, str]], np.ndarray]:

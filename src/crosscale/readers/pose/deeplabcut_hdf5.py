@@ -3,19 +3,17 @@
 pandas writes it, `DataFrame.to_hdf(path, key="df_with_missing", format="table")`: the compound
 dataset `table` in a group of the key's name has a row a frame, and the numbers in fields
 `values_block_0` and so on. Which columns a block holds stands in the table's attribute
-`values_block_0_kind` as a pickled list of tuples of text. pickle, a language of small commands, is
-only looked at here and never run: commands that make lists and text are understood, and a file
-with any other is refused.
+`values_block_0_kind` as a pickled list of tuples of text, which is read without running anything.
 """
 
-import pickletools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from crosscale.errors import BadClip
+from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.safe.hdf5 import opened, own_dataset, own_groups, whole
+from crosscale.readers.safe.pickles import unpickled
 
 TABLE = "table"
 LEVELS = (3, 4)  # scorer, (individual,) bodypart, coordinate
@@ -23,12 +21,6 @@ OTHERWISE = (
     "let DeepLabCut write tables: deeplabcut.analyze_videos_converth5_to_csv(folder), or pass "
     "save_as_csv=True to analyze_videos"
 )
-TEXTS = frozenset({"UNICODE", "STRING", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"})
-KEEPS = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
-GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
-TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-IDLE = frozenset({"PROTO", "FRAME", "STOP"})
-MARK = object()
 
 
 def read_hdf5(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray]:
@@ -70,64 +62,13 @@ def read_hdf5(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray]:
 
 def _names(pickled: Any) -> list[tuple[str, ...]]:
     try:
-        names = plain_value(pickled.tobytes() if isinstance(pickled, np.void | np.bytes_) else b"")
-    except ValueError as error:
-        raise BadClip(f"its column names cannot be read ({error}); {OTHERWISE}") from None
+        content = pickled.tobytes() if isinstance(pickled, np.void | np.bytes_) else b""
+        names = unpickled(content, "the pickle")
+    except CrosscaleError as error:
+        raise BadClip(f"its column names cannot be read: {error}; {OTHERWISE}") from None
     if not isinstance(names, list) or not all(
         isinstance(name, tuple) and len(name) in LEVELS and all(isinstance(n, str) for n in name)
         for name in names
     ):
         raise BadClip(f"its columns are not named by scorer, bodypart and coordinate; {OTHERWISE}")
     return names
-
-
-def plain_value(pickled: bytes) -> Any:
-    """What a pickle of lists, tuples and text says; nothing of it is run.
-
-    Raises:
-        ValueError: when it is damaged, or has a command for anything else.
-    """
-    stack: list[Any] = []
-    kept: dict[Any, Any] = {}
-    try:
-        for command, argument, _ in pickletools.genops(pickled):
-            name = command.name
-            if name in TEXTS:
-                stack.append(argument)
-            elif name in KEEPS or name == "MEMOIZE":
-                kept[len(kept) if argument is None else argument] = stack[-1]
-            elif name in GETS:
-                stack.append(kept[argument])
-            elif name not in IDLE:
-                _build(name, stack)
-        (value,) = stack
-    except (IndexError, KeyError, AttributeError, TypeError) as error:
-        raise ValueError(f"damaged: {error}"[:80]) from None
-    return value
-
-
-def _build(name: str, stack: list[Any]) -> None:
-    """Make or fill a list or tuple on the stack."""
-    if name == "MARK":
-        stack.append(MARK)
-    elif name == "EMPTY_LIST":
-        stack.append([])
-    elif name == "EMPTY_TUPLE":
-        stack.append(())
-    elif name == "APPEND":
-        last = stack.pop()
-        stack[-1].append(last)
-    elif name in TUPLES:
-        first = len(stack) - TUPLES[name]
-        stack[first:] = [tuple(stack[first:])]
-    elif name in ("LIST", "TUPLE", "APPENDS"):
-        parts: list[Any] = []
-        while (last := stack.pop()) is not MARK:
-            parts.append(last)
-        parts.reverse()
-        if name == "APPENDS":
-            stack[-1].extend(parts)
-        else:
-            stack.append(parts if name == "LIST" else tuple(parts))
-    else:
-        raise ValueError(f"the pickle has the command {name}, which is not of lists and text")

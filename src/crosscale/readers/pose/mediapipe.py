@@ -17,6 +17,7 @@ CSV and npy do not say which landmarks they hold; the hips' middle does.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,9 @@ import numpy as np
 from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, from_image
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.by_name import joints_of
-from crosscale.readers.files import some_files
-from crosscale.readers.pose.estimated import Estimated
+from crosscale.readers.pose.estimated import Estimated, Person, refuse_nobody, rows_of
 from crosscale.readers.pose.mediapipe_csv import landmarks_of_csv, names_landmarks
-from crosscale.readers.safe.json_file import heads, load_json, numbers
+from crosscale.readers.safe.json_file import json_beginning, load_json
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import open_array
 
@@ -56,37 +55,29 @@ class MediaPipe(Estimated):
     what = "files of MediaPipe's landmarks"
 
     def detections(self, item: Item) -> Detections:
-        """All landmarks of a file.
-
-        Raises:
-            BadClip: naming the file and the frame.
-        """
+        """All landmarks of a file."""
         ending = item.path.suffix.lower()
         if ending == ".json":
             return _of_json(item.path)
         return _of_array(landmarks_of_csv(item.path) if ending == ".csv" else _npy(item.path))
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is of MediaPipe, or None."""
-    for path, text in heads(source):
-        if key := next((key for key in (*WORLD, *IMAGE) if f'"{key}":' in text), None):
-            return f"{path.name} has {key}"
-    for path in some_files(source, (".csv",)):
-        if names_landmarks(path):
-            return f"{path.name} has columns of {COUNT} landmarks"
-    for path in some_files(source, (".npy",)):
-        try:
-            shape = open_array(path).shape
-        except CrosscaleError:
-            continue
-        if len(shape) == 3 and shape[1] == COUNT and 3 <= shape[2] <= 5:
-            return f"{path.name} has the shape {shape} of {COUNT} landmarks"
-    return None
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """A key, the names of columns, or a shape."""
+        ending = path.suffix.lower()
+        if ending == ".json":
+            text = json_beginning(path)
+            key = next((key for key in (*WORLD, *IMAGE) if f'"{key}":' in text), None)
+            return key and f"has {key}"
+        with suppress(CrosscaleError):
+            if ending == ".csv":
+                return f"has columns of {COUNT} landmarks" if names_landmarks(path) else None
+            return f"has the shape {_npy(path).shape} of {COUNT} landmarks"
+        return None
 
 
 def _npy(path: Path) -> np.ndarray:
-    """(T, 33, 3 to 5)."""
+    """(T, 33, 3 to 5), mapped."""
     try:
         array = open_array(path)
     except CrosscaleError as error:
@@ -95,17 +86,18 @@ def _npy(path: Path) -> np.ndarray:
         raise BadClip(f"{path.name}: has shape {array.shape}, not (frames, {COUNT}, 3 to 5)")
     if array.dtype.kind not in "fiu":
         raise BadClip(f"{path.name}: holds {array.dtype}, not numbers")
-    return array.astype(np.float64)
+    return array
 
 
 def _of_array(landmarks: np.ndarray) -> Detections:
     """One person, (T, 33, 3 to 5), NaN in frames without."""
+    landmarks = landmarks.astype(np.float64)
     middle = landmarks[:, HIPS, :3].mean(1)
     middle = middle[np.isfinite(middle).all(-1)]
     world = bool(len(middle)) and float(np.median(np.abs(middle).max(-1))) < AT_ORIGIN
     there = np.flatnonzero(np.isfinite(landmarks[..., :2]).any((1, 2)))
     found = Detections(
-        names=joints_of(LAYOUT),
+        names=Layout.load(LAYOUT).joints,
         frame=there,
         joints=landmarks[there, :, :3] * CAMERA_TO_Y_UP,
         confidence=landmarks[there, :, 3] if landmarks.shape[2] > 3 else None,
@@ -130,22 +122,21 @@ def _of_json(path: Path) -> Detections:
     frames = told.get("frames") if told else content
     if not isinstance(frames, list) or not frames:
         raise BadClip(f"{where}: must be a list of frames, or an object with frames; not empty")
-    kinds = [(world, image) for world, image in (_poses(f, t, where) for t, f in enumerate(frames))]
+    kinds = [_poses(frame, t, where) for t, frame in enumerate(frames)]
     in_space = any(world for world, _ in kinds) and not any(
         image and not world for world, image in kinds
     )
     people = [
-        (t, pose, f"{where}: frame {t}, person {i}")
+        Person(t, f"{where}: frame {t}, person {i}", pose)
         for t, (world, image) in enumerate(kinds)
         for i, pose in enumerate(world if in_space else image)
     ]
-    if not people:
-        raise BadClip(f"{where}: none of its {len(frames)} frames shows a body")
-    landmarks = _landmarks(people)
-    alone = len({t for t, _, _ in people}) == len(people)
+    refuse_nobody(people, where, len(frames))
+    landmarks = rows_of(people, map(_landmarks, people), 4)
+    alone = len({person.frame for person in people}) == len(people)
     found = Detections(
-        names=joints_of(LAYOUT),
-        frame=np.array([t for t, _, _ in people], np.int64),
+        names=Layout.load(LAYOUT).joints,
+        frame=np.array([person.frame for person in people], np.int64),
         joints=landmarks[..., :3] * CAMERA_TO_Y_UP,
         confidence=landmarks[..., 3],
         ids=["0"] * len(people) if alone else None,
@@ -189,18 +180,16 @@ def _is_landmark(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and not isinstance(value[0], list | Mapping)
 
 
-def _landmarks(people: list[tuple[int, Any, str]]) -> np.ndarray:
-    """(B, 33, 4): x, y, z and visibility, NaN where it is not told."""
-    rows = []
-    for _, pose, place in people:
-        if not isinstance(pose, list) or len(pose) != COUNT:
-            count = f"{len(pose)} landmarks" if isinstance(pose, list) else "no list of landmarks"
-            raise BadClip(f"{place}: has {count}, not {COUNT}")
-        try:
-            rows.append([_four(landmark) for landmark in pose])
-        except (KeyError, TypeError, IndexError):
-            raise BadClip(f"{place}: a landmark has no x, y and z") from None
-    return numbers(rows, 4, [place for _, _, place in people])
+def _landmarks(person: Person) -> list[list[Any]]:
+    """x, y, z and visibility of each landmark, None where it is not told."""
+    pose = person.told
+    if not isinstance(pose, list) or len(pose) != COUNT:
+        count = f"{len(pose)} landmarks" if isinstance(pose, list) else "no list of landmarks"
+        raise BadClip(f"{person.place}: has {count}, not {COUNT}")
+    try:
+        return [_four(landmark) for landmark in pose]
+    except (KeyError, TypeError, IndexError):
+        raise BadClip(f"{person.place}: a landmark has no x, y and z") from None
 
 
 def _four(landmark: Any) -> list[Any]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from crosscale.errors import BadClip
-from crosscale.readers.by_name import joints_of
-from crosscale.readers.tables.csv_table import CsvTable
+from crosscale.readers.tables.csv_table import CsvTable, matrix
 from crosscale.skeleton.joint_names import find_joints
+from crosscale.skeleton.layout import Layout
 
 LAYOUT = "blazepose33"
 COUNT = 33
@@ -27,7 +27,7 @@ def landmarks_of_csv(path: Path) -> np.ndarray:
     places = _columns(table.header)
     lacking = [
         f"{joint} {axis}"
-        for joint, axes in zip(joints_of(LAYOUT), places, strict=True)
+        for joint, axes in zip(Layout.load(LAYOUT).joints, places, strict=True)
         for axis in "xyz"
         if _AXES[axis] not in axes
     ]
@@ -38,18 +38,16 @@ def landmarks_of_csv(path: Path) -> np.ndarray:
         )
     axes = 4 if all(3 in axes for axes in places) else 3
     columns = [found[axis] for found in places for axis in range(axes)]
-    read = table.read([], columns)
-    values = np.stack([read.column(name).to_numpy() for name in columns], axis=1)
-    return values.reshape(len(values), COUNT, axes)
+    return matrix(table.read([], columns), columns).reshape(-1, COUNT, axes)
 
 
 def names_landmarks(path: Path) -> bool:
-    """Whether the first line names x, y and z of all landmarks."""
-    try:
-        places = _columns(CsvTable(path).header)
-    except BadClip:
-        return False
-    return all({0, 1, 2} <= axes.keys() for axes in places)
+    """Whether the first line of a table names x, y and z of all landmarks.
+
+    Raises:
+        BadClip: when it is no table.
+    """
+    return all({0, 1, 2} <= axes.keys() for axes in _columns(CsvTable(path).header))
 
 
 def _columns(header: list[str]) -> list[dict[int, str]]:
@@ -65,5 +63,5 @@ def _columns(header: list[str]) -> list[dict[int, str]]:
     first = min(numbered, default=0)
     if set(numbered) == set(range(first, first + COUNT)) and first in (0, 1):
         return [by_joint[numbered[first + place]] for place in range(COUNT)]
-    places = find_joints(joints_of(LAYOUT), joints)
+    places = find_joints(Layout.load(LAYOUT).joints, joints)
     return [{} if place is None else by_joint[joints[place]] for place in places]

@@ -8,7 +8,7 @@ github.com/CMU-Perceptual-Computing-Lab/openpose/blob/master/doc/02_output.md
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,25 +16,29 @@ from typing import Any
 
 import numpy as np
 
-from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, extent, from_image
+from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, extent
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.by_name import joints_of
 from crosscale.readers.files import some_files
-from crosscale.readers.pose.estimated import Estimated
-from crosscale.readers.safe.json_file import heads, load_json, numbers
+from crosscale.readers.pose.estimated import Estimated, Person, in_picture, rows_of
+from crosscale.readers.safe.json_file import json_beginning, load_json
+from crosscale.skeleton.layout import Layout
 
 ENDING = "_keypoints.json"
 MODELS = {25: "openpose25", 18: "coco18"}
 PLANE, SPACE = "pose_keypoints_2d", "pose_keypoints_3d"
 # Calibration decides the unit in space: nobody is 20 metres long.
 LONGEST_METRES = 20.0
+MOST_FILES = 100_000  # that are counted
 _NAME = re.compile(r"(?P<clip>.*?)_?(?P<frame>\d+)_keypoints\.json", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class OpenPose(Estimated):
     """Folders of JSON files, of one clip or of many; a folder of one clip names it."""
+
+    endings = (ENDING,)
+    what = "files of OpenPose"
 
     def find(self, source: Path) -> list[Item]:
         """One item a clip, its path that of its first frame.
@@ -64,45 +68,47 @@ class OpenPose(Estimated):
         return sorted(items)
 
     def detections(self, item: Item) -> Detections:
-        """All frames of a clip.
-
-        Raises:
-            BadClip: naming the frame's file and what is wrong with it.
-        """
+        """All frames of a clip; what is wrong is told with the frame's file."""
         paths = _frames_of(item.path.parent)[_named(item.path.name)]
-        frames = np.array([_number(path) for path in paths], np.int64)
+        frames = [_number(path) for path in paths]
         people = [
-            (frame, person, f"{path.name}: person {i}")
-            for frame, path in zip(frames.tolist(), paths, strict=True)
+            Person(frame, f"{path.name}: person {i}", person)
+            for frame, path in zip(frames, paths, strict=True)
             for i, person in enumerate(_people(path))
         ]
-        key = SPACE if any(person.get(SPACE) for _, person, _ in people) else PLANE
-        people = [one for one in people if one[1].get(key)]  # others have a face or hands only
+        key = SPACE if any(person.told.get(SPACE) for person in people) else PLANE
+        people = [one for one in people if one.told.get(key)]  # others have a face or hands only
         if not people:
             raise BadClip(f"{item.path.name}: none of the clip's {len(paths)} frames shows a body")
-        rows = numbers(
-            [person[key] for _, person, _ in people],
-            3 if key == PLANE else 4,
-            [place for _, _, place in people],
-        )
-        found = Detections(
-            names=_joints(rows.shape[1], people[0][2]),
-            frame=np.array([frame for frame, _, _ in people], np.int64),
-            joints=from_image(rows[..., :2]),
-            confidence=rows[..., -1],
-            ids=_ids([person for _, person, _ in people]),
+        rows = rows_of(people, (one.told[key] for one in people), 3 if key == PLANE else 4)
+        if rows.shape[1] not in MODELS:
+            raise BadClip(
+                f"{people[0].place} has {rows.shape[1]} keypoints; the 25 of BODY_25 and the 18 of "
+                "COCO can be read"
+            )
+        found = in_picture(
+            people,
+            rows[..., :2],
+            rows[..., -1],
+            names=Layout.load(MODELS[rows.shape[1]]).joints,
+            ids=(one.told.get("person_id", [-1]) for one in people),
             frames=frames,
         )
         return found if key == PLANE else _in_space(found, rows[..., :3])
 
+    @classmethod
+    def recognises(cls, source: Path) -> str | None:
+        """How one sees that a source is of OpenPose, or None."""
+        reason = super().recognises(source)
+        count = len(some_files(source, (ENDING,), most=MOST_FILES)) if reason else 0
+        return f"{count:,} files end in {ENDING} and {reason}" if reason else None
 
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is of OpenPose, or None."""
-    for path, text in heads(source, (ENDING,)):
-        if f'"{PLANE}"' in text or '"people":[]' in text:
-            count = len(some_files(source, (ENDING,), most=100_000))
-            return f"{count:,} files end in {ENDING} and {path.name} holds {PLANE} of people"
-    return None
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """Keys of a frame."""
+        text = json_beginning(path)
+        held = f'"{PLANE}"' in text or '"people":[]' in text
+        return f"holds {PLANE} of people" if held else None
 
 
 @lru_cache(maxsize=4)
@@ -133,23 +139,6 @@ def _people(path: Path) -> list[Mapping[str, Any]]:
     if not isinstance(people, list) or not all(isinstance(one, Mapping) for one in people):
         raise BadClip(f"{path.name}: has no list of people")
     return people
-
-
-def _ids(people: Sequence[Mapping[str, Any]]) -> list[str] | None:
-    """Who they are, if OpenPose tracked them all."""
-    ids = [one.get("person_id", [-1]) for one in people]
-    numbered = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in ids]
-    if all(isinstance(number, int) and number >= 0 for number in numbered):
-        return [str(number) for number in numbered]
-    return None
-
-
-def _joints(count: int, where: str) -> tuple[str, ...]:
-    if count not in MODELS:
-        raise BadClip(
-            f"{where} has {count} keypoints; the 25 of BODY_25 and the 18 of COCO can be read"
-        )
-    return joints_of(MODELS[count])
 
 
 def _in_space(found: Detections, places: np.ndarray) -> Detections:

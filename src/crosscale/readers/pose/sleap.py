@@ -18,11 +18,11 @@ import numpy as np
 from crosscale.data.detections import Detections, from_image
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
-from crosscale.readers.files import faults_named, some_files
+from crosscale.readers.files import beginning, faults_named
 from crosscale.readers.pose.estimated import Estimated
 from crosscale.readers.safe.hdf5 import ENDINGS as HDF5
 from crosscale.readers.safe.hdf5 import SIGNATURE, opened, own_dataset, whole
-from crosscale.readers.tables.csv_table import CsvTable
+from crosscale.readers.tables.csv_table import CsvTable, matrix
 
 if TYPE_CHECKING:
     import h5py
@@ -41,31 +41,22 @@ class Sleap(Estimated):
     what = "analysis files of SLEAP"
 
     def detections(self, item: Item) -> Detections:
-        """All tracks of a file.
-
-        Raises:
-            BadClip: naming the file and what is wrong in it.
-            CrosscaleError: when the library that reads HDF5 is not installed.
-        """
+        """All tracks of a file; raises CrosscaleError where HDF5 needs a library."""
         if item.path.suffix.lower() in HDF5:
             with faults_named(item.path), opened(item.path) as file:
                 return _of_file(file)
         return _of_table(item.path)
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is of SLEAP, or None."""
-    for path in some_files(source, TABLES):
-        with path.open("rb") as file:
-            names = file.readline(1 << 16).split(b",")
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """The columns of a table, or what HDF5 holds."""
+        start = beginning(path)
+        names = start.partition(b"\n")[0].split(b",")
         if b"frame_idx" in names and b"track" in names:
-            return f"{path.name} has columns track and frame_idx"
-    for path in some_files(source, HDF5):
-        with path.open("rb") as file:
-            start = file.read(1 << 16)
+            return "has columns track and frame_idx"
         if start.startswith(SIGNATURE) and b"node_names" in start:
-            return f"{path.name} is HDF5 with node_names"
-    return None
+            return "is HDF5 with node_names"
+        return None
 
 
 def _of_table(path: Path) -> Detections:
@@ -77,21 +68,19 @@ def _of_table(path: Path) -> Detections:
     if lacking or not nodes:
         lacking = lacking or ["NODE.x", "NODE.y"]
         raise BadClip(f"{path.name}: lacks the columns {', '.join(lacking)} of SLEAP")
-    scores = [f"{node}.score" for node in nodes if f"{node}.score" in columns]
     places = [f"{node}.{axis}" for node in nodes for axis in "xy"]
+    scores = [f"{node}.score" for node in nodes]
+    scores = scores if columns.issuperset(scores) else []
     read = table.read(["track"], ["frame_idx", *places, *scores])
-    values = {name: read.column(name).to_numpy() for name in ("frame_idx", *places, *scores)}
-    frame = values["frame_idx"]
+    frame = read.column("frame_idx").to_numpy()
     if not (np.isfinite(frame).all() and (np.abs(frame) < 2**53).all()):
         raise BadClip(f"{path.name}: frame_idx is not a whole number in every row")
     ids = read.column("track").to_pylist()
-    joints = np.stack([values[name] for name in places], axis=1).reshape(len(frame), -1, 2)
-    whole = len(scores) == len(nodes)
     return Detections(
         names=tuple(nodes),
         frame=frame.astype(np.int64),
-        joints=from_image(joints),
-        confidence=np.stack([values[name] for name in scores], axis=1) if whole else None,
+        joints=from_image(matrix(read, places).reshape(len(frame), -1, 2)),
+        confidence=matrix(read, scores) if scores else None,
         ids=ids if all(ids) else None,
     )
 

@@ -7,20 +7,25 @@ has one of them on each line (`.jsonl`): a frame with nobody is `[]`. docs.ultra
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from crosscale.data.detections import Detections, from_image
+from crosscale.data.detections import Detections
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
 from crosscale.readers.files import faults_named, text_lines
-from crosscale.readers.pose.coco import coco_joints
-from crosscale.readers.pose.estimated import Estimated
-from crosscale.readers.safe.json_file import heads, load_json, numbers
+from crosscale.readers.pose.estimated import (
+    Estimated,
+    Person,
+    in_picture,
+    refuse_nobody,
+    rows_of,
+)
+from crosscale.readers.safe.json_file import json_beginning, load_json
 
 LINES = (".jsonl", ".ndjson")
 
@@ -33,42 +38,38 @@ class Ultralytics(Estimated):
     what = "JSON files of Ultralytics"
 
     def detections(self, item: Item) -> Detections:
-        """All people of a file.
-
-        Raises:
-            BadClip: naming the file, and frame and person in it.
-        """
+        """All people of a file."""
         where = item.path.name
         frames = _frames(item.path)
         people = [
-            (t, person, f"{where}: frame {t}, person {i}")
+            Person(t, f"{where}: frame {t}, person {i}", person)
             for t, frame in enumerate(frames)
             for i, person in enumerate(frame)
         ]
-        if not people:
-            raise BadClip(f"{where}: none of its {len(frames)} frames shows a body")
-        keypoints = [_keypoints(person, place) for _, person, place in people]
-        places = [place for _, _, place in people]
-        x, y = (numbers([one.get(axis) for one in keypoints], 1, places) for axis in "xy")
+        refuse_nobody(people, where, len(frames))
+        keypoints = [_keypoints(person) for person in people]
+        x, y = (rows_of(people, (one.get(axis) for one in keypoints), 1) for axis in "xy")
         if x.shape != y.shape:
-            raise BadClip(f"{places[0]}: has {x.shape[1]} x and {y.shape[1]} y")
-        ids = [person.get("track_id") for _, person, _ in people]
-        return Detections(
-            names=coco_joints(x.shape[1], places[0]),
-            frame=np.array([t for t, _, _ in people], np.int64),
-            joints=from_image(np.concatenate([x, y], axis=-1)),
-            confidence=_confidence(keypoints, places, x.shape[1]),
-            ids=None if None in ids else [str(number) for number in ids],
-            frames=np.arange(len(frames)),
-        )
+            raise BadClip(f"{people[0].place}: has {x.shape[1]} x and {y.shape[1]} y")
+        visible = None
+        if all("visible" in one for one in keypoints):
+            visible = rows_of(people, (one["visible"] for one in keypoints), 1)[..., 0]
+            if visible.shape[1] != x.shape[1]:
+                raise BadClip(
+                    f"{people[0].place}: has {x.shape[1]} keypoints, of which {visible.shape[1]} "
+                    "visible"
+                )
+        ids = (person.told.get("track_id") for person in people)
+        places = np.concatenate([x, y], axis=-1)
+        return in_picture(people, places, visible, ids=ids, frames=range(len(frames)))
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is of Ultralytics, or None."""
-    for path, text in heads(source, Ultralytics.endings):
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """Keys of a person."""
+        text = json_beginning(path)
         if text.startswith("[") and '"keypoints":{"x":[' in text:
-            return f"{path.name} has people whose keypoints are lists of x and y"
-    return None
+            return "has people whose keypoints are lists of x and y"
+        return None
 
 
 def _frames(path: Path) -> list[list[Any]]:
@@ -102,20 +103,8 @@ def _parsed(text: str, where: str) -> Any:
         raise BadClip(f"{where}: is not whole JSON") from None
 
 
-def _keypoints(person: Any, place: str) -> Mapping[str, Any]:
-    keypoints = person.get("keypoints") if isinstance(person, Mapping) else None
+def _keypoints(person: Person) -> Mapping[str, Any]:
+    keypoints = person.told.get("keypoints") if isinstance(person.told, Mapping) else None
     if not isinstance(keypoints, Mapping):
-        raise BadClip(f"{place}: has no keypoints with x and y; was it a model for poses?")
+        raise BadClip(f"{person.place}: has no keypoints with x and y; was it a model for poses?")
     return keypoints
-
-
-def _confidence(
-    keypoints: Sequence[Mapping[str, Any]], places: Sequence[str], count: int
-) -> np.ndarray | None:
-    """(B, V), where all people have it."""
-    if any("visible" not in one for one in keypoints):
-        return None
-    visible = numbers([one["visible"] for one in keypoints], 1, places)
-    if visible.shape[1] != count:
-        raise BadClip(f"{places[0]}: has {count} keypoints, of which {visible.shape[1]} visible")
-    return visible[..., 0]

@@ -16,8 +16,6 @@ from crosscale.pose.blazepose import BlazePose
 from crosscale.pose.pictures import ENDINGS, open_video
 from crosscale.pose.pose_estimator import CONFIDENCE, PeopleFollower, placed
 from crosscale.readers.base import Item
-from crosscale.readers.by_name import joints_of
-from crosscale.readers.files import some_files
 from crosscale.readers.pose.estimated import Estimated
 from crosscale.readers.pose.mediapipe import LAYOUT
 from crosscale.skeleton.layout import Layout
@@ -67,7 +65,7 @@ class Video(Estimated):
         notes = (NO_DEPTH, *((f"pictures at the end cannot be decoded: {lost}",) if lost else ()))
         frame, numbers, joints, visibility = zip(*rows, strict=True)
         return Detections(
-            names=joints_of(LAYOUT),
+            names=Layout.load(LAYOUT).joints,
             frame=np.array(frame),
             joints=np.stack(joints),
             confidence=np.stack(visibility),
@@ -77,8 +75,7 @@ class Video(Estimated):
             notes=notes,
         )
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is videos, or None."""
-    found = some_files(source, ENDINGS, most=1)
-    return f"{found[0].name} is a video by its ending" if found else None
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """Its ending."""
+        return "is a video by its ending"

@@ -1,16 +1,14 @@
 """JSON files."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crosscale.errors import BadClip
-from crosscale.readers.files import some_files
-
-HEAD = 1 << 16  # bytes at the start of a file, in which its keys are seen
+from crosscale.readers.files import beginning
 
 
 def load_json(path: Path) -> Any:
@@ -31,11 +29,9 @@ def load_json(path: Path) -> Any:
         raise BadClip(f"{path.name}: is not JSON text") from None
 
 
-def heads(source: Path, endings: Sequence[str] = (".json",)) -> Iterator[tuple[Path, str]]:
-    """The first characters of a few files below a source, without white space."""
-    for path in some_files(source, endings):
-        with path.open("rb") as file:
-            yield path, "".join(file.read(HEAD).decode("utf-8", "replace").split())
+def json_beginning(path: Path) -> str:
+    """The first characters of a file without white space, in which its keys are seen."""
+    return "".join(beginning(path).decode("utf-8", "replace").split())
 
 
 def numbers(rows: Sequence[Any], size: int, places: Sequence[str]) -> np.ndarray:

@@ -16,6 +16,7 @@ import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, Any, cast
@@ -43,38 +44,52 @@ def load_pickle(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
-        _refuse_hollow(path)
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy remarks on how its older versions wrote
-            return _PlainUnpickler(file, encoding="latin1").load()
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                return unpickled(b"", path.name)
+            # A file would be asked for all that is claimed, mapped memory gives what there is.
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as held:
+                return unpickled(held, path.name)
     except OSError as error:
         raise CrosscaleError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def unpickled(content: bytes | mmap, name: str) -> Any:
+    """As `load_pickle`, of a pickle in memory.
+
+    Args:
+        content: the pickle.
+        name: what to call it in messages.
+    """
+    held = BytesIO(content) if isinstance(content, bytes) else cast(IO[bytes], content)
+    try:
+        _refuse_hollow(held, len(content))
+        held.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy remarks on how its older versions wrote
+            return _PlainUnpickler(held, encoding="latin1").load()
     except _Forbidden as error:
         raise CrosscaleError(
-            f"{path.name} holds {shown(error, 100)}, which is not plain data (lists, dicts, "
+            f"{name} holds {shown(error, 100)}, which is not plain data (lists, dicts, "
             "numbers, text, numpy arrays); it was not run. Save it again as plain data or as npz"
         ) from None
     except Exception as error:  # a damaged pickle fails in any way that an interpreter can
         reason = shown(error, 100) or type(error).__name__
         raise CrosscaleError(
-            f"{path.name} is not a whole pickle ({reason}); fetch or save it again"
+            f"{name} is not a whole pickle ({reason}); fetch or save it again"
         ) from None
 
 
-def _refuse_hollow(path: Path) -> None:
-    size, hollow = path.stat().st_size, MemoryError("it claims more than its file holds")
-    if not size:
-        return
-    # A file would be asked for all that is claimed, mapped memory gives what there is.
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as held:
-        try:
-            for opcode, argument, _ in pickletools.genops(cast(IO[bytes], held)):
-                if opcode.name in (*_PLACES, _LENGTH) and (argument or 0) > size:
-                    raise hollow
-        except (ValueError, OverflowError) as error:
-            if "remain" in str(error):  # the unpickler would first ask for all that is claimed
-                raise hollow from None
-            # all other damage is told by the unpickler, which knows more old forms
+def _refuse_hollow(held: IO[bytes], size: int) -> None:
+    hollow = MemoryError("it claims more than its file holds")
+    try:
+        for opcode, argument, _ in pickletools.genops(held):
+            if opcode.name in (*_PLACES, _LENGTH) and (argument or 0) > size:
+                raise hollow
+    except (ValueError, OverflowError) as error:
+        if "remain" in str(error):  # the unpickler would first ask for all that is claimed
+            raise hollow from None
+        # all other damage is told by the unpickler, which knows more old forms
 
 
 class _Forbidden(Exception):

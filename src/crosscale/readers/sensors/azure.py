@@ -9,7 +9,6 @@ learn.microsoft.com/azure/kinect-dk/body-joints lists the joints.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,13 @@ import numpy as np
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
-from crosscale.readers.base import Item, OwnRecordings
+from crosscale.readers.base import Item
 from crosscale.readers.bodies import tracked
-from crosscale.readers.files import files_below, some_files
+from crosscale.readers.files import RecordingFiles, beginning
 from crosscale.readers.safe.json_file import load_json
 from crosscale.skeleton.joint_names import plain_name
 from crosscale.skeleton.layout import Layout
 
-ENDINGS = (".json",)
 JOINTS = 32
 TO_METRES_Y_UP = np.array([-0.001, -0.001, 0.001])
 # the samples write none of these; programs made from them add one (0 is "out of sight")
@@ -33,35 +31,23 @@ CONFIDENCES = ("joint_confidence", "joint_confidences", "confidence_levels")
 
 
 @dataclass(frozen=True)
-class AzureKinect(OwnRecordings):
+class AzureKinect(RecordingFiles):
     """JSON files of the offline processor."""
 
-    @property
-    def layout(self) -> str:
-        """The SDK's 32 joints."""
-        return "azure32"
-
-    def find(self, source: Path) -> list[Item]:
-        """The JSON files below `source`, or the one that it is.
-
-        Raises:
-            CrosscaleError: when there are none.
-        """
-        return files_below(source, ENDINGS, "JSON files of Azure Kinect")
+    layout = "azure32"
+    endings = (".json",)
+    what = "JSON files of Azure Kinect"
 
     def read(self, item: Item) -> Clip:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file, and frame and body where it is wrong.
-        """
+        """Read one file; see `Reader`."""
         where = item.path.name
+        layout = Layout.load(self.layout)
         content = load_json(item.path)
         frames = content.get("frames") if isinstance(content, Mapping) else None
         if not isinstance(frames, list) or not frames:
             raise BadClip(f"{where}: must be an object with a list of frames")
         bodies = [(t, body) for t, frame in enumerate(frames) for body in _bodies(frame, t, where)]
-        joints = _positions(bodies, where)[:, _order(content.get("joint_names"), where)]
+        joints = _positions(bodies, where)[:, _order(content.get("joint_names"), layout, where)]
         joints[(joints == 0).all(-1) | _out_of_sight(bodies, where)] = np.nan
         seen = Sightings(
             frames=len(frames),
@@ -69,7 +55,7 @@ class AzureKinect(OwnRecordings):
             ids=[str(body.get("body_id", 0)) for _, body in bodies],
             joints=joints * TO_METRES_Y_UP,
         )
-        found = tracked(seen, _layout().joints, where)
+        found = tracked(seen, layout.joints, where)
         return Clip(
             name=item.name,
             coordinates=found.coordinates,
@@ -78,15 +64,13 @@ class AzureKinect(OwnRecordings):
             notes=found.notes,
         )
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is of Azure Kinect, or None."""
-    for path in some_files(source, ENDINGS):
-        with path.open("rb") as file:
-            start = file.read(1 << 16)
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """A key of a body, or one of the file."""
+        start = beginning(path)
         if b'"joint_positions"' in start or b"k4abt_sdk_version" in start:
-            return f"{path.name} has joint_positions of body tracking"
-    return None
+            return "has joint_positions of body tracking"
+        return None
 
 
 def _bodies(frame: Any, t: int, where: str) -> list[Mapping[str, Any]]:
@@ -102,21 +86,20 @@ def _positions(bodies: Sequence[tuple[int, Mapping[str, Any]]], where: str) -> n
     """(B, 32, 3) millimetres."""
     if not bodies:
         raise BadClip(f"{where}: shows no body in any frame")
-    try:
-        joints = np.array([body["joint_positions"] for _, body in bodies], np.float64)
-    except (KeyError, ValueError, TypeError):
-        joints = np.empty(0)
-    if joints.shape[1:] == (JOINTS, 3):
-        return joints
-    t = next(t for t, body in bodies if not _whole(body.get("joint_positions")))
+    found = _numbers([body.get("joint_positions") for _, body in bodies])
+    if found.shape[1:] == (JOINTS, 3):
+        return found
+    shapes = [_numbers(body.get("joint_positions")).shape for _, body in bodies]
+    t = next(t for (t, _), shape in zip(bodies, shapes, strict=True) if shape != (JOINTS, 3))
     raise BadClip(f"{where}: frame {t}: joint_positions are not {JOINTS} times three numbers")
 
 
-def _whole(positions: Any) -> bool:
+def _numbers(given: Any) -> np.ndarray:
+    """Numbers in nested lists; an empty array for anything else."""
     try:
-        return np.shape(np.array(positions, np.float64)) == (JOINTS, 3)
+        return np.array(given, np.float64)
     except (ValueError, TypeError):
-        return False
+        return np.empty(0)
 
 
 def _out_of_sight(bodies: Sequence[tuple[int, Mapping[str, Any]]], where: str) -> np.ndarray:
@@ -124,29 +107,23 @@ def _out_of_sight(bodies: Sequence[tuple[int, Mapping[str, Any]]], where: str) -
     key = next((key for key in CONFIDENCES if key in bodies[0][1]), None)
     if key is None:
         return np.zeros((len(bodies), JOINTS), bool)
-    try:
-        levels = np.array([body[key] for _, body in bodies], np.float64)
-    except (KeyError, ValueError, TypeError):
-        levels = np.empty(0)
+    levels = _numbers([body.get(key) for _, body in bodies])
     if levels.shape != (len(bodies), JOINTS):
         raise BadClip(f"{where}: {key} is not one number for each of {JOINTS} joints of each body")
     unseen: np.ndarray = levels == 0
     return unseen
 
 
-def _order(names: Any, where: str) -> list[int]:
+def _order(names: Any, layout: Layout, where: str) -> list[int]:
     """Places of the layout's joints in the file."""
     if names is None:
         return list(range(JOINTS))
     # the SDK's header writes NAVEL, its documentation NAVAL
-    plain = [plain_name(str(name)).replace("naval", "navel") for name in _list(names)]
-    if sorted(plain) != sorted(_layout().joints):
+    given = names if isinstance(names, list) else []
+    plain = [plain_name(str(name)).replace("naval", "navel") for name in given]
+    if sorted(plain) != sorted(layout.joints):
         raise BadClip(f"{where}: joint_names are not the {JOINTS} joints of Azure Kinect")
-    return _layout().order_from(plain)
-
-
-def _list(names: Any) -> list[Any]:
-    return names if isinstance(names, list) else []
+    return layout.order_from(plain)
 
 
 def _rate(frames: Sequence[Any]) -> float | None:
@@ -155,8 +132,3 @@ def _rate(frames: Sequence[Any]) -> float | None:
         return None
     step = float(np.median(np.diff(np.array(times, np.float64))))
     return round(1e6 / step, 2) if np.isfinite(step) and step >= 1 else None
-
-
-@cache
-def _layout() -> Layout:
-    return Layout.load("azure32")

@@ -9,7 +9,6 @@ from SpineBase to ThumbRight). Both give metres with y up, 30 frames a second.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,16 @@ import pyarrow as pa
 
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
-from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.base import Item, OwnRecordings
+from crosscale.errors import BadClip
+from crosscale.readers.base import Item
 from crosscale.readers.bodies import tracked
-from crosscale.readers.files import files_below, some_files
-from crosscale.readers.tables.csv_table import CsvTable
+from crosscale.readers.files import RecordingFiles, first_read
+from crosscale.readers.tables.csv_table import CsvTable, matrix
 from crosscale.skeleton.joint_names import plain_name
 from crosscale.skeleton.layout import Layout
 
-ENDINGS = (".csv", ".tsv")
-SENSORS = ("ntu25", "kinect20")
+VERSIONS = {"ntu25": "v2", "kinect20": "v1"}  # of the sensor, by its layout
+JOINTS = {sensor: Layout.load(sensor).joints for sensor in VERSIONS}
 FRAME_RATE = 30.0
 FRAME = ("frame", "framenumber", "frameid", "frameno", "framenum", "frameindex")
 TIME = ("timestamp", "time", "timestampms", "timems", "relativetime")
@@ -41,7 +40,7 @@ _UNTRACKED = ("0", "nottracked", "untracked", "false")
 
 
 @dataclass(frozen=True)
-class KinectCsv(OwnRecordings):
+class KinectCsv(RecordingFiles):
     """CSV files of one sensor.
 
     Attributes:
@@ -50,13 +49,8 @@ class KinectCsv(OwnRecordings):
 
     layout: str = ""
 
-    def find(self, source: Path) -> list[Item]:
-        """The tables below `source`, or the one that it is.
-
-        Raises:
-            CrosscaleError: when there are none.
-        """
-        return files_below(source, ENDINGS, "CSV files of Kinect")
+    endings = (".csv", ".tsv")
+    what = "CSV files of Kinect"
 
     def for_source(self, source: Path) -> "KinectCsv":
         """This reader with the layout of the sensor that the first readable file tells.
@@ -66,25 +60,15 @@ class KinectCsv(OwnRecordings):
         """
         if self.layout:
             return self
-        items, fault = self.find(source), None
-        for item in items:
-            try:
-                return replace(self, layout=_Recording(item.path).sensor())
-            except BadClip as error:
-                fault = fault or error
-        raise CrosscaleError(f"none of the {len(items)} recordings can be used; {fault}")
+        sensor = first_read(self.find(source), lambda item: _Recording(item.path).sensor())
+        return replace(self, layout=sensor)
 
     def read(self, item: Item) -> Clip:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file, and the line or frame where it is wrong.
-        """
+        """Read one file; see `Reader`."""
         if not self.layout:
             return self.for_source(item.path).read(item)
         layout = Layout.load(self.layout)
-        seen = _Recording(item.path).bodies(layout)
-        found = tracked(seen, layout.joints, item.path.name)
+        found = tracked(_Recording(item.path).bodies(layout), layout.joints, item.path.name)
         return Clip(
             name=item.name,
             coordinates=found.coordinates,
@@ -93,17 +77,13 @@ class KinectCsv(OwnRecordings):
             notes=found.notes,
         )
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is of Kinect, or None."""
-    for path in some_files(source, ENDINGS):
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """The names of its columns."""
         try:
-            sensor = _Recording(path).sensor()
+            return f"names the joints of Kinect {VERSIONS[_Recording(path).sensor()]}"
         except BadClip:
-            continue
-        version = {"kinect20": "v1", "ntu25": "v2"}[sensor]
-        return f"{path.name} names the joints of Kinect {version}"
-    return None
+            return None
 
 
 class _Recording:
@@ -128,31 +108,22 @@ class _Recording:
         return next((self.columns[name] for name in names if name in self.columns), None)
 
     def sensor(self) -> str:
-        """The layout of the sensor.
-
-        Raises:
-            BadClip: when the joints are of neither.
-        """
+        """The layout of the sensor; raises BadClip when the joints are of neither."""
         if self.by_joint:
             there = set(self._joint_names(self.table.read([self.column(JOINT) or ""])))
         else:
             there = {joint for joint, axes in self.places.items() if len(axes) == 3}
-        for sensor in SENSORS:
-            if there >= set(_joints(sensor)):
-                return sensor
-        lacking = {sensor: [j for j in _joints(sensor) if j not in there] for sensor in SENSORS}
-        nearest = min(lacking.values(), key=len)
+        lacking = {s: [j for j in joints if j not in there] for s, joints in JOINTS.items()}
+        sensor, nearest = min(lacking.items(), key=lambda one: len(one[1]))
+        if not nearest:
+            return sensor
         raise BadClip(
             f"{self.path.name}: the first line does not name the joints of Kinect v1 or v2, such "
             f"as Head_X or HandLeft_X; it lacks {', '.join(nearest[:5])}"
         )
 
     def bodies(self, layout: Layout) -> Sightings:
-        """Every body of every frame in which the sensor saw any of it.
-
-        Raises:
-            BadClip: naming what is wrong.
-        """
+        """Every body of every frame in which the sensor saw any of it."""
         if self.by_joint:
             rows, joints = self._rows_of_joints(layout)
         else:
@@ -172,8 +143,7 @@ class _Recording:
         numbers = [self.places[joint][axis] for joint in layout.joints for axis in "xyz"]
         states = [self.states[joint] for joint in layout.joints if joint in self.states]
         table = self.table.read([*self._labels(), *states], numbers)
-        values = [table.column(name).to_numpy() for name in numbers]
-        joints = np.stack(values, axis=1).reshape(table.num_rows, -1, 3)
+        joints = matrix(table, numbers).reshape(table.num_rows, -1, 3)
         for v, joint in enumerate(layout.joints):
             if joint in self.states:
                 joints[_untracked(table, self.states[joint]), v] = np.nan
@@ -185,7 +155,7 @@ class _Recording:
         table = self.table.read([self.column(JOINT) or "", *self._labels(), *states], numbers)
         if self.column((*FRAME, *TIME)) is None:
             raise BadClip(f"{self.path.name}: rows of joints need a column frame or time")
-        places = np.stack([table.column(name).to_numpy() for name in numbers], axis=1)
+        places = matrix(table, numbers)
         if states:
             places[_untracked(table, states[0])] = np.nan
         number = {joint: v for v, joint in enumerate(layout.joints)}
@@ -208,8 +178,10 @@ class _Recording:
         plain = {name: _joint(name or "") for name in set(names)}
         if all(name and name.isdecimal() for name in plain):
             numbers = sorted(int(name) for name in plain)
-            sensor = next((s for s in SENSORS if numbers == list(range(len(_joints(s))))), "")
-            order = _joints(sensor) if sensor else ()
+            sensor = next(
+                (s for s in VERSIONS if numbers == list(range(len(Layout.load(s).joints)))), ""
+            )
+            order = Layout.load(sensor).joints if sensor else ()
             plain = {str(n): order[n] if n < len(order) else "" for n in numbers}
         return [plain[name] for name in names]
 
@@ -251,8 +223,3 @@ def _ordered(moments: Sequence[str]) -> np.ndarray:
     except ValueError:
         place: dict[str, int] = {}
         return np.array([place.setdefault(moment, len(place)) for moment in moments])
-
-
-@cache
-def _joints(sensor: str) -> tuple[str, ...]:
-    return Layout.load(sensor).joints

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
@@ -64,3 +65,8 @@ class CsvTable:
         if table.num_rows == 0:
             raise BadClip(f"{self.path.name}: has no rows below its first line")
         return table
+
+
+def matrix(table: pa.Table, names: Sequence[str]) -> np.ndarray:
+    """Columns of numbers side by side, (rows, columns) float64, NaN in empty cells."""
+    return np.stack([table.column(name).to_numpy() for name in names], axis=1)

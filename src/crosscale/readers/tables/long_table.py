@@ -6,7 +6,7 @@ Joints are matched by name with those of the layout. Without `--units` and `--up
 both, and whether y points down as in pictures.
 """
 
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -17,17 +17,8 @@ from crosscale.data.detections import IMAGE_TO_Y_UP, Detections
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
 from crosscale.readers.by_name import joint_places
-from crosscale.readers.files import files_below, some_files
-from crosscale.readers.mocap.space import (
-    TURNS,
-    UNITS,
-    Units,
-    Up,
-    height_of,
-    likely_unit,
-    likely_up,
-    torsos_of,
-)
+from crosscale.readers.files import files_below
+from crosscale.readers.mocap.space import TURNS, UNITS, Units, Up, guessed
 from crosscale.readers.pose.estimated import Estimated
 from crosscale.readers.tables.long_file import ENDINGS, NEEDED, columns_of, open_long
 from crosscale.skeleton.layout import Layout
@@ -72,31 +63,23 @@ class LongTable(Estimated):
         return sorted(items)
 
     def for_source(self, source: Path) -> "LongTable":
-        """This reader with its layout, units and axes.
-
-        Raises:
-            CrosscaleError: as `Estimated`.
-        """
+        """This reader with its layout, units and axes; see `Estimated`."""
         known = cast("LongTable", super().for_source(source))
         layout = Layout.of(known.layout)
-        bodies = []
+        bodies: list[np.ndarray] = []
         for item in self.find(source):
-            try:
+            with suppress(BadClip):  # is skipped when its turn comes
                 found = open_long(item.path).detections(item.index)
                 bodies.append(found.joints[:, joint_places(layout, found.names, item.name)])
-            except BadClip:
-                continue  # is skipped when its turn comes
             if len(bodies) == LOOKED_AT:
                 break
-        sizes = {x.shape[-1] for x in bodies}
-        return known._guess(bodies, layout) if len(sizes) == 1 else known
+        if len({x.shape[-1] for x in bodies}) != 1:
+            return known
+        units, up, notes = guessed(bodies, layout, self.units, self.up)
+        return replace(known, units=units, up=up, guessed=notes)
 
     def detections(self, item: Item) -> Detections:
-        """One clip of a table.
-
-        Raises:
-            BadClip: naming the file, and the line where it is wrong.
-        """
+        """One clip of a table; what is wrong is told with its line."""
         found = open_long(item.path).detections(item.index)
         size = found.joints.shape[-1]
         if size == 2 and self.up not in (None, "y", "-y"):
@@ -109,30 +92,10 @@ class LongTable(Estimated):
                 joints = found.joints @ turn.T
         return replace(found, joints=joints, notes=(*found.notes, *self.guessed))
 
-    def _guess(self, bodies: Sequence[np.ndarray], layout: Layout) -> "LongTable":
-        """The same with units and axes that the bodies (B, V, C) of some clips tell."""
-        notes, units, up = [], self.units, self.up
-        plane = bodies[0].shape[-1] == 2
-        bodies = [np.pad(x, ((0, 0), (0, 0), (0, 3 - x.shape[-1]))) for x in bodies]
-        if units is None and not plane:
-            units = likely_unit([height_of(x) for x in bodies])
-            notes.append(f"units are not said and taken to be {units}")
-        if up is None:
-            torsos = np.concatenate([torsos_of(x, layout) for x in bodies])
-            up = likely_up(torsos)
-            if plane:
-                up = "y" if np.median(torsos[:, 1]) >= 0 else "-y"
-            if up != "y":
-                notes.append(f"axes turned so that y is up instead of {up}")
-        return replace(self, units=units, up=up, guessed=tuple(notes))
-
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is a table in long form, or None."""
-    for path in some_files(source, ENDINGS):
-        try:
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """The names of its columns."""
+        with suppress(BadClip):
             columns_of(path)
-        except BadClip:
-            continue
-        return f"{path.name} has columns {', '.join(NEEDED)}"
-    return None
+            return f"has columns {', '.join(NEEDED)}"
+        return None

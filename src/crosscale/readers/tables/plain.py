@@ -11,25 +11,24 @@ clips; layout, the name of the layout; classes, the names that numbers in the la
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.base import Item, OwnRecordings
+from crosscale.readers.base import Item
 from crosscale.readers.bodies import refuse_far
-from crosscale.readers.files import faults_named, files_below, some_files
+from crosscale.readers.by_name import known_layout
+from crosscale.readers.files import RecordingFiles, faults_named
 from crosscale.readers.tables.numbered import class_names
 from crosscale.readers.tables.plain_file import PlainFile, open_plain
-from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import names_in
 from crosscale.utils.text import shown
 
 
 @dataclass(frozen=True)
-class Plain(OwnRecordings):
+class Plain(RecordingFiles):
     """Clips in `npz` files of one's own.
 
     Attributes:
@@ -37,6 +36,9 @@ class Plain(OwnRecordings):
     """
 
     layout: str = "ntu25"
+
+    endings = (".npz",)
+    what = "npz files"
 
     def find(self, source: Path) -> list[Item]:
         """The clips of the `npz` files below `source`, or of the one that it is.
@@ -47,7 +49,7 @@ class Plain(OwnRecordings):
             CrosscaleError: when there are none, or labels are wrong.
         """
         items, opened = [], []
-        for found in files_below(source, (".npz",), "npz files"):
+        for found in super().find(source):
             try:
                 file = open_plain(found.path)
             except CrosscaleError:
@@ -63,16 +65,12 @@ class Plain(OwnRecordings):
         return sorted(items)
 
     def read(self, item: Item) -> Clip:
-        """Take one clip out of its file.
-
-        Raises:
-            BadClip: naming the file and what is wrong with it.
-        """
+        """Take one clip out of its file; see `Reader`."""
         try:
             file = open_plain(item.path)
         except CrosscaleError as error:
             raise BadClip(str(error)) from error
-        expected = _layout_name(self.layout)
+        expected = known_layout(self.layout).name
         if file.layout not in (None, expected):
             raise BadClip(
                 f"{item.path.name}: says that its layout is {shown(file.layout)}, not {expected}; "
@@ -91,18 +89,10 @@ class Plain(OwnRecordings):
                 **{key: values[item.index] for key, values in file.columns.items()},
             )
 
-
-def recognises(source: Path) -> str | None:
-    """How one sees that a source is `npz` of one's own, or None."""
-    for path in some_files(source, (".npz",)):
-        if "coordinates" in names_in(path):
-            return f"{path.name} has an array coordinates"
-    return None
-
-
-@lru_cache(maxsize=8)
-def _layout_name(layout: str) -> str:
-    return Layout.load(layout).name
+    @classmethod
+    def sign(cls, path: Path) -> str | None:
+        """The names of its arrays."""
+        return "has an array coordinates" if "coordinates" in names_in(path) else None
 
 
 def _check_labels(source: Path, files: list[PlainFile]) -> None:
