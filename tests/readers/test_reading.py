@@ -56,7 +56,7 @@ def test_what_concerns_the_whole_source_stops_all(word: str, reason: str):
 
 
 def test_little_work_starts_no_process(monkeypatch):
-    monkeypatch.setattr(reading, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(reading, "in_processes", None)
     assert len(list(read_all(PretendReader(), items(*["good"] * 200), workers=2))) == 200
 
 

@@ -1,12 +1,8 @@
 """Reading many recordings on all cores: in order, in little memory, and cleanly stopped."""
 
-import multiprocessing
 import os
 import time
-from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
@@ -15,13 +11,13 @@ from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, Reader
 from crosscale.utils.cluster import over_cluster
-from crosscale.utils.stopping import leave_stopping_to_parent, stop_asked, stop_held_back
+from crosscale.utils.processes import cores, in_processes
+from crosscale.utils.stopping import stop_asked
 
 TRIAL = 32  # recordings read first, to see how long one takes
 WORTH_PROCESSES = 10.0  # seconds of work ahead for which more processes are started
 LARGEST_CHUNK = 8  # recordings handed to a process at once; bounds what a stop must wait for
 PIECE = 64  # recordings handed to a process of a cluster at once; a piece costs milliseconds
-WAITING = 3  # chunks under way for each process; bounds the memory
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ def read_all(
         CrosscaleError: when a process is ended from outside, a recording vanishes, or `workers`
             is not positive.
     """
-    workers = _cores() if workers is None else workers
+    workers = cores() if workers is None else workers
     if workers < 1:
         raise CrosscaleError(f"{workers} workers cannot read; give 1 or more")
     seconds = []
@@ -61,7 +57,7 @@ def read_all(
         yield outcome
     rest = items[TRIAL:]
     if workers > 1 and rest and median(seconds) * len(rest) > WORTH_PROCESSES:
-        yield from _read_in_processes(reader, rest, workers)
+        yield from _joined(in_processes(_Reading(reader), _pieces(rest, LARGEST_CHUNK), workers))
     else:
         yield from (_read_one(reader, item) for item in rest)
 
@@ -72,49 +68,30 @@ def read_over_cluster(reader: Reader, items: Sequence[Item]) -> Generator[Outcom
     Raises:
         CrosscaleError: as `read_all`, and as `crosscale.utils.cluster.over_cluster`.
     """
-    pieces = [items[i : i + PIECE] for i in range(0, len(items), PIECE)]
-    with closing(over_cluster(_Reading, (reader,), pieces)) as parts:
-        for outcomes in parts:
-            yield from outcomes
+    yield from _joined(over_cluster(_Reading, (reader,), _pieces(items, PIECE)))
 
 
 class _Reading:
-    """A reader in a process of a cluster."""
+    """A reader in another process."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def __call__(self, items: Sequence[Item]) -> list[Outcome]:
         """What became of each of a few recordings."""
-        return _read_chunk(self._reader, items)
+        return [_read_one(self._reader, item) for item in items]
 
 
-def _read_in_processes(
-    reader: Reader, items: Sequence[Item], workers: int
+def _pieces(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def _joined(
+    parts: Generator[list[Outcome], None, None],
 ) -> Generator[Outcome, None, None]:
-    chunks = [items[i : i + LARGEST_CHUNK] for i in range(0, len(items), LARGEST_CHUNK)]
-    # a process forked from one with threads (BLAS, progress bar) may hang: start afresh
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=leave_stopping_to_parent)
-    under_way: deque[Future[list[Outcome]]] = deque()
-    try:
-        for chunk in chunks:
-            with stop_held_back():  # a process may start here
-                under_way.append(pool.submit(_read_chunk, reader, chunk))
-            if len(under_way) == workers * WAITING:
-                yield from under_way.popleft().result()
-        while under_way:
-            yield from under_way.popleft().result()
-    except BrokenProcessPool as error:
-        raise CrosscaleError(
-            "a reading process was ended from outside (is memory short?); try --workers 1"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _read_chunk(reader: Reader, items: Sequence[Item]) -> list[Outcome]:
-    return [_read_one(reader, item) for item in items]
+    with closing(parts):
+        for outcomes in parts:
+            yield from outcomes
 
 
 def _read_one(reader: Reader, item: Item) -> Outcome:
@@ -148,9 +125,3 @@ def _has_vanished(item: Item, error: Exception) -> bool:
     """Whether a recording is no more there; a link that never led anywhere still is."""
     is_absent = isinstance(error.__cause__ or error, FileNotFoundError)
     return is_absent and not os.path.lexists(item.path)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -9,14 +9,7 @@ from itertools import product
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.synthesis.actions import (
-    BASE_ACTIONS,
-    Action,
-    Motion,
-    Pose,
-    Wave,
-    both_sides,
-)
+from crosscale.synthesis.actions import BASE_ACTIONS, Action, Motion, Pose, Wave, both_sides
 
 _POSTURES: dict[str, Pose] = {
     "standing": {},
@@ -104,46 +97,42 @@ def _motion(
     is_arm = gesture in _ARM_GESTURES
     size = random.uniform(0.85, 1.15)
     shape = _ARM_GESTURES[gesture] if is_arm else _LEG_GESTURES[gesture]
-    peak = {name: value * size for name, value in shape.items()}
-    keys: list[tuple[float, Pose]] = []
-    marks = _marks(rhythm, random)
-    for i, (mark, is_up) in enumerate(marks):
-        raised: dict[str, float] = {}
-        for side in _sides(limb, turn=i):
-            raised |= {f"{side}_{name}": value for name, value in peak.items() if is_up}
-        keys.append((mark, _added(_POSTURES[posture], raised)))
-    waves: tuple[Wave, ...] = ()
-    if rhythm == "and shakes":
-        channel = "elbow" if is_arm else "knee"
-        degrees, rate = random.uniform(14, 24), random.uniform(1.4, 2.4)
-        waves = tuple(
-            Wave(f"{side}_{channel}", degrees, rate, phase=0.5 * i * (limb == "arms in turn"),
-                 bias=degrees, start=0.2, stop=0.85)
-            for i, side in enumerate(_sides(limb, turn=0) if limb != "arms in turn" else "rl")
-        )  # fmt: skip
-    return Motion(tuple(keys), waves)
+    keys: dict[float, Pose] = {}
+    for i, (mark, is_up) in enumerate(_marks(rhythm, random).items()):
+        keys[mark] = pose = dict(_POSTURES[posture])
+        for side, (name, degrees) in product(_sides(limb, turn=i), shape.items()):
+            channel = f"{side}_{name}"
+            pose[channel] = pose.get(channel, 0.0) + is_up * size * degrees
+    return Motion(keys, _shaking(limb, is_arm, random) if rhythm == "and shakes" else ())
 
 
-def _marks(rhythm: str, random: np.random.Generator) -> list[tuple[float, bool]]:
+def _marks(rhythm: str, random: np.random.Generator) -> dict[float, bool]:
     """When the limb is up (True) or at rest, fractions of the action."""
     if rhythm == "once":
-        peak = float(random.uniform(0.35, 0.65))
-        return [(0.0, False), (peak, True), (1.0, False)]
+        return {0.0: False, float(random.uniform(0.35, 0.65)): True, 1.0: False}
     if rhythm == "twice":
-        return [(0.0, False), (0.25, True), (0.5, False), (0.75, True), (1.0, False)]
-    return [(0.0, False), (0.25, True), (0.8, True), (1.0, False)]
+        return {0.0: False, 0.25: True, 0.5: False, 0.75: True, 1.0: False}
+    return {0.0: False, 0.25: True, 0.8: True, 1.0: False}
 
 
-def _sides(limb: str, turn: int) -> str:
-    if limb.startswith("right"):
-        return "r"
-    if limb.startswith("left"):
-        return "l"
-    if limb == "both arms":
-        return "rl"
-    return "rl"[turn // 2 % 2]
+def _shaking(limb: str, is_arm: bool, random: np.random.Generator) -> tuple[Wave, ...]:
+    degrees, rate = random.uniform(14, 24), random.uniform(1.4, 2.4)
+    in_turn = limb == "arms in turn"
+    return tuple(
+        Wave(
+            f"{side}_{'elbow' if is_arm else 'knee'}",
+            degrees,
+            rate,
+            phase=0.5 * i * in_turn,
+            bias=degrees,
+            start=0.2,
+            stop=0.85,
+        )
+        for i, side in enumerate("rl" if in_turn else _sides(limb))
+    )
 
 
-def _added(posture: Pose, raised: Pose) -> Pose:
-    names = posture.keys() | raised.keys()
-    return {name: posture.get(name, 0.0) + raised.get(name, 0.0) for name in names}
+def _sides(limb: str, turn: int = 0) -> str:
+    if limb == "arms in turn":
+        return "rl"[turn // 2 % 2]
+    return {"right": "r", "left": "l", "both": "rl"}[limb.partition(" ")[0]]

@@ -1,14 +1,11 @@
 """A synthetic data set on disk: `.skeleton` files, and a word on what they are."""
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby, product
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +16,7 @@ from crosscale.synthesis.body import JOINTS
 from crosscale.synthesis.further import action, most_classes
 from crosscale.synthesis.recording import ClipName, Recording, record_clips
 from crosscale.utils.files import atomic_folder
-from crosscale.utils.stopping import leave_stopping_to_parent
+from crosscale.utils.processes import cores, in_processes
 
 _DESCRIPTION = "synthetic.json"
 _PERFORMANCES_A_TASK = 16
@@ -122,13 +119,16 @@ def write_synthetic(
         for _, group in groupby(names, key=lambda n: (n.subject, n.repetition, n.action))
     ]
     if workers is None:
-        workers = _cores() if len(performances) >= _WORTH_A_PROCESS else 1
+        workers = cores() if len(performances) >= _WORTH_A_PROCESS else 1
+    starts = range(0, len(performances), _PERFORMANCES_A_TASK)
+    tasks = [performances[start : start + _PERFORMANCES_A_TASK] for start in starts]
     written = 0
     with atomic_folder(out, overwrite=overwrite) as folder:
         write = partial(_write_performances, folder, settings.seed, settings.frames)
-        for clips, size in _each(write, list(_tasks(performances)), workers):
-            written += size
-            progress(clips)
+        with closing(in_processes(write, tasks, workers)) as done:
+            for clips, size in done:
+                written += size
+                progress(clips)
         (folder / "README.txt").write_text(_README)
         (folder / _DESCRIPTION).write_text(json.dumps(_description(settings), indent=1) + "\n")
     return SyntheticSet(out, len(names), written / 1e6)
@@ -148,25 +148,6 @@ def skeleton_text(recording: Recording) -> str:
     return f"{frames}\n" + f"{bodies}\n{body}" * frames % tuple(numbers.ravel().tolist())
 
 
-def _each(
-    write: Callable[[list[list[ClipName]]], tuple[int, int]],
-    tasks: list[list[list[ClipName]]],
-    workers: int,
-) -> Iterator[tuple[int, int]]:
-    if workers == 1:
-        yield from map(write, tasks)
-        return
-    # Spawned, for a forked child of a program with running threads may hang.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, leave_stopping_to_parent) as pool:
-        try:
-            yield from pool.map(write, tasks)
-        except BrokenProcessPool as error:
-            raise CrosscaleError(
-                "a writing process was ended from outside (is memory short?); try --workers 1"
-            ) from error
-
-
 def _write_performances(
     folder: Path, seed: int, frames: tuple[int, int], performances: list[list[ClipName]]
 ) -> tuple[int, int]:
@@ -179,16 +160,6 @@ def _write_performances(
             clips += 1
             size += len(text)
     return clips, size
-
-
-def _tasks(performances: list[list[ClipName]]) -> Iterator[list[list[ClipName]]]:
-    for start in range(0, len(performances), _PERFORMANCES_A_TASK):
-        yield performances[start : start + _PERFORMANCES_A_TASK]
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _description(settings: SyntheticSettings) -> dict[str, object]:
