@@ -38,7 +38,7 @@ def run(store: Path) -> Path:
     folder = store.parent / "run"
     folder.mkdir()
     facts = {"classes": ["class 0", "class 1"], "protocol": "xview", "epoch": 1, "seed": 0}
-    facts |= {"store": "mine", "store_path": str(store)}
+    facts |= {"store": "mine", "data": store}
     save_encoders(folder, {"joint": encoder}, layout, Preprocess(), **facts)
     return folder
 

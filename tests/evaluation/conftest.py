@@ -95,7 +95,7 @@ def make_run(nwucla, tmp_path) -> Callable[..., Path]:
             classes=list(nwucla.classes),
             protocol=protocol,
             store=nwucla.name,
-            store_path=str(nwucla.path),
+            data=nwucla.path,
             epoch=3,
             seed=seed,
         )

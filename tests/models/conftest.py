@@ -43,7 +43,7 @@ def make_run(tmp_path_factory):
             classes=["sit", "stand"],
             protocol="xview",
             store="mine",
-            store_path="/home/somebody/mine",
+            data=Path("/home/somebody/mine"),
             epoch=3,
             seed=7,
         )

@@ -37,7 +37,7 @@ def run(store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny") / "run"
     encoder = Tiny(LAYOUT.scale("joints"), Tiny.Settings(5)).eval()
     facts = {"classes": store.classes, "protocol": "random_subjects", "store": store.name}
-    facts |= {"epoch": 1, "seed": 0, "store_path": str(store.path)}
+    facts |= {"epoch": 1, "seed": 0, "data": store.path}
     save_encoders(folder, {"joint": encoder}, LAYOUT, Preprocess(frames=16), **facts)
     return folder
 

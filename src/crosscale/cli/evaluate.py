@@ -306,7 +306,7 @@ def _opened(
             "the results with --out"
         )
     first = next(iter(trained.values()))
-    store = ClipStore.open(data or first.details["store_path"])
+    store = ClipStore.open(data or first.store_path)
     for encoders in trained.values():
         check_layout(encoders, store)
     protocol = protocol or _protocol(store, first)

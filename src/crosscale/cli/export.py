@@ -160,8 +160,7 @@ def push(run: Path, repository: str, *, license: str = "other", private: bool = 
 
         crosscale push runs/nwucla user/nwucla --license mit
 
-    Log in once with `hf auth login`. Others then say crosscale.load_model("user/nwucla"). The
-    encoder file is uploaded as it is, with the path that its data had on this machine.
+    Log in once with `hf auth login`. Others then say crosscale.load_model("user/nwucla").
 
     Args:
         run: a run folder made by `crosscale pretrain`, or its encoder file. Recipe and figures in

@@ -103,7 +103,7 @@ def map_clips(
             f"{run} is no folder here: name a store with --data and a page with --out"
         )
     model = load(run, device=device, engine=engine)
-    store = ClipStore.open(data or model.trained.details["store_path"])
+    store = ClipStore.open(data or model.trained.store_path)
     parts = _parts(store, protocol, model.trained.protocol, console)
     title = f"Map of {store.name} by {run.resolve().name}"
     made = embedding_map(store, model, parts, clips=clips, seed=seed, title=title)

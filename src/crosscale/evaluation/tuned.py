@@ -150,7 +150,7 @@ def save_tuned(
             classes=list(store.classes),
             protocol=protocol,
             store=store.name,
-            store_path=str(store.path.resolve()),
+            data=store.path,
             epoch=before["epoch"],
             seed=before["seed"],
             **labels_of,

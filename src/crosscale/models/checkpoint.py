@@ -1,10 +1,12 @@
 """A run folder, and the trained encoders in it.
 
 Everything needed to use an encoder on new recordings travels inside its file: layout,
-preprocessing, streams, classes.
+preprocessing, streams, classes. Where its data lay on this machine does not: that is in a file of
+its own, which stays when the encoder is shared.
 """
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +21,15 @@ from crosscale.models.published import load_whole
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import Preprocess
-from crosscale.utils.files import sha256
+from crosscale.utils.files import atomic_path, sha256
 from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 FORMAT = "crosscale encoder 2"
 OLD_FORMAT = "crosscale encoder 1"
 ENCODER_FILE = "encoder.safetensors"
+DATA_FILE = "data.json"
+DATA_FORMAT = "crosscale data 1"
+OLD_DATA = "store_path"  # what files of 0.1 called the store's path, which was inside them
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class TrainedEncoders:
         protocol: whose training part it saw.
         fingerprint: SHA-256 of the file.
         details: further facts: epoch, seed, store.
+        data: the store that it was trained on, as far as this machine knows.
     """
 
     encoders: Mapping[str, Encoder]
@@ -48,6 +54,7 @@ class TrainedEncoders:
     protocol: str
     fingerprint: str
     details: Mapping[str, Any]
+    data: Path | None = None
 
     @property
     def device(self) -> torch.device:
@@ -55,15 +62,42 @@ class TrainedEncoders:
         tensors = (t for e in self.encoders.values() for t in (*e.parameters(), *e.buffers()))
         return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
+    @property
+    def store_path(self) -> Path:
+        """The store that it was trained on.
+
+        Raises:
+            CrosscaleError: when this machine knows of none.
+        """
+        if self.data is None:
+            raise CrosscaleError(
+                "where the data of these encoders lies is not known here: name a store with --data"
+            )
+        return self.data
+
 
 def save_encoders(
     folder: Path,
     encoders: Mapping[str, Encoder],
     layout: Layout,
     preprocess: Preprocess,
+    *,
+    data: Path | None = None,
     **details: Any,
 ) -> Path:
-    """Write a run's encoders atomically; returns the file."""
+    """Write a run's encoders, each file whole or not at all.
+
+    Args:
+        folder: the run folder.
+        encoders: by stream, all of one kind and with the same settings.
+        layout: of the clips.
+        preprocess: from a clip to a tensor.
+        data: the store that they were trained on, noted beside them.
+        details: further facts that go into the file: classes, protocol, store, epoch, seed.
+
+    Returns:
+        The encoder file.
+    """
     tensors = {
         f"{stream}/{name}": value.detach().cpu().contiguous()
         for stream, encoder in encoders.items()
@@ -79,7 +113,22 @@ def save_encoders(
     }
     path = folder / ENCODER_FILE
     write_safetensors(path, tensors, facts)
+    if data is not None:
+        note = {"format": DATA_FORMAT, "store": str(data.resolve())}
+        with atomic_path(folder / DATA_FILE) as temporary:
+            temporary.write_text(json.dumps(note) + "\n", encoding="utf-8")
     return path
+
+
+def rewritten(trained: TrainedEncoders, folder: Path) -> Path:
+    """Write encoders that were loaded, or changed since, as a file of today's format.
+
+    Returns:
+        The encoder file, which names no place on this machine.
+    """
+    own = {"format", "streams", "encoder", "layout", "preprocess", OLD_DATA}
+    details = {name: value for name, value in trained.details.items() if name not in own}
+    return save_encoders(folder, trained.encoders, trained.layout, trained.preprocess, **details)
 
 
 def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> TrainedEncoders:
@@ -119,7 +168,19 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
         protocol=facts["protocol"],
         fingerprint=sha256(path),
         details=facts,
+        data=_data_of(path, facts),
     )
+
+
+def _data_of(path: Path, facts: Mapping[str, Any]) -> Path | None:
+    """The store noted beside an encoder file, or inside one of 0.1."""
+    try:
+        note = json.loads((path.parent / DATA_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        note = None
+    if isinstance(note, dict) and note.get("format") == DATA_FORMAT:
+        return Path(str(note["store"]))
+    return Path(facts[OLD_DATA]) if facts.get(OLD_DATA) else None
 
 
 def untrained(trained: TrainedEncoders, seed: int) -> TrainedEncoders:

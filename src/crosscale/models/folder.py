@@ -12,7 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import crosscale
 from crosscale.errors import CrosscaleError
-from crosscale.models.checkpoint import ENCODER_FILE, TrainedEncoders, load_encoders
+from crosscale.models.checkpoint import (
+    ENCODER_FILE,
+    OLD_DATA,
+    TrainedEncoders,
+    load_encoders,
+    rewritten,
+)
 from crosscale.models.results import read_results
 from crosscale.utils.files import atomic_folder
 
@@ -56,7 +62,8 @@ class Figure:
 def write_model_folder(run: Path, out: Path, licence: str, name: str) -> Path:
     """Write the folder that `crosscale.load` takes and `push` uploads.
 
-    The encoder file is copied as it is, so embeddings of both are told to be of the same encoder.
+    The encoder file is copied as it is, so embeddings of both are told to be of the same encoder;
+    one of 0.1 is written anew, without the place of its data on this machine.
 
     Args:
         run: a run folder, or its encoder file, which comes without recipe and figures.
@@ -71,8 +78,10 @@ def write_model_folder(run: Path, out: Path, licence: str, name: str) -> Path:
     recipe = _recipe(run)
     figures = list(_figures(run, trained.encoders)) if run.is_dir() else []
     with atomic_folder(out) as folder:
-        source = run / ENCODER_FILE if run.is_dir() else run
-        shutil.copyfile(source, folder / ENCODER_FILE)
+        if OLD_DATA in trained.details:
+            trained = load_encoders(rewritten(trained, folder))
+        else:
+            shutil.copyfile(run / ENCODER_FILE if run.is_dir() else run, folder / ENCODER_FILE)
         config = json.dumps(_config(trained, recipe), indent=2, ensure_ascii=False)
         (folder / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
         card = model_card(trained, recipe, figures, licence, name)
@@ -146,11 +155,10 @@ def _result(figure: Figure) -> dict[str, Any]:
 
 def _config(trained: TrainedEncoders, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The facts inside the encoder file, readable without opening it, and the recipe."""
-    facts = {name: value for name, value in trained.details.items() if name != "store_path"}
     return {
         "model_type": "crosscale",
         "crosscale_version": crosscale.__version__,
-        **facts,
+        **trained.details,
         "encoder_sha256": trained.fingerprint,
         "recipe": dict(recipe),
     }

@@ -138,12 +138,12 @@ def import_checkpoint(
 
 def _facts(data: ClipStore | Layout, protocol: str | None) -> dict[str, Any]:
     if isinstance(data, Layout):
-        return {"classes": [], "protocol": "", "store": "unknown", "store_path": ""}
+        return {"classes": [], "protocol": "", "store": "unknown"}
     return {
         "classes": list(data.classes),
         "protocol": split(data, protocol or protocols(data)[0]).name,
         "store": data.name,
-        "store_path": str(data.path.resolve()),
+        "data": data.path,
     }
 
 

@@ -391,7 +391,7 @@ def _write_encoders(
         classes=list(data.store.classes),
         protocol=recipe.protocol,
         store=data.store.name,
-        store_path=str(data.store.path.resolve()),
+        data=data.store.path,
         epoch=epoch,
         seed=recipe.seed,
     )
