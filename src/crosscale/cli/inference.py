@@ -23,7 +23,7 @@ from crosscale.inference import segment as segments
 from crosscale.inference.answers import NONE, Answers
 from crosscale.inference.cluster import embed_on_cluster
 from crosscale.inference.head import HEADS, make_head
-from crosscale.inference.head_file import FittedHead, load_head_for, save_head
+from crosscale.inference.head_file import FittedHead, load_head, save_head
 from crosscale.inference.index import Index, build_index, refuse_to_replace
 from crosscale.inference.labels import label_names, labels_of, people_of
 from crosscale.inference.live import LiveClassifier
@@ -315,7 +315,7 @@ def live(
         device: cpu or cuda.
     """
     model = load(run, device=device)
-    fitted = load_head_for(model.fingerprint, head)
+    fitted = load_head(head, model.fingerprint)
     skeleton = Layout.load(layout)
 
     def make() -> LiveClassifier:
@@ -385,7 +385,7 @@ def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
 def _saved_head(head: str, labels: Path | None, model: Model) -> FittedHead:
     if labels is not None:
         raise CrosscaleError(f"{head} is a saved head and takes no --labels")
-    return load_head_for(model.fingerprint, Path(head))
+    return load_head(Path(head), model.fingerprint)
 
 
 def _vectors(model: Model, store: ClipStore) -> NDArray[np.float32]:

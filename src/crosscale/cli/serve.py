@@ -9,7 +9,7 @@ from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, needs
 from crosscale.inference.head import HEADS, Head, make_head
-from crosscale.inference.head_file import load_head_for
+from crosscale.inference.head_file import load_head
 from crosscale.inference.index import Index
 from crosscale.inference.labels import people_of
 from crosscale.models.model import Model, load
@@ -112,7 +112,7 @@ def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
 
 def _head(name: str, model: Model, index: Index | None, store: ClipStore | None) -> Head:
     if name not in HEADS:
-        return load_head_for(model.fingerprint, Path(name)).head
+        return load_head(Path(name), model.fingerprint).head
     if index is None:
         raise CrosscaleError(f"--head {name} is fitted on the labels of an index: name one")
     index.check(model)

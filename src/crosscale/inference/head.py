@@ -7,7 +7,7 @@ counts as known. The latter two come from answers to labelled clips that were he
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from crosscale.errors import CrosscaleError, nearest
 
-HeadKind = Literal["linear", "knn"]
 FOLDS = 10
 SIMILARITIES_AT_ONCE = 2**23  # 64 MiB at most
 SMALLEST_DISTANCE = 1e-6  # copies of a clip differ by rounding only
@@ -59,7 +58,7 @@ class Head(ClassifierMixin, BaseEstimator):
         cv_groups_: number of groups held out, one or some at a time; 0 where clips were.
     """
 
-    kind: HeadKind
+    kind: str
 
     def __init__(self, false_rejection: float = 0.05) -> None:
         self.false_rejection = false_rejection
@@ -172,7 +171,7 @@ class Head(ClassifierMixin, BaseEstimator):
 class LinearHead(Head):
     """Logistic regression on standardised embeddings."""
 
-    kind: HeadKind = "linear"
+    kind: str = "linear"
 
     def _learn(self, x: NDArray[Any], codes: NDArray[np.int64]) -> None:
         super()._learn(x, codes)
@@ -199,13 +198,13 @@ class LinearHead(Head):
 class NeighbourHead(Head):
     """The nearest labelled clip of each class, by cosine similarity."""
 
-    kind: HeadKind = "knn"
+    kind: str = "knn"
 
     def _scores(self, x: NDArray[Any]) -> NDArray[np.float64]:
         return self._similarities(x)
 
 
-HEADS: dict[HeadKind, type[Head]] = {"linear": LinearHead, "knn": NeighbourHead}
+HEADS: dict[str, type[Head]] = {"linear": LinearHead, "knn": NeighbourHead}
 
 
 def make_head(kind: str, false_rejection: float = 0.05) -> Head:
@@ -214,10 +213,9 @@ def make_head(kind: str, false_rejection: float = 0.05) -> Head:
     Raises:
         CrosscaleError: naming the nearest right name.
     """
-    for name, head in HEADS.items():
-        if name == kind:
-            return head(false_rejection)
-    raise CrosscaleError(f"no head '{kind}': {nearest(kind, HEADS)}")
+    if kind not in HEADS:
+        raise CrosscaleError(f"no head '{kind}': {nearest(kind, HEADS)}")
+    return HEADS[kind](false_rejection)
 
 
 def _folds(codes: NDArray[np.int64], groups: Any) -> tuple[list[NDArray[np.int64]], int]:

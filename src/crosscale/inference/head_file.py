@@ -31,18 +31,6 @@ class FittedHead:
     encoder: str
     subclips: bool = False
 
-    def check(self, encoder: str, where: str) -> None:
-        """Refuse embeddings of another encoder.
-
-        Raises:
-            CrosscaleError: naming `where` the head comes from.
-        """
-        if encoder != self.encoder:
-            raise CrosscaleError(
-                f"{where} was fitted on embeddings of another encoder ({self.encoder[:12]}, not "
-                f"{encoder[:12]}): name that encoder's run, or fit the head again"
-            )
-
 
 def save_head(fitted: FittedHead, path: Path) -> None:
     """Write a head whole or not at all.
@@ -71,26 +59,15 @@ def save_head(fitted: FittedHead, path: Path) -> None:
     write_safetensors(path, tensors, facts)
 
 
-def load_head_for(encoder: str, path: Path) -> FittedHead:
-    """Read a head that must go with an encoder.
-
-    Args:
-        encoder: the fingerprint of the encoder.
-        path: what `save_head` wrote.
-
-    Raises:
-        CrosscaleError, BadCheckpoint: as `load_head` and `FittedHead.check`.
-    """
-    fitted = load_head(path)
-    fitted.check(encoder, str(path))
-    return fitted
-
-
-def load_head(path: Path) -> FittedHead:
+def load_head(path: Path, encoder: str | None = None) -> FittedHead:
     """Read what `save_head` wrote; nothing in the file is executed.
 
+    Args:
+        path: the file.
+        encoder: fingerprint of the encoder whose embeddings it must go with.
+
     Raises:
-        CrosscaleError: when there is none.
+        CrosscaleError: when there is none, or it goes with another encoder.
         BadCheckpoint: when it is damaged, or another program's.
     """
     if not path.is_file():
@@ -113,12 +90,17 @@ def load_head(path: Path) -> FittedHead:
         head.cv_accuracy_ = _number(facts["cv_accuracy"], np.nan)
         head.cv_clips_ = int(facts["cv_clips"])
         head.cv_groups_ = int(facts.get("cv_groups", 0))  # older heads held out clips alone
-        encoder = str(facts["encoder"])
+        fitted_on = str(facts["encoder"])
         subclips = bool(facts.get("subclips", facts.get("moments", False)))
     except (KeyError, TypeError, ValueError) as error:
         raise BadCheckpoint(f"{path} lacks or spoils {error}; fit the head again") from error
     _check(head, path)
-    return FittedHead(head, encoder, subclips)
+    if encoder not in (None, fitted_on):
+        raise CrosscaleError(
+            f"{path} was fitted on embeddings of another encoder ({fitted_on[:12]}, not "
+            f"{encoder[:12]}): name that encoder's run, or fit the head again"
+        )
+    return FittedHead(head, fitted_on, subclips)
 
 
 def _number(value: float | None, absent: float) -> float:

@@ -119,14 +119,12 @@ class Index:
         Returns:
             Rows (Q, k) and similarities (Q, k), the most similar first.
         """
-        parts = [
-            self._search(queries[start : start + QUERIES], k)
-            for start in range(0, len(queries), QUERIES)
-        ]
-        empty = np.empty((0, min(k, len(self.names))))
-        rows = [empty.astype(np.int64), *(rows for rows, _ in parts)]
-        similarities = [empty.astype(np.float32), *(found for _, found in parts)]
-        return np.concatenate(rows), np.concatenate(similarities)
+        shape = len(queries), min(k, len(self.names))
+        rows, similarities = np.empty(shape, np.int64), np.empty(shape, np.float32)
+        for start in range(0, len(queries), QUERIES):
+            part = slice(start, start + QUERIES)
+            rows[part], similarities[part] = self._search(queries[part], k)
+        return rows, similarities
 
     def _search(
         self, queries: NDArray[np.float32], k: int

@@ -91,21 +91,21 @@ def embed(service: Served, recording: Uploaded) -> replies.EmbedReply:
 
 
 @api.post("/search", responses=FAULTS)
-def search(service: Served, recording: Uploaded, k: Count = 10) -> replies.SearchReply:
+def search(service: Served, recording: Uploaded, k: Count = 10) -> replies.Reply[replies.Searched]:
     """The clips of the index that are most similar to each clip."""
     found = service.search(service.embed(recording), k)
     clips = [
         replies.Searched(name=name, nearest=nearest)
         for name, nearest in zip(recording.names, found, strict=True)
     ]
-    return replies.SearchReply(**recording.told, clips=clips)
+    return replies.Reply[replies.Searched](**recording.told, clips=clips)
 
 
 @api.post("/classify", responses=FAULTS)
-def classify(service: Served, recording: Uploaded) -> replies.ClassifyReply:
+def classify(service: Served, recording: Uploaded) -> replies.Reply[replies.Classified]:
     """What each clip shows, or `none of these`."""
     clips = service.classify(recording.names, service.embed(recording))
-    return replies.ClassifyReply(**recording.told, clips=clips)
+    return replies.Reply[replies.Classified](**recording.told, clips=clips)
 
 
 @api.post("/segment", responses=FAULTS)
@@ -115,12 +115,12 @@ def segment(
     window: Seconds = WINDOW,
     step: Seconds = STEP,
     frame_rate: Rate = ASSUMED_RATE,
-) -> replies.SegmentReply:
+) -> replies.Reply[replies.Segmented]:
     """What happens when in each clip."""
     if step > window:
         raise CrosscaleError("step must be at most window")
     clips = service.segment(recording, window, step, frame_rate)
-    return replies.SegmentReply(**recording.told, clips=clips)
+    return replies.Reply[replies.Segmented](**recording.told, clips=clips)
 
 
 @api.post("/analyse", responses=FAULTS)

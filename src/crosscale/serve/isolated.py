@@ -2,48 +2,40 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any
 
 from crosscale.errors import CrosscaleError
-
-try:
-    import resource
-except ImportError:  # Windows has no such bounds; the time is bounded there too
-    resource = None  # type: ignore[assignment]
 
 LARGEST_FILE = 2**29  # bytes that the process may write into one file
 _WORDS = 200  # letters of an unforeseen fault that are told
 
 
+@dataclass
 class Isolated:
     """Calls functions on what strangers sent; whatever happens there, this process goes on.
 
-    Where the system can, calls are forked from a helper process that has loaded the modules
-    before, which takes milliseconds. Each call has a fresh process, so nothing is left of one
-    when the next comes.
+    Calls are forked from a helper process that has loaded the modules before, which takes
+    milliseconds. Each call has a fresh process, so nothing is left of one when the next comes.
+
+    Attributes:
+        seconds: that a call may take.
+        memory: bytes that it may take beside what is loaded already.
+        preload: modules that calls need.
     """
 
-    def __init__(self, seconds: float, memory: int, preload: list[str]) -> None:
-        """Prepare.
+    seconds: float
+    memory: int
+    preload: Sequence[str] = ()
 
-        Args:
-            seconds: that a call may take.
-            memory: bytes that it may take beside what is loaded already.
-            preload: modules that calls need.
-        """
-        self.seconds, self.memory = seconds, memory
+    def __post_init__(self) -> None:
         # Arrow's own allocator would set a gigabyte of addresses aside, which counts as memory.
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-        forks = "forkserver" in multiprocessing.get_all_start_methods()
-        self._context: ForkServerContext | SpawnContext
-        if forks:
-            self._context = multiprocessing.get_context("forkserver")
-            self._context.set_forkserver_preload(preload)
-        else:
-            self._context = multiprocessing.get_context("spawn")
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([*self.preload])
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function gives.
@@ -99,8 +91,6 @@ def _answer(
 
 
 def _bound(seconds: float, memory: int) -> None:
-    if resource is None:
-        return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     whole = int(seconds) + 1

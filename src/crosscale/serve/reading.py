@@ -77,8 +77,8 @@ def read_upload(
     return Reading(source_format, how, store.layout.name, skipped, dict(report.repaired))
 
 
-def checked_format(name: str) -> str:
-    """The name, if it is of `FORMATS`.
+def check_format(name: str) -> None:
+    """Refuse a name that is none of `FORMATS`.
 
     Raises:
         CrosscaleError: naming the nearest right one.
@@ -87,19 +87,16 @@ def checked_format(name: str) -> str:
         raise CrosscaleError(
             f"format '{name:.40}' is not taken here: {nearest(name[:40], FORMATS)}"
         )
-    return name
 
 
-def checked_layout(name: str) -> str:
-    """The name, if a built-in layout has it; so that it is never taken for a path.
+def check_layout(name: str) -> None:
+    """Refuse a name that no built-in layout has, so that none is ever taken for a path.
 
     Raises:
         CrosscaleError: naming the nearest right one.
     """
-    known = builtin_layouts()
-    if name not in known:
-        raise CrosscaleError(f"no layout '{name:.40}': {nearest(name[:40], known)}")
-    return name
+    if name not in builtin_layouts():
+        raise CrosscaleError(f"no layout '{name:.40}': {nearest(name[:40], builtin_layouts())}")
 
 
 def _recognised(files: Path) -> tuple[str, str]:
@@ -107,22 +104,22 @@ def _recognised(files: Path) -> tuple[str, str]:
     if all(path.suffix == ".npz" for path in files.iterdir()):
         return "npz", "files end in .npz"
     found = recognise(files)
-    return checked_format(found.source_format), found.reason
+    check_format(found.source_format)
+    return found.source_format, found.reason
 
 
 def _layout(source_format: str, files: Path, layout: str | None, usual: str) -> str | None:
     """Name of the layout to give to the reader, if it takes one."""
-    if layout is not None:
-        return checked_layout(layout)
-    if source_format != "npz":
-        return None
+    if layout is not None or source_format != "npz":
+        return layout
     told = []
     for path in sorted(files.iterdir()):
         with suppress(CrosscaleError):  # the reader says what is wrong with it
             told.append(open_plain(path))
-    named = next((file.layout for file in told if file.layout), None)
+    if named := next((file.layout for file in told if file.layout), None):
+        check_layout(named)
     if named or not told:
-        return named and checked_layout(named)
+        return named
     joints = told[0].clip(0).shape[2]
     known = {name: len(Layout.load(name).joints) for name in builtin_layouts()}
     if known.get(usual) == joints:

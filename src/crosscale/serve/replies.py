@@ -1,8 +1,10 @@
 """What the API answers; the OpenAPI document is made from this."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field
+
+Told = TypeVar("Told")
 
 
 class Fault(BaseModel):
@@ -28,6 +30,12 @@ class Read(BaseModel):
     repaired: dict[str, int] = Field(description="kinds of faults repaired, in how many clips")
 
 
+class Reply(Read, Generic[Told]):
+    """What is told of each clip of an upload."""
+
+    clips: list[Told]
+
+
 class Embedded(BaseModel):
     """A clip's embedding."""
 
@@ -35,11 +43,10 @@ class Embedded(BaseModel):
     embedding: list[float] = Field(description="of length 1")
 
 
-class EmbedReply(Read):
+class EmbedReply(Reply[Embedded]):
     """Embeddings of all clips."""
 
-    width: int
-    clips: list[Embedded]
+    width: int = Field(description="numbers in an embedding")
 
 
 class Near(BaseModel):
@@ -58,12 +65,6 @@ class Searched(BaseModel):
     nearest: list[Near] = Field(description="the most similar first")
 
 
-class SearchReply(Read):
-    """The nearest clips of the index to each clip."""
-
-    clips: list[Searched]
-
-
 class Classified(BaseModel):
     """What one clip shows."""
 
@@ -72,12 +73,6 @@ class Classified(BaseModel):
     probability: float | None = Field(description="null for `none of these`")
     runner_up: str
     runner_up_probability: float
-
-
-class ClassifyReply(Read):
-    """What each clip shows."""
-
-    clips: list[Classified]
 
 
 class Segment(BaseModel):
@@ -99,12 +94,6 @@ class Segmented(BaseModel):
     segments: list[Segment]
 
 
-class SegmentReply(Read):
-    """What happens when in each clip."""
-
-    clips: list[Segmented]
-
-
 class Analysed(BaseModel):
     """All that can be said of one clip; null where the server lacks what it takes."""
 
@@ -115,10 +104,9 @@ class Analysed(BaseModel):
     timeline: Segmented | None = None
 
 
-class AnalyseReply(Read):
+class AnalyseReply(Reply[Analysed]):
     """All that can be said of each clip."""
 
-    clips: list[Analysed]
     notes: list[str] = Field(description="why something cannot be said")
 
 

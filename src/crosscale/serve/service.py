@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ from crosscale.serve.reading import (
     FORMATS,
     STORE,
     Reading,
-    checked_format,
-    checked_layout,
+    check_format,
+    check_layout,
     read_upload,
 )
 from crosscale.serve.replies import (
@@ -70,53 +70,41 @@ class Recording:
         return vars(self.reading)
 
 
+@dataclass(eq=False)
 class Service:
     """Answers questions about uploads, one after the other.
 
     Attributes:
         model: encoders.
+        run: where they come from, to be shown.
         head: fitted on their embeddings; None when actions cannot be named.
         index: of their embeddings; None when there is nothing to search.
         store: the clips of the index, for the player; None when they are not at hand.
         limits: of requests.
+        main: modules that the main program imports, as a process that reads an upload does too;
+            they are loaded once for all of those.
         turn: the encoder, which uses all cores, answers one question at a time.
+
+    Raises:
+        CrosscaleError: when the index is of another encoder.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        *,
-        run: str,
-        head: Head | None = None,
-        index: Index | None = None,
-        store: ClipStore | None = None,
-        limits: Limits | None = None,
-        main: Sequence[str] = (),
-    ) -> None:
-        """Put together what fits together.
+    model: Model
+    run: str
+    head: Head | None = None
+    index: Index | None = None
+    store: ClipStore | None = None
+    limits: Limits = field(default_factory=Limits)
+    main: Sequence[str] = ()
+    turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-        Args:
-            model: encoders.
-            run: where they come from, to be shown.
-            head: fitted on embeddings of `model`.
-            index: of embeddings of `model`.
-            store: the clips of the index.
-            limits: of requests.
-            main: modules that the main program imports, as a process that reads an upload does
-                too; they are loaded once for all of those.
-
-        Raises:
-            CrosscaleError: when the index is of another encoder.
-        """
-        if index is not None:
-            index.check(model)
-        self.model, self.run, self.head, self.index, self.store = model, run, head, index, store
-        self.limits = limits or Limits()
-        self._rows = {name: row for row, name in enumerate(store.names)} if store else {}
+    def __post_init__(self) -> None:
+        if self.index is not None:
+            self.index.check(self.model)
+        self._rows = {name: row for row, name in enumerate(self.store.names if self.store else ())}
         self._reader = Isolated(
-            self.limits.seconds, self.limits.memory, [*main, "crosscale.serve.preloaded"]
+            self.limits.seconds, self.limits.memory, [*self.main, "crosscale.serve.preloaded"]
         )
-        self.turn = threading.Lock()
 
     @contextmanager
     def reading(
@@ -133,9 +121,9 @@ class Service:
             CrosscaleError: when it cannot be read.
         """
         if source_format != AUTO:
-            checked_format(source_format)
+            check_format(source_format)
         if layout is not None:
-            checked_layout(layout)
+            check_layout(layout)
         with stored(files, self.limits) as upload:
             try:
                 found = self._reader.call(
@@ -257,7 +245,7 @@ class Service:
             Analysed(
                 name=name,
                 player=self._played(recording.store, i, name, own=True),
-                **{field: values[i] for field, values in told.items()},
+                **{what: values[i] for what, values in told.items()},
             )
             for i, name in enumerate(recording.names)
         ]
@@ -277,8 +265,8 @@ class Service:
         Raises:
             CrosscaleError: when there is no head, or the encoder cannot take the layout.
         """
-        skeleton = Layout.load(checked_layout(layout))
-        return LiveClassifier(self.model, self._head(), skeleton, WINDOW, STEP)
+        check_layout(layout)
+        return LiveClassifier(self.model, self._head(), Layout.load(layout), WINDOW, STEP)
 
     def status(self, webcam: str | None) -> Status:
         """What this server has; `webcam` says what is wrong with the files of the webcam."""
