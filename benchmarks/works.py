@@ -14,7 +14,7 @@ from benchmarks import naive
 from benchmarks.operations import TRAINING_PASSES, forward_operations
 from benchmarks.plain import PlainSTGCN
 from benchmarks.timing import fastest_seconds
-from crosscale.augment.compose import Views, ViewSettings
+from crosscale.augment.compose import AugmentSettings, Views
 from crosscale.augment.edge_cut import Cut
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.engines import fastest
@@ -23,11 +23,13 @@ from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.knn import knn_scores
 from crosscale.evaluation.linear import LinearConfig, linear_scores, one_thread
 from crosscale.models.published import from_published, load_whole
-from crosscale.objectives.moco import ContrastSettings, MomentumContrast
+from crosscale.objectives.base import Batch, StreamSpec
+from crosscale.objectives.moco import MoCo, MoCoSettings
 from crosscale.readers.datasets.ntu import Ntu60
 from crosscale.skeleton.layout import Layout
 from crosscale.synthesis import SyntheticSettings, write_synthetic
-from crosscale.transforms.preprocess import Preprocess, preprocess
+from crosscale.transforms.modality import Stream
+from crosscale.transforms.preprocess import ClipTensors, Preprocess, preprocess
 from crosscale.utils.memory import default_memory
 from crosscale.utils.repeatable import repeatable
 
@@ -147,9 +149,11 @@ def training_step(
         device: where it is trained.
         plain: by the plain encoder.
     """
-    contrast = ContrastSettings(streams=["joint", "joint@part10"], queue=size.queue)
+    moco = MoCoSettings(queue=size.queue)
+    streams = [Stream.parse(name) for name in ("joint", "joint@part10")]
     torch.manual_seed(0)
-    method = MomentumContrast(layout, contrast, settings)
+    specs = [StreamSpec(s, layout, partial(STGCN, s.graph(layout), settings)) for s in streams]
+    method = MoCo(specs, moco)
     if plain:
         for network in (*method.query, *method.key):
             network.encoder = PlainSTGCN(network.encoder.adjacency, settings)
@@ -157,12 +161,15 @@ def training_step(
     method.to(device)
     if device.type == "cuda" and not plain:
         record(method)
-    views = Views(ViewSettings(cut=Cut(most=2)), layout, ["joints", "part10"])
+    wanted = MoCo.views(moco, AugmentSettings(cut=Cut(most=2)))
+    views = Views(wanted, layout, ["joints", "part10"])
     optimiser = torch.optim.SGD(method.query.parameters(), lr=0.01, momentum=0.9, foreach=True)
     clips = torch.arange(size.batch, device=device)
 
     def step(x: Tensor, body_mask: Tensor) -> None:
-        method(views(x, 1), body_mask, clips, cross=False).loss.backward()
+        batch = ClipTensors(x, body_mask)
+        drawn = {name: views(name, batch, 1) for name in views.names}
+        method(Batch(drawn, clips)).loss.backward()
         optimiser.step()
         optimiser.zero_grad()
 

@@ -10,7 +10,7 @@ from crosscale.errors import CrosscaleError, nearest, needs
 
 def test_a_mistyped_name_is_answered_with_the_nearest_or_with_all():
     assert nearest("wvae", ["bow", "wave"]) == "did you mean 'wave'?"
-    assert nearest("optimisation.epoch", ["a.b", "optimisation.epochs"]).endswith("epochs'?")
+    assert nearest("training.epoch", ["a.b", "training.epochs"]).endswith("epochs'?")
     assert nearest("xyz", ["wave", "bow"]) == "there are bow, wave"
 
 

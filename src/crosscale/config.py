@@ -86,7 +86,7 @@ RENAMED: Mapping[str, str] = MappingProxyType(
         "optimisation.weight_decay": "optimiser.weight_decay",
         "optimisation.schedule": "schedule.name",
         "optimisation.milestones": "schedule.milestones",
-        "optimisation.warmup": "schedule.warmup",
+        "optimisation.warmup": "training.warmup",
     }
 )
 # YAML takes the word `true` for a truth value, so the choice has another name now.

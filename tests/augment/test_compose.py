@@ -1,13 +1,18 @@
+import dataclasses
+
 import pytest
 import torch
 
-from crosscale.augment.compose import Views, ViewSettings, derived_seed
+from crosscale.augment.compose import AugmentSettings, Views
 from crosscale.augment.edge_cut import Cut
+from crosscale.augment.random import Augmentation
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
+from crosscale.transforms.preprocess import ClipTensors
+from crosscale.utils.repeatable import derived_seed
 
 NTU = Layout.load("ntu25")
-ALL = ViewSettings(
+ALL = AugmentSettings(
     shear=0.5,
     rotate=20,
     resize=(0.5, 1.0),
@@ -24,15 +29,19 @@ ALL = ViewSettings(
 def batch(n=4):
     x = torch.randn(n, 3, 12, 25, 2, generator=torch.Generator().manual_seed(0))
     x[0, ..., 1] = 0
-    return x
+    body_mask = torch.ones(n, 2, dtype=torch.bool)
+    body_mask[0, 1] = False
+    return ClipTensors(x, body_mask)
 
 
 def two(settings, scales=("joints", "part10"), **more):
-    return Views(settings, NTU, scales, **more)
+    """What draws a query and a key view of clips."""
+    views = Views({"query": settings, "key": settings}, NTU, scales, **more)
+    return lambda clips, seed: tuple(views(name, clips, seed) for name in views.names)
 
 
 def cut(most=9, **more):
-    return ViewSettings(cut=Cut(most=most, **more))
+    return AugmentSettings(cut=Cut(most=most, **more))
 
 
 def test_a_resumed_run_sees_the_views_it_would_have_seen():
@@ -54,16 +63,16 @@ def test_query_and_key_differ_and_so_do_seeds():
 
 
 def test_one_change_does_not_disturb_the_draws_of_another():
-    plain, _ = two(ViewSettings(shear=0.5, crop=0))(batch(), 4)
-    scaled, _ = two(ViewSettings(shear=0.5, crop=0, scale=0.1))(batch(), 4)
+    plain, _ = two(AugmentSettings(shear=0.5, crop=0))(batch(), 4)
+    scaled, _ = two(AugmentSettings(shear=0.5, crop=0, scale=0.1))(batch(), 4)
     ratio = scaled.coordinates[1:] / plain.coordinates[1:]
     expected = ratio[:, :1, :1, :1, :1].expand_as(ratio)
     torch.testing.assert_close(ratio, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_with_everything_left_out_a_view_is_the_clip():
-    for view in two(ViewSettings(shear=0, crop=0))(batch(), 0):
-        assert torch.equal(view.coordinates, batch())
+    for view in two(AugmentSettings(shear=0, crop=0))(batch(), 0):
+        assert torch.equal(view.coordinates, batch().coordinates)
         assert view.edge_mask == {"joints": None, "part10": None}
 
 
@@ -97,7 +106,7 @@ def test_a_cut_per_run_follows_from_the_run_alone():
 
 def test_an_unknown_scale_is_refused_at_once():
     with pytest.raises(CrosscaleError, match="did you mean 'part10'"):
-        two(ViewSettings(), scales=["part1"])
+        two(AugmentSettings(), scales=["part1"])
 
 
 def test_neighbouring_seeds_are_unrelated():
@@ -108,6 +117,34 @@ def test_neighbouring_seeds_are_unrelated():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_views_are_drawn_on_the_device_of_the_batch():
-    for view in two(ALL)(batch().cuda(), 0):
+    clips = batch()
+    for view in two(ALL)(ClipTensors(clips.coordinates.cuda(), clips.body_mask), 0):
         assert view.coordinates.is_cuda
         assert view.edge_mask["joints"].is_cuda
+
+
+class Nudge(Augmentation):
+    """An augmentation of one's own."""
+
+    def __init__(self, strength):
+        super().__init__()
+        self.strength = strength
+
+    def __call__(self, x):
+        return x + self.strength * self.normal((len(x), 3, 1, 1, 1), x)
+
+
+def test_augmentations_of_others_are_applied_last_and_follow_the_seed():
+    plain = AugmentSettings(shear=0.5, crop=0)
+    settings = dataclasses.replace(plain, further=[f"{__name__}:Nudge=0.5"])
+    before, (one, _), (again, _) = (two(s)(batch(), 3) for s in (plain, settings, settings))
+    moved = one.coordinates - before[0].coordinates
+    assert torch.equal(one.coordinates, again.coordinates)
+    assert (moved.flatten(2).std(dim=2) < 1e-5).all()  # each clip by one step
+    assert (moved[:, :, 0, 0, 0].abs() > 0).all()
+
+
+@pytest.mark.parametrize("text", ["Nudge", "nobody:Nudge=1", "tilt=much"])
+def test_augmentations_that_are_none_are_told(text):
+    with pytest.raises(CrosscaleError, match=r"NAME=STRENGTH|no module|no augmentation"):
+        two(AugmentSettings(further=[text]))

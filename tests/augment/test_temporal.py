@@ -94,5 +94,5 @@ def test_a_change_over_time_follows_from_its_seed(change):
 
 @pytest.mark.parametrize("wrong", [lambda: Reverse(2), lambda: Blur(99)])
 def test_impossible_changes_over_time_are_refused(wrong):
-    with pytest.raises(CrosscaleError, match=r"must be|is a chance"):
+    with pytest.raises(CrosscaleError, match=r"must be|is a probability"):
         wrong()

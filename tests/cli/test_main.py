@@ -10,11 +10,11 @@ from crosscale.cli import INTERRUPTED, main
 from crosscale.data.store import ClipStore
 
 TINY = [
-    "--optimisation.epochs=2",
-    "--optimisation.batch=16",
+    "--training.epochs=2",
+    "--training.batch_size=16",
     "--encoder.hidden=2",
     "--encoder.width=8",
-    "--contrast.queue=32",
+    "--objective.queue=32",
     "--preprocess.frames=12",
 ]
 
@@ -67,8 +67,8 @@ def test_a_finished_run_is_not_begun_again(store, run, capsys):
     [
         (["pretrain", "nwucla/crosscal", "--data=a", "--out=b"], "'nwucla/crosscale'"),
         (
-            ["pretrain", "nwucla/sgclr", "--data=a", "--out=b", "--optimisation.epoch=3"],
-            "'optimisation.epochs'",
+            ["pretrain", "nwucla/sgclr", "--data=a", "--out=b", "--training.epoch=3"],
+            "'training.epochs'",
         ),
         (["pretrain", "--data", "a", "--out=b", "nwucla/sgcl"], "'nwucla/sgclr'"),
         (["pretrain", "--data=a", "--out=b"], "RECIPE must be given"),
@@ -93,7 +93,7 @@ def test_ntu_60_settings_take_steps_with_their_exact_shapes(tmp_path):
     assert main(made) == 0
     assert main(["prepare", "ntu60", str(raw), "--out", str(store)]) == 0
     arguments = ["pretrain", "ntu60/crosscale", "--family=paper", "--data", str(store)]
-    few = ["--optimisation.epochs=2", "--optimisation.batch=8", "--contrast.cross_from=0.5"]
+    few = ["--training.epochs=2", "--training.batch_size=8", "--objective.mining_start=0.5"]
     assert main([*arguments, "--out", str(out), *few]) == 0
 
 

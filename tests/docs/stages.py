@@ -15,7 +15,7 @@ from tiny_run import TINY
 
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
-SMALL = " ".join([*TINY, "--optimisation.epochs=1", "--optimisation.batch=8"])
+SMALL = " ".join([*TINY, "--training.epochs=1", "--training.batch_size=8"])
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,10 @@ def _results(folder: Path) -> None:
         plan = yaml.safe_load((ROOT / "docs" / "results" / name / "plan.yaml").read_text())
         plan["methods"] = dict(list(plan["methods"].items())[:2])
         plan |= {"seeds": [0], "against": next(iter(plan["methods"]))}
-        plan["set"] |= {"encoder.hidden": 2, "encoder.width": 8, "contrast.queue": 32}
+        plan["set"] |= {"encoder.hidden": 2, "encoder.width": 8, "objective.queue": 32}
         plan["set"] |= {"preprocess.frames": 12, "precision": "32-true"}
         for data in plan["data"].values():
-            data["set"] = {"optimisation.epochs": 1}
+            data["set"] = {"training.epochs": 1}
         place = folder / "docs" / "results" / name
         place.mkdir(parents=True)
         (place / "plan.yaml").write_text(yaml.safe_dump(plan, sort_keys=False))
@@ -195,14 +195,14 @@ STAGES = {
     "results": Stage(
         _results,
         {
-            "--contrast.streams '[joint,motion]' --precision bf16-mixed": (
-                "--contrast.streams '[joint,motion]' --optimisation.epochs 1"
+            "--streams '[joint,motion]' --precision bf16-mixed": (
+                "--streams '[joint,motion]' --training.epochs 1"
             ),
-            "--contrast.streams '[bone,bone_motion]' --precision bf16-mixed": (
-                "--contrast.streams '[bone,bone_motion]' --optimisation.epochs 1"
+            "--streams '[bone,bone_motion]' --precision bf16-mixed": (
+                "--streams '[bone,bone_motion]' --training.epochs 1"
             ),
-            "--optimisation.epochs 100 --precision bf16-mixed": "--optimisation.epochs 1",
-            "--optimisation.epochs 200 --precision bf16-mixed": "--optimisation.epochs 1",
+            "--training.epochs 100 --precision bf16-mixed": "--training.epochs 1",
+            "--training.epochs 200 --precision bf16-mixed": "--training.epochs 1",
             "--seed 0 --out": f"--seed 0 {SMALL} --preprocess.bodies 1 --out",
         },
     ),

@@ -191,7 +191,7 @@ def test_an_encoder_of_parts_judges_stores_of_any_sensor(run, write_store, tmp_p
     both = str(tmp_path / "both")
     assert main(["data", "merge", *(str(s.path) for s in stores.values()), "--out", both]) == 0
     parts = str(tmp_path / "parts")
-    tiny = ["--optimisation.epochs", "1", "--optimisation.batch", "8", "--knn_every", "0"]
+    tiny = ["--training.epochs", "1", "--training.batch_size", "8", "--knn_every", "0"]
     assert main(["pretrain", "sensors/skeletonclr", "--data", both, "--out", parts, *tiny]) == 0
     for kind, store in stores.items():
         protocol = {"utdmhad": "odd_even", "nwucla": "xview"}[kind]

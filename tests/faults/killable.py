@@ -19,7 +19,7 @@ FORKER = Path(__file__).with_name("forker.py")
 PRETRAIN = [
     *("pretrain", "synthetic/crosscale", "--data", "store", "--save_every=1"),
     *(setting for setting in TINY if "epochs" not in setting),
-    "--optimisation.epochs=2",
+    "--training.epochs=2",
 ]
 
 

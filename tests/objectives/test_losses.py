@@ -9,7 +9,7 @@ from crosscale.objectives.losses import (
     infonce_logits,
     multi_positive,
     nearest_in_queue,
-    own_past_logits,
+    same_clip_logits,
 )
 
 BRANCHES = ("joint", "part")
@@ -107,7 +107,7 @@ def _logits(columns):
 @pytest.mark.parametrize("form", ["mean_log", "log_sum"])
 def test_own_past_left_out_is_as_if_it_were_not_in_the_queue(form):
     logits, mask = _logits(4)
-    changed = own_past_logits(logits, mask, OWN, "left_out")
+    changed = same_clip_logits(logits, mask, OWN, "left_out")
     kept = multi_positive(logits[:1, [0, 1, 3]], mask[:1, [0, 1, 3]], form)
     torch.testing.assert_close(multi_positive(*(x[:1] for x in changed), form), kept)
     assert torch.equal(changed[0][1], logits[1])
@@ -115,7 +115,7 @@ def test_own_past_left_out_is_as_if_it_were_not_in_the_queue(form):
 
 def test_own_past_becomes_a_positive_in_the_queue_and_in_its_context():
     logits, mask = _logits(7)
-    same, wider = own_past_logits(logits, mask, OWN, "positive")
+    same, wider = same_clip_logits(logits, mask, OWN, "positive")
     assert torch.equal(same, logits)
     assert wider.tolist() == [[1, 0, 1, 0, 0, 1, 0], [1, 0, 0, 0, 0, 0, 0]]
 

@@ -29,12 +29,12 @@ SETTINGS = [
     *TINY,
     "--save_every=1",
     "--knn_every=2",
-    "--optimisation.batch=8",
+    "--training.batch_size=8",
     # Small steps, so that rounding stays rounding.
-    "--optimisation.learning_rate=0.01",
-    "--contrast.cross_from=0.5",
+    "--optimiser.lr=0.01",
+    "--objective.mining_start=0.5",
 ]
-EPOCHS = "--optimisation.epochs="
+EPOCHS = "--training.epochs="
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +104,9 @@ def differ(number, meeting, told):
     fabric = SimpleNamespace(world_size=2, global_rank=number, device=torch.device("cpu"))
     team = Team(fabric)
     same, other = torch.ones(3), torch.full((3,), float(number))
-    team.check([("weights", same)])
+    team.check({"weights": same})
     try:
-        team.check([("weights", same), ("queue", other)])
+        team.check({"weights": same, "queue": other})
     except CrosscaleError as error:
         Path(f"{told}{number}").write_text(str(error))
     distributed.destroy_process_group()
@@ -145,7 +145,7 @@ def test_torchrun_starts_the_processes(store, alone, tmp_path):
 
 def test_shuffled_keys_train_alike_but_not_the_same(store, alone, tmp_path):
     out = tmp_path / "run"
-    train(store, out, EPOCHS + "2", "--processes=2", "--optimisation.batch_norm=shuffled")
+    train(store, out, EPOCHS + "2", "--processes=2", "--training.batch_norm=shuffled")
     mine, theirs = (load_file(run / LAST) for run in (alone, out))
     assert torch.equal(mine["model/queue.clips"], theirs["model/queue.clips"])
     assert not torch.allclose(mine["model/queue.keys"], theirs["model/queue.keys"], atol=1e-3)
@@ -157,7 +157,7 @@ def test_shuffled_keys_train_alike_but_not_the_same(store, alone, tmp_path):
     ("options", "told"),
     [
         (["--processes=0"], "processes and nodes must be 1 or more"),
-        (["--processes=2", "--optimisation.batch=17"], "cannot share a batch of 1 clips"),
+        (["--processes=2", "--training.batch_size=17"], "cannot share a batch of 1 clips"),
         (["--processes=2", "--resume"], "holds no run to resume"),
     ],
 )

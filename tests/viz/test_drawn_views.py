@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from crosscale.augment.compose import Views
 from crosscale.augment.edge_cut import Cut
+from crosscale.training.loop import make_views
 from crosscale.training.recipe import read_recipe
 from crosscale.transforms.preprocess import load
 from crosscale.viz.drawn_views import PREPARED, drawn_views
@@ -14,7 +14,7 @@ ROWS = [0, 2, 4]
 
 def recipe_with(cut: Cut):
     recipe = read_recipe("nwucla/crosscale", {})
-    return dataclasses.replace(recipe, views=dataclasses.replace(recipe.views, cut=cut))
+    return dataclasses.replace(recipe, augment=dataclasses.replace(recipe.augment, cut=cut))
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def recipe_with(cut: Cut):
 def test_the_edges_shown_as_cut_are_those_the_view_lost(store, cut):
     recipe = recipe_with(cut)
     shown = drawn_views(store, ROWS, recipe, seed=3)
-    views = Views(recipe.views, store.layout, ["joints", "part10"], recipe.seed)
-    query, key = views(load(store, ROWS, recipe.preprocess).coordinates, 3)
+    views, clips = make_views(recipe, store.layout), load(store, ROWS, recipe.preprocess)
+    query, key = (views(name, clips, 3) for name in ("query", "key"))
     lost = 0
     for view, played in ((query, shown[1::3]), (key, shown[2::3])):
         for i, clip in enumerate(played):
@@ -58,9 +58,9 @@ def test_coordinates_are_the_views_and_absent_bodies_are_absent(store):
         "key view",
         "extreme view",
     ]
-    views = Views(recipe.views, store.layout, ["joints"], recipe.seed, recipe.extreme)
+    views = make_views(recipe, store.layout)
     clips = load(store, ROWS, recipe.preprocess)
-    for which, view in enumerate(views(clips.coordinates, 1)):
+    for which, view in enumerate(views(name, clips, 1) for name in views.names):
         for i in range(len(ROWS)):
             x = shown[4 * i + 1 + which].coordinates
             expected = view.coordinates[i].permute(1, 3, 2, 0).numpy()

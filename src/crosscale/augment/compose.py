@@ -1,14 +1,13 @@
-"""Random views of one batch of clips, a function of a seed alone."""
+"""Random views of one batch of clips, each a function of a seed and its name alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
 from torch import Tensor
 
 from crosscale.augment.edge_cut import Cut, EdgeCut
-from crosscale.augment.random import Change, Part
+from crosscale.augment.random import Augmentation, Part
 from crosscale.augment.spatial import (
     BoneLengths,
     HideAxis,
@@ -21,12 +20,19 @@ from crosscale.augment.spatial import (
     Tilt,
 )
 from crosscale.augment.temporal import Blur, CropResize, PadCrop, Reverse
+from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream
+from crosscale.transforms.preprocess import ClipTensors
+from crosscale.utils.registry import Registry
+from crosscale.utils.repeatable import derived_seed
+
+# Those of this package are fields of `AugmentSettings`; others are named in `further`.
+AUGMENTATIONS = Registry("augmentation", {}, group="crosscale.augmentations")
 
 
 @dataclass(frozen=True)
-class ViewSettings:
+class AugmentSettings:
     """What may happen to a view; zero or none leaves a change out.
 
     Attributes:
@@ -38,13 +44,15 @@ class ViewSettings:
         bones: largest change of each bone's length, as a ratio.
         jitter: standard deviation of noise, metres.
         posture: standard deviation of a shift of each joint for the whole clip, metres.
-        mask: chance of a joint to be hidden.
-        mirror: chance of a clip to have left and right exchanged.
+        mask: probability of a joint to be hidden.
+        mirror: probability of a clip to have left and right exchanged.
         tilt: largest turn about any one axis, degrees.
-        reverse: chance of a clip to be played backwards.
+        reverse: probability of a clip to be played backwards.
         blur: largest width of a Gaussian over time, frames.
-        axis: chance of one coordinate axis to be hidden.
+        axis: probability of one coordinate axis to be hidden.
         cut: which edges of the graph are cut.
+        further: augmentations of others, applied last, each with its strength:
+            `my_file:Drift=0.1`, or the name of an installed one.
     """
 
     shear: float = 0.5
@@ -62,6 +70,7 @@ class ViewSettings:
     blur: float = 0.0
     axis: float = 0.0
     cut: Cut = field(default_factory=Cut)
+    further: list[str] = field(default_factory=list)
 
 
 class View(NamedTuple):
@@ -70,79 +79,79 @@ class View(NamedTuple):
     Attributes:
         coordinates: (N, C, T, V, M).
         edge_mask: for each scale (N or 1, V, V) to multiply onto the adjacency, None for no cut.
+        body_mask: (N, M), which bodies are there.
     """
 
     coordinates: Tensor
     edge_mask: dict[str, Tensor | None]
+    body_mask: Tensor
 
 
 class Views:
-    """Draws a query and a key view, and an extreme one where it is wanted.
+    """Draws any number of views of a batch, each by its name.
 
-    Everything follows from the seed of the call, so a resumed run sees the views that it would
-    have seen. Only a cut drawn once per run follows from `run_seed` instead.
+    Everything follows from the seed of the call and the view's name, so a resumed run sees the
+    views that it would have seen. Only a cut drawn once per run follows from `run_seed` instead.
     """
 
     def __init__(
         self,
-        settings: ViewSettings,
+        wanted: Mapping[str, AugmentSettings],
         layout: Layout,
         scales: Sequence[str],
         run_seed: int = 0,
-        extreme: ViewSettings | None = None,
     ) -> None:
-        wanted = {"query": settings, "key": settings} | ({"extreme": extreme} if extreme else {})
-        self.views = tuple(
-            _OneView(which, own, layout, scales, run_seed) for which, own in wanted.items()
-        )
+        self.names = tuple(wanted)
+        self._views = {
+            name: _OneView(name, own, layout, scales, run_seed) for name, own in wanted.items()
+        }
 
-    def __call__(self, x: Tensor, seed: int, part: Part | None = None) -> tuple[View, ...]:
-        """Query view, key view and extreme view of (N, C, T, V, M).
+    def __call__(self, name: str, clips: ClipTensors, seed: int, part: Part | None = None) -> View:
+        """The view of a name.
 
         Args:
-            x: clips of a batch.
+            name: one of those wanted.
+            clips: of a batch.
             seed: of the batch.
             part: which clips of the batch they are; all of them where it is not given.
         """
-        return tuple(view(x, seed, part) for view in self.views)
-
-    def key(self, x: Tensor, seed: int, part: Part | None = None) -> View:
-        """The key view alone."""
-        return self.views[1](x, seed, part)
+        return self._views[name](clips, seed, part)
 
 
 class _OneView:
-    """The changes of one of the views, each with its own stream of random numbers."""
+    """The augmentations of one of the views, each with its own stream of random numbers."""
 
     def __init__(
         self,
-        which: str,
-        settings: ViewSettings,
+        name: str,
+        settings: AugmentSettings,
         layout: Layout,
         scales: Sequence[str],
         run_seed: int,
     ) -> None:
-        self.which = which
+        self.name = name
         self.run_seed = run_seed
-        self.changes = _changes(settings, layout)
-        cut = settings.cut if settings.cut.views in (which, "both") else Cut()
+        self.augmentations = _augmentations(settings, layout)
+        cut = settings.cut if settings.cut.views in (name, "both") else Cut()
         self.cuts = {s: EdgeCut(cut, Stream("joint", s).graph(layout)) for s in scales}
 
-    def __call__(self, x: Tensor, seed: int, part: Part | None) -> View:
-        n, device = len(x), x.device
-        for name, change in self.changes.items():
-            change.seed(derived_seed(seed, f"{self.which} {name}"), part)
-            x = change(x)
+    def __call__(self, clips: ClipTensors, seed: int, part: Part | None) -> View:
+        x = clips.coordinates
+        for name, augmentation in self.augmentations.items():
+            augmentation.seed(derived_seed(seed, f"{self.name} {name}"), part)
+            x = augmentation(x)
+        edge_mask = {}
         for scale, cut in self.cuts.items():
             start = self.run_seed if cut.cut.draw == "run" else seed
             own = part if cut.cut.draw == "sample" else None
-            cut.seed(derived_seed(start, f"{self.which} cut {scale}"), own)
-        return View(x, {scale: cut(n, device) for scale, cut in self.cuts.items()})
+            cut.seed(derived_seed(start, f"{self.name} cut {scale}"), own)
+            edge_mask[scale] = cut(len(x), x.device)
+        return View(x, edge_mask, clips.body_mask)
 
 
-def _changes(settings: ViewSettings, layout: Layout) -> dict[str, Change]:
-    """The changes that are wanted, in the order of their application."""
-    made: dict[str, Callable[[], Change]] = {
+def _augmentations(settings: AugmentSettings, layout: Layout) -> dict[str, Augmentation]:
+    """The augmentations that are wanted, in the order of their application."""
+    made: dict[str, Callable[[], Augmentation]] = {
         "crop": lambda: PadCrop(settings.crop),
         "resize": lambda: CropResize(*(settings.resize or (1.0, 1.0))),
         "reverse": lambda: Reverse(settings.reverse),
@@ -158,10 +167,13 @@ def _changes(settings: ViewSettings, layout: Layout) -> dict[str, Change]:
         "mask": lambda: Mask(settings.mask),
         "axis": lambda: HideAxis(settings.axis),
     }
-    return {name: make() for name, make in made.items() if getattr(settings, name)}
-
-
-def derived_seed(seed: int, name: str) -> int:
-    """A seed of 63 bits for one purpose, unrelated to those of other seeds and purposes."""
-    high, low = np.random.SeedSequence([seed, *name.encode()]).generate_state(2, np.uint32)
-    return int(high >> 1) << 32 | int(low)
+    chosen = {name: make() for name, make in made.items() if getattr(settings, name)}
+    for text in settings.further:
+        name, _, strength = text.rpartition("=")
+        try:
+            chosen[name] = AUGMENTATIONS.load(name)(float(strength))
+        except ValueError as error:
+            raise CrosscaleError(
+                f"augment.further '{text}': write NAME=STRENGTH, such as my_file:Drift=0.1"
+            ) from error
+    return chosen

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from crosscale.augment.random import Constant, Drawn
+from crosscale.augment.random import Constant, Random
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Graph
 
@@ -60,7 +60,7 @@ class Cut:
         return self.most
 
 
-class EdgeCut(Drawn):
+class EdgeCut(Random):
     """Draws which entries of a graph's adjacency are kept."""
 
     def __init__(self, cut: Cut, graph: Graph) -> None:

@@ -19,7 +19,7 @@ class Part(NamedTuple):
     of: int
 
 
-class Drawn:
+class Random:
     """Owns a generator on the device of whatever it is applied to.
 
     The same seed gives the same draws on one kind of device. A part of a batch draws what the whole
@@ -105,20 +105,34 @@ class Constant:
         return self._copies[key]
 
 
-class Change(Drawn):
-    """A random change of a batch, drawn for each sample by itself."""
+class Augmentation(Random):
+    """A random change of a batch, drawn for each clip by itself.
+
+    One of one's own is a class made from its strength, which draws by `self.uniform`,
+    `self.normal` and `self.integers` only, so that the seed decides:
+
+        class Drift(Augmentation):
+            def __init__(self, strength):
+                super().__init__()
+                self.strength = strength
+
+            def __call__(self, x):
+                return x + self.strength * self.normal((len(x), 3, 1, 1, 1), x)
+
+    It is named in the recipe: `augment: {further: [my_file:Drift=0.1]}`.
+    """
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Change clips (N, C, T, V, M)."""
         raise NotImplementedError
 
 
-def checked_chance(value: float, name: str) -> float:
-    """The chance itself.
+def checked_probability(value: float, name: str) -> float:
+    """The probability itself.
 
     Raises:
         CrosscaleError: when it is none, naming the setting.
     """
     if not 0 <= value <= 1:
-        raise CrosscaleError(f"{name} is a chance, from 0 to 1, and is {value}")
+        raise CrosscaleError(f"{name} is a probability, from 0 to 1, and is {value}")
     return value

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from crosscale.augment.random import Change, Constant, checked_chance
+from crosscale.augment.random import Augmentation, Constant, checked_probability
 from crosscale.errors import CrosscaleError
 
 
-class Shear(Change):
+class Shear(Augmentation):
     """Multiply by a matrix of ones on the diagonal, ±amplitude elsewhere."""
 
     def __init__(self, amplitude: float) -> None:
@@ -28,7 +28,7 @@ class Shear(Change):
         return _multiply(matrix, x)
 
 
-class Rotate(Change):
+class Rotate(Augmentation):
     """Turn about the vertical y axis by up to ±angle degrees."""
 
     def __init__(self, angle: float) -> None:
@@ -47,7 +47,7 @@ class Rotate(Change):
         return _multiply(torch.stack(rows, dim=1).unflatten(1, (3, 3)), x)
 
 
-class Tilt(Change):
+class Tilt(Augmentation):
     """Turn about one of the three axes, drawn for each sample, by up to ±angle degrees."""
 
     def __init__(self, angle: float) -> None:
@@ -70,23 +70,23 @@ class Tilt(Change):
         return _multiply(along + angle.cos() * across + angle.sin() * turned, x)
 
 
-class HideAxis(Change):
-    """Set one of the coordinate axes, drawn for each sample, to zero by a chance."""
+class HideAxis(Augmentation):
+    """Set one of the coordinate axes, drawn for each sample, to zero with probability p."""
 
-    def __init__(self, chance: float) -> None:
+    def __init__(self, p: float) -> None:
         super().__init__()
-        self.chance = checked_chance(chance, "axis")
+        self.p = checked_probability(p, "axis")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Hide an axis of some samples."""
         n, axes = x.shape[:2]
         axis = self.uniform(0, axes, (n, 1), x).long().clamp(max=axes - 1)
-        chosen = self.uniform(0, 1, (n, 1), x) < self.chance
+        chosen = self.uniform(0, 1, (n, 1), x) < self.p
         hidden = chosen & (axis == torch.arange(axes, device=x.device))
         return x.masked_fill(hidden[:, :, None, None, None], 0.0)
 
 
-class Scale(Change):
+class Scale(Augmentation):
     """Make larger or smaller by up to `ratio`, between 0 and 1."""
 
     def __init__(self, ratio: float) -> None:
@@ -100,7 +100,7 @@ class Scale(Change):
         return x * self.uniform(1 - self.ratio, 1 + self.ratio, (len(x), 1, 1, 1, 1), x)
 
 
-class BoneLengths(Change):
+class BoneLengths(Augmentation):
     """Make each bone longer or shorter by up to `ratio`, in all frames, as another body has it.
 
     What hangs on a bone moves with it; the centre of the graph stays.
@@ -122,7 +122,7 @@ class BoneLengths(Change):
         self.centre = Constant(torch.tensor([j == parent for j, parent in enumerate(parents)]))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Change the bodies of each sample, all of a sample alike."""
+        """Augmentation the bodies of each sample, all of a sample alike."""
         factors = self.uniform(1 - self.ratio, 1 + self.ratio, (len(x), x.shape[3]), x)
         chains, bones = (t.on(x.device, x.dtype) for t in (self.chains, self.bones))
         factors = torch.where(self.centre.on(x.device), 1.0, factors)
@@ -130,7 +130,7 @@ class BoneLengths(Change):
         return torch.einsum("nvw,nctwm->nctvm", change, x)
 
 
-class Jitter(Change):
+class Jitter(Augmentation):
     """Add normal noise of `sigma` metres to every coordinate of bodies that are there.
 
     Either anew in each frame, as a sensor's noise, or `held` for the clip, as another posture.
@@ -148,30 +148,30 @@ class Jitter(Change):
         return x + self.sigma * self.normal(shape, x) * there
 
 
-class Mask(Change):
-    """Put each joint to the origin, which is the root's place, in all frames by a chance."""
+class Mask(Augmentation):
+    """Put each joint to the origin, which is the root's place, in all frames with probability p."""
 
-    def __init__(self, chance: float) -> None:
+    def __init__(self, p: float) -> None:
         super().__init__()
-        self.chance = checked_chance(chance, "mask")
+        self.p = checked_probability(p, "mask")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Hide joints of each sample."""
         draws = self.uniform(0, 1, (len(x), 1, 1, x.shape[3], 1), x)
-        return x * (draws >= self.chance)
+        return x * (draws >= self.p)
 
 
-class Mirror(Change):
-    """Exchange left and right by a chance, as a mirror across the body's middle does."""
+class Mirror(Augmentation):
+    """Exchange left and right with probability p, as a mirror across the body's middle does."""
 
-    def __init__(self, chance: float, other_side: Sequence[int]) -> None:
+    def __init__(self, p: float, other_side: Sequence[int]) -> None:
         super().__init__()
-        self.chance = checked_chance(chance, "mirror")
+        self.p = checked_probability(p, "mirror")
         self.other_side = Constant(torch.tensor(other_side))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Mirror some samples."""
-        chosen = self.uniform(0, 1, (len(x), 1, 1, 1, 1), x) < self.chance
+        chosen = self.uniform(0, 1, (len(x), 1, 1, 1, 1), x) < self.p
         other = x[:, :, :, self.other_side.on(x.device)].clone()
         other[:, 0].neg_()
         return torch.where(chosen, other, x)

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from crosscale.augment.random import Change, checked_chance
+from crosscale.augment.random import Augmentation, checked_probability
 from crosscale.errors import CrosscaleError
 from crosscale.transforms.frames import between_frames, centres, take_frames
 
 
-class PadCrop(Change):
+class PadCrop(Augmentation):
     """Mirror T·ratio frames at both ends, then crop T frames at random, as published.
 
     The mirror repeats the end frame itself.
@@ -31,7 +31,7 @@ class PadCrop(Change):
         return take_frames(x.transpose(1, 2), at).transpose(1, 2)
 
 
-class CropResize(Change):
+class CropResize(Augmentation):
     """Stretch a random window, of a share between `low` and `high` of the frames, to T frames."""
 
     def __init__(self, low: float, high: float) -> None:
@@ -49,20 +49,20 @@ class CropResize(Change):
         return between_frames(x.transpose(1, 2), at).transpose(1, 2)
 
 
-class Reverse(Change):
-    """Play a clip backwards by a chance."""
+class Reverse(Augmentation):
+    """Play a clip backwards with probability p."""
 
-    def __init__(self, chance: float) -> None:
+    def __init__(self, p: float) -> None:
         super().__init__()
-        self.chance = checked_chance(chance, "reverse")
+        self.p = checked_probability(p, "reverse")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Turn some samples round."""
-        chosen = self.uniform(0, 1, (len(x), 1, 1, 1, 1), x) < self.chance
+        chosen = self.uniform(0, 1, (len(x), 1, 1, 1, 1), x) < self.p
         return torch.where(chosen, x.flip(2), x)
 
 
-class Blur(Change):
+class Blur(Augmentation):
     """Smooth over time with a Gaussian of up to `sigma` frames; every second sample on average."""
 
     REACH = 7  # frames to each side

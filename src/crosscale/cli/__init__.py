@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from inspect import getdoc
 from pathlib import Path
@@ -115,6 +116,9 @@ def _run(arguments: list[str]) -> int:
     from crosscale.cli.parser import spelled
 
     rest = [_present_name(word) for word in spelled(arguments[len(name.split()) :])]
+    if name == "pretrain":
+        say = partial(_complain, colour=_YELLOW)
+        rest = import_module("crosscale.cli.pretrain").current_arguments(rest, say)
     parser = _parser_of(name, rest)
     if asked_for := set(HELP).intersection(rest):
         print(parser.told(everything="--help_all" in asked_for), end="")

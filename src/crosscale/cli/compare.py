@@ -12,7 +12,7 @@ from crosscale.evaluation.comparison.page import write_tables
 from crosscale.evaluation.comparison.plan import Cell, Plan, read_plan
 from crosscale.evaluation.comparison.results import Result, read_results
 from crosscale.evaluation.comparison.table import compare as summarise
-from crosscale.training.loop import EpochDone
+from crosscale.training.callbacks import EpochEnd
 from crosscale.utils.files import only_writer
 
 
@@ -58,9 +58,9 @@ def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
         def begin(cell: Cell, number: int, left: float | None) -> None:
             wait = "" if left is None else f"; about {_duration(left)} left"
             say(f"cell {number} of {len(plan.cells)}: {cell.title}{wait}")
-            bar.reset(task, total=cell.recipe.optimisation.epochs, visible=True, told="")
+            bar.reset(task, total=cell.recipe.training.epochs, visible=True, told="")
 
-        def report(done: EpochDone) -> None:
+        def report(done: EpochEnd) -> None:
             bar.update(task, completed=done.epoch, told=told(done))
 
         def finished(results: Mapping[Cell, Result]) -> None:

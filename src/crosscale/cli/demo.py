@@ -32,9 +32,9 @@ def demo(*, out: Path = Path("demo"), epochs: int = 48, seed: int = 0) -> Report
     recordings, store, run = out / "recordings", out / "store", out / "run"
     synth(recordings, seed=seed)
     prepare("ntu60", recordings, out=store)
-    chosen = {"seed": seed, "optimisation.epochs": epochs, "precision": _precision()}
+    chosen = {"seed": seed, "training.epochs": epochs, "precision": _precision()}
     recipe = read_recipe("synthetic/crosscale", chosen)
-    train(recipe, data=store, out=run)
+    train(recipe, data=[store], out=run)
     console.print("accuracy on the synthetic actors that did not train, in per cent:")
     return linear([run], floors=True)
 

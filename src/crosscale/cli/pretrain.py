@@ -1,27 +1,35 @@
 """`crosscale pretrain`."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jsonargparse import Namespace
 from rich.console import Console
 
+from crosscale.api import opened
 from crosscale.cli.help import HELP
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar, told
-from crosscale.data.store import ClipStore
-from crosscale.training.distributed import team_fabric
-from crosscale.training.loop import EpochDone, pretrain, steps_per_epoch
-from crosscale.training.recipe import Recipe, recipe_names, recipe_values
-from crosscale.training.sources import load_training
+from crosscale.config import current_name
+from crosscale.training.callbacks import EpochEnd
+from crosscale.training.loop import pretrain, steps_per_epoch
+from crosscale.training.recipe import (
+    CHOICES,
+    Family,
+    Recipe,
+    recipe_names,
+    recipe_type,
+    recipe_values,
+    renamed,
+)
 from crosscale.utils.memory import return_freed_memory
 
-Family = Literal["corrected", "paper"]
 # settings that the short help explains
-OFTEN = ("optimisation.epochs", "optimisation.batch", "optimisation.learning_rate")
+OFTEN = ("objective.name", "training.epochs", "training.batch_size", "optimiser.lr")
 RARE = ("precision", "knn_every", "save_every", "nodes")  # options that it leaves out
+_SWITCHES = frozenset({"--resume", *HELP})
 _ABOUT = """Pre-train encoders without labels.
 
     crosscale pretrain nwucla/crosscale --data stores/nwucla --out runs/nwucla
@@ -32,7 +40,7 @@ The help after a recipe, `crosscale pretrain nwucla/crosscale --help`, has its v
 def train(
     recipe: Recipe,
     *,
-    data: Path,
+    data: list[Path],
     out: Path,
     resume: bool = False,
     device: str = "auto",
@@ -43,7 +51,7 @@ def train(
 
     Args:
         recipe: every setting.
-        data: a store made by `crosscale prepare`.
+        data: a store made by `crosscale prepare`; said several times, sources that mix take all.
         out: the run folder to make, or to go on with.
         resume: go on from the last checkpoint in the run folder, also to more epochs.
         device: auto, cpu, cuda or mps.
@@ -54,56 +62,108 @@ def train(
     Returns:
         The file of trained encoders.
     """
-    fabric = team_fabric(recipe.precision, device, processes, nodes)
-    if recipe.optimisation.recompute and fabric.device.type == "cpu":
+    fabric, source, probes = opened(recipe, data, device, processes, nodes)
+    if recipe.training.recompute and fabric.device.type == "cpu":
         return_freed_memory()
     console = Console(quiet=fabric.global_rank > 0)
-    training = load_training(ClipStore.open(data), recipe, fabric.device)
-    count, batch = len(training.labels), recipe.optimisation.batch
+    count, batch = source.epoch_clips, recipe.training.batch_size
     rest = count % batch
-    fate = "used" if recipe.optimisation.last_batch == "use" else "dropped"
+    fate = "used" if recipe.training.last_batch == "use" else "dropped"
     console.print(
         f"{count} clips, {steps_per_epoch(recipe, count)} steps an epoch"
         + (f" (the last batch of {rest} is {fate})" if rest else "")
-        + f", streams {', '.join(recipe.contrast.streams)}, on {fabric.device}"
+        + f", streams {', '.join(recipe.streams)}, on {fabric.device}"
     )
     if count < batch:
         console.print(f"{count} clips are fewer than a batch of {batch}: all go in one batch")
     with epoch_bar(console, "left") as bar:
-        task = bar.add_task("", total=recipe.optimisation.epochs, told="")
+        task = bar.add_task("", total=recipe.training.epochs, told="")
 
-        def report(done: EpochDone) -> None:
+        def report(done: EpochEnd) -> None:
             bar.update(task, completed=done.epoch, told=told(done))
-            if any(name.endswith("/knn") for name in done.row):
+            if any(name.endswith("/knn") for name in done.metrics):
                 bar.console.print(f"epoch {done.epoch}: {told(done)}")
 
         written = pretrain(
-            recipe, training, out, fabric, resume=resume, report=report, say=bar.console.print
+            recipe,
+            source,
+            out,
+            fabric,
+            resume=resume,
+            callbacks=[*probes, report],
+            say=bar.console.print,
         )
     console.print(f"encoders written to {written}")
     return written
 
 
 def make_parser(arguments: Sequence[str]) -> CrosscaleParser:
-    """The parser of `pretrain`, its defaults those of the recipe that the arguments name."""
-    if set(HELP).intersection(arguments):
-        # Help ends the parsing, so the recipe is looked for among the words.
-        known = recipe_names()
-        named = [word for word in arguments if word in known or word.endswith(".yaml")]
-        return _parser(recipe_values(named[0])) if named else _parser({})
-    chosen = _parser({}).parse_args(arguments)
-    return _parser(recipe_values(chosen.recipe, chosen.family))
+    """The parser of `pretrain`, its settings and defaults those of the recipe that is named.
+
+    Args:
+        arguments: as `current_arguments` gives them.
+    """
+    given, positional = _scanned(arguments)
+    named = positional[0] if positional else ""
+    if set(HELP).intersection(arguments) and named not in recipe_names() and ".y" not in named:
+        return _parser(recipe_type(), {})
+    if not named:
+        return _parser(recipe_type(), {})  # which then asks for the recipe
+    family: Any = given.get("family", "corrected")
+    changes = {name: value for name, value in given.items() if name.endswith(".name")}
+    values, names = recipe_values(named, family, changes)
+    return _parser(recipe_type(names), values)
+
+
+def current_arguments(arguments: Sequence[str], say: Callable[[str], None]) -> list[str]:
+    """Arguments with settings by their names of now.
+
+    `--objective NAME` stands for `--objective.name NAME`; what 0.1 called otherwise is told.
+
+    Args:
+        arguments: of `pretrain`.
+        say: told of each old name in a line.
+    """
+    found = []
+    for word in arguments:
+        option, equals, value = word.partition("=")
+        if not option.startswith("--"):
+            found.append(word)
+            continue
+        name = option[2:].replace("-", "_")
+        now = f"{name}.name" if name in CHOICES else current_name(name)
+        if now != name and name not in CHOICES:
+            say(f"--{name} is called --{now} now")
+        found.append(f"--{now}{equals}{value}")
+    return found
 
 
 def run(values: Namespace) -> None:
     """Run `pretrain` with parsed values, the recipe's settings among them."""
     chosen: dict[str, Any] = vars(values)
-    names = {entry.name for entry in dataclasses.fields(Recipe)}
-    recipe = Recipe(**{name: chosen[name] for name in names})
+    names = [entry.name for entry in dataclasses.fields(Recipe)]
+    kind = recipe_type({group: chosen[group].name for group in CHOICES})
+    recipe = kind(**{name: chosen[name] for name in names})
+    for old, new in renamed(chosen["recipe"]).items():
+        Console(stderr=True).print(f"{chosen['recipe']}: {old} is called {new} now", markup=False)
     train(recipe, **{k: v for k, v in chosen.items() if k not in {*names, "recipe", "family"}})
 
 
-def _parser(defaults: Mapping[str, Any]) -> CrosscaleParser:
+def _scanned(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Options by name, and the other words: every option but switches has one value."""
+    given: dict[str, str] = {}
+    positional: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            positional.append(word)
+        elif word not in _SWITCHES:
+            name, equals, value = word.lstrip("-").partition("=")
+            given[name] = value if equals else next(words, "")
+    return given, positional
+
+
+def _parser(kind: type[Recipe], defaults: Mapping[str, Any]) -> CrosscaleParser:
     parser = CrosscaleParser("pretrain", _ABOUT, OFTEN, RARE)
     parser.add_argument(
         "recipe", type=str, help="a name that `crosscale list recipes` shows, or a YAML file"
@@ -114,7 +174,14 @@ def _parser(defaults: Mapping[str, Any]) -> CrosscaleParser:
         default="corrected",
         help="corrected, or the published code's behaviour",
     )
-    add_function(parser, train, "recipe")
-    parser.add_class_arguments(Recipe, as_group=False)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        default=[],
+        help="a store made by `crosscale prepare`; said several times, sources that mix take all",
+    )
+    add_function(parser, train, "recipe", "data")
+    parser.add_class_arguments(kind, as_group=False)
     parser.set_defaults(dict(defaults))
     return parser

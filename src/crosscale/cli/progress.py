@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 if TYPE_CHECKING:  # commands that only read start in a moment without torch
-    from crosscale.training.loop import EpochDone
+    from crosscale.training.callbacks import EpochEnd
 
 
 def epoch_bar(console: Console, left: str) -> Progress:
@@ -34,12 +34,12 @@ def epoch_bar(console: Console, left: str) -> Progress:
     )
 
 
-def told(done: "EpochDone") -> str:
+def told(done: "EpochEnd") -> str:
     """What an epoch gave, in a line; without a rate where a resumed epoch had no step left."""
-    words = [f"loss {done.row['loss']:.3f}"]
+    words = [f"loss {done.metrics['loss']:.3f}"]
     words += [f"{done.clips_per_second:.0f} clips/s"] if done.clips_per_second else []
     words += [
-        f"{name} {100 * value:.1f}" for name, value in done.row.items() if name.endswith("/knn")
+        f"{name} {100 * value:.1f}" for name, value in done.metrics.items() if name.endswith("/knn")
     ]
     return ", ".join(words)
 

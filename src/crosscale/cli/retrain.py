@@ -52,9 +52,9 @@ def retrain(
             prepare(source_format, source, out=stores / source_format)
     if not (stores / "both").exists():
         merge([stores / source_format for source_format in sources], out=stores / "both")
-    recipe = read_recipe(RECIPE, {"seed": seed, "optimisation.epochs": epochs})
+    recipe = read_recipe(RECIPE, {"seed": seed, "training.epochs": epochs})
     begun = (run / RECIPE_FILE).is_file()
-    train(recipe, data=stores / "both", out=run, resume=begun, device=device)
+    train(recipe, data=[stores / "both"], out=run, resume=begun, device=device)
     console = Console()
     for name in ("both", *sources):
         console.print(f"accuracy on {name}, in per cent:")

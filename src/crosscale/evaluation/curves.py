@@ -10,14 +10,14 @@ Panels = dict[str, Lines]
 
 TITLES = {
     "lr": "learning rate",
-    "positive": "similarity to own key",
-    "negative": "similarity to queue",
-    "spread": "spread of the embedding",
-    "found": "own key ranked first (share)",
+    "pos_sim": "similarity to own key",
+    "neg_sim": "similarity to queue",
+    "embedding_std": "deviation of the embedding",
+    "instance_acc": "own key ranked first (share)",
     "knn": "nearest-neighbour accuracy",
     "same_label": "mined positives of same label (share)",
 }
-CHANCE = "loss_of_chance"  # drawn into the plot of the loss
+CHANCE = "chance_loss"  # drawn into the plot of the loss
 
 
 def pretraining_panels(runs: Mapping[str, Rows]) -> Panels:

@@ -9,16 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from crosscale.augment.compose import derived_seed
 from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.linear import new_layer
 from crosscale.evaluation.semi import check_share
 from crosscale.models.features import embed_stream
-from crosscale.training.optim import learning_rate
-from crosscale.training.recipe import Optimisation
+from crosscale.training.optim import Cosine, learning_rate
 from crosscale.transforms.preprocess import ClipTensors
-from crosscale.utils.repeatable import repeatable
+from crosscale.utils.repeatable import derived_seed, repeatable
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,6 @@ class FinetuneConfig:
         if self.learning_rate <= 0:
             raise CrosscaleError(f"learning_rate must be above 0, not {self.learning_rate}")
         check_share(self.share)
-
-    @property
-    def schedule(self) -> Optimisation:
-        """What the rate of each step follows from."""
-        return Optimisation(
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            schedule="cosine",
-            warmup=self.warmup,
-        )
 
 
 @dataclass(frozen=True)
@@ -144,7 +132,9 @@ def tune(
         loss_sum = torch.zeros((), device=labels.device)  # stays there: no wait for each step
         right = torch.zeros((), device=labels.device)
         for step, rows in enumerate(_batches(len(labels), config, generator, labels.device)):
-            rate = learning_rate(config.schedule, epoch + step / steps)
+            rate = learning_rate(
+                Cosine(), config.learning_rate, epoch + step / steps, config.epochs, config.warmup
+            )
             for group in optimiser.param_groups:
                 group["lr"] = rate
             # Dropout draws from the global generators.

@@ -1,1 +1,7 @@
-"""Momentum contrast within and across streams."""
+"""What is learned without labels: the contract is in `base`, one file an objective."""
+
+from crosscale.utils.registry import Registry
+
+OBJECTIVES = Registry(
+    "objective", {"moco": "crosscale.objectives.moco:MoCo"}, group="crosscale.objectives"
+)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Form = Literal["mean_log", "log_sum"]
+MultiPositive = Literal["mean_log", "log_sum"]
 _NEVER = -1e4  # of no weight in any softmax, yet finite: minus infinity times a mask's 0 is NaN
 
 
@@ -37,16 +37,16 @@ def infonce(logits: Tensor) -> Tensor:
 
 
 def nearest_in_queue(
-    query: Tensor, queue: Tensor, top: int, barred: Tensor | None = None
+    query: Tensor, queue: Tensor, topk: int, barred: Tensor | None = None
 ) -> Tensor:
-    """Which queue entries are the most similar to each query: (N, K), `top` ones a row.
+    """Which queue entries are the most similar to each query: (N, K), `topk` ones a row.
 
     Entries that are `barred` (N, K) come last.
     """
     similarity = query @ queue.T
     if barred is not None:
         similarity = similarity.masked_fill(barred, -torch.inf)
-    best = similarity.topk(min(top, queue.shape[0]), dim=1).indices
+    best = similarity.topk(min(topk, queue.shape[0]), dim=1).indices
     return torch.zeros_like(similarity).scatter_(1, best, 1.0)
 
 
@@ -82,22 +82,22 @@ def cross_logits(
     return result
 
 
-def multi_positive(logits: Tensor, mask: Tensor, form: Form) -> Tensor:
+def multi_positive(logits: Tensor, mask: Tensor, reduction: MultiPositive) -> Tensor:
     """The loss with several positives a sample.
 
     Args:
         logits: (N, L).
         mask: 1 where a column is a positive, else 0, (N, L).
-        form: `mean_log`: −mean over the positives of log-softmax (the published code);
+        reduction: `mean_log`: −mean over the positives of log-softmax (the published code);
             `log_sum`: −log of the positives' share of the sum of exponentials (the paper).
     """
     log_share = torch.log_softmax(logits, dim=1)
-    if form == "mean_log":
+    if reduction == "mean_log":
         return -((log_share * mask).sum(dim=1) / mask.sum(dim=1)).mean()
     return -torch.logsumexp(log_share.masked_fill(mask == 0, -torch.inf), dim=1).mean()
 
 
-def own_past_logits(
+def same_clip_logits(
     logits: Tensor, mask: Tensor, own: Tensor, role: Literal["left_out", "positive"]
 ) -> tuple[Tensor, Tensor]:
     """Take a clip's own older keys out of the negatives.
@@ -114,7 +114,7 @@ def own_past_logits(
 
 
 def leave_out(logits: Tensor, own: Tensor) -> Tensor:
-    """Logits in which a clip's own older keys have no weight; shapes as in `own_past_logits`."""
+    """Logits in which a clip's own older keys have no weight; shapes as in `same_clip_logits`."""
     return logits.masked_fill(_columns(own, logits), _NEVER)
 
 

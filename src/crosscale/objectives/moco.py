@@ -1,80 +1,82 @@
-"""A method is a composition: streams × views × contrast.
+"""Momentum contrast within and across streams.
 
-SkeletonCLR, SGCLR, CrosSCLR, CrosView and CrosScale are settings of the one class below; the
-recipes in `recipes/method` show how few lines they differ by.
+SkeletonCLR, AimCLR, SGCLR, CrosSCLR, CrosView and CrosScale are settings of the one class below;
+the recipes in `recipes/method` show how few lines they differ by.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from crosscale.augment.compose import View
-from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.augment.compose import AugmentSettings, View
+from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
 from crosscale.objectives.attention_drop import drop_energetic
+from crosscale.objectives.base import Batch, Mined, Objective, Output, StreamSpec
 from crosscale.objectives.heads import ProjectionHead
 from crosscale.objectives.losses import (
-    Form,
+    MultiPositive,
     cross_logits,
     divergence,
     infonce_logits,
     leave_out,
     multi_positive,
     nearest_in_queue,
-    own_past_logits,
+    same_clip_logits,
 )
 from crosscale.objectives.queue import KeyQueue
-from crosscale.skeleton.layout import Layout
-from crosscale.transforms.modality import Stream, StreamTransform
+
+# AimCLR's extreme augmentations (Guo et al., AAAI 2022, section 3.2).
+EXTREME = AugmentSettings(mirror=0.5, tilt=30.0, reverse=0.5, jitter=0.05, blur=2.0, axis=0.5)
 
 
 @dataclass(frozen=True)
-class ContrastSettings:
+class MoCoSettings:
     """What is contrasted with what.
 
     Attributes:
-        streams: what each branch sees: joint, bone, motion or bone_motion, at a scale
-            (`joint@part10`).
-        features: length of the embedding.
+        dim: length of the embedding.
         queue: how many past keys serve as negatives.
         momentum: of the key encoder's moving average.
         temperature: divides similarities.
-        cross_from: share of the epochs after which each branch finds positives for the others
+        mining_start: share of the epochs after which each branch finds positives for the others
             (stage 2); null for never.
         mine: whose similarities find a branch's further positives: those of the `others`
             (CrosSCLR, CrosScale), or its `own`, also of its extreme views (AimCLR).
-        top: positives mined by each view that mines.
+        topk: positives mined by each view that mines.
         context: append the products of two branches' similarities as further logits.
-        extreme: weight of the loss that makes extreme views follow the query's similarities
+        extreme_weight: of the loss that makes extreme views follow the query's similarities
             (AimCLR); 0 for no such views.
-        own_past: what older keys of the query's own clip, still in the queue, count as: a
+        extreme: the augmentations of the extreme view.
+        same_clip_keys: what older keys of the query's own clip, still in the queue, count as: a
             `negative` (as published; rare in a set far larger than the queue), `left_out`, or a
             further `positive`.
-        form: loss with several positives: `mean_log` (published code) or `log_sum` (paper).
-        total: `sum` of the branches' losses (published code) or their `mean` (paper).
-        key_start: key encoders start as a `copy` of the query encoders, or `independent` as in
+        loss: with several positives: `mean_log` (published code) or `log_sum` (paper).
+        reduction: `sum` of the branches' losses (published code) or their `mean` (paper).
+        key_init: key encoders start as a `copy` of the query encoders, or `independent` as in
             the published code.
         shared_head: later branches' heads wrap the first branch's, as in the published code.
         stale_first_key: stage 2 no longer updates the first key encoder, as in the published code.
     """
 
-    streams: list[str] = field(default_factory=lambda: ["joint"])
-    features: int = 128
+    dim: int = 128
     queue: int = 32768
     momentum: float = 0.999
     temperature: float = 0.07
-    cross_from: float | None = None
+    mining_start: float | None = None
     mine: Literal["others", "own"] = "others"
-    top: int = 1
+    topk: int = 1
     context: bool = True
-    extreme: float = 0.0
-    own_past: Literal["negative", "left_out", "positive"] = "negative"
-    form: Form = "mean_log"
-    total: Literal["sum", "mean"] = "sum"
-    key_start: Literal["copy", "independent"] = "copy"
+    extreme_weight: float = 0.0
+    extreme: AugmentSettings = field(default_factory=lambda: EXTREME)
+    same_clip_keys: Literal["negative", "left_out", "positive"] = "negative"
+    loss: MultiPositive = "mean_log"
+    reduction: Literal["sum", "mean"] = "sum"
+    key_init: Literal["copy", "independent"] = "copy"
     shared_head: bool = False
     stale_first_key: bool = False
 
@@ -82,7 +84,7 @@ class ContrastSettings:
 class Network(nn.Module):
     """An encoder and its head."""
 
-    def __init__(self, encoder: STGCN, head: ProjectionHead) -> None:
+    def __init__(self, encoder: Encoder, head: ProjectionHead) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
@@ -104,126 +106,81 @@ class Network(nn.Module):
             return self.head(whole), self.head(dropped)
 
 
-class Shared(NamedTuple):
-    """What a process that sees a part of a batch needs of the others.
-
-    Attributes:
-        clips: numbers of the whole batch's clips, (N,).
-        rows: places in the batch of this process's clips, (n,).
-        body_mask: which bodies are there in its key view, (n, M), where that may show other clips.
-        gather: keys (B, n, D) of the processes' key views to those of the batch, (B, N, D).
-    """
-
-    clips: Tensor
-    rows: Tensor
-    body_mask: Tensor
-    gather: Callable[[Tensor], Tensor]
-
-
-class Outcome(NamedTuple):
-    """The loss of a batch, and what tells a healthy run from a collapsed one.
-
-    Attributes:
-        loss: a scalar to be minimised.
-        watch: named scalars, detached.
-        mined: of each branch (N, K) which queue entries it offers the others as positives; empty
-            in stage 1.
-        negatives: (K,) which clips the queue held.
-    """
-
-    loss: Tensor
-    watch: dict[str, Tensor]
-    mined: list[Tensor]
-    negatives: Tensor
-
-
-class MomentumContrast(nn.Module):
+class MoCo(Objective):
     """One or more streams, each with a query and a key network, and one queue for all.
 
     Source: the paper, section 2; MoCo v2 (Chen et al., 2020).
     """
 
-    def __init__(
-        self, layout: Layout, settings: ContrastSettings, encoder: EncoderSettings
-    ) -> None:
-        super().__init__()
-        _check(settings)
-        self.settings = settings
-        self.streams = [Stream.parse(name) for name in settings.streams]
-        self.transforms = nn.ModuleList(StreamTransform(stream, layout) for stream in self.streams)
-        graphs = [stream.graph(layout) for stream in self.streams]
-        networks = [
-            Network(STGCN(graph, encoder), ProjectionHead(encoder.width, settings.features))
-            for graph in graphs
-        ]
-        keys = [
-            Network(STGCN(graph, encoder), ProjectionHead(encoder.width, settings.features))
-            for graph in graphs
-        ]
+    Settings = MoCoSettings
+    key_views = ("key",)
+    settings: MoCoSettings
+
+    def __init__(self, streams: Sequence[StreamSpec], settings: MoCoSettings) -> None:
+        super().__init__(streams, settings)
+        _check(settings, len(streams))
+        self.transforms = nn.ModuleList(stream.transform() for stream in streams)
+        networks = [_network(stream, settings) for stream in streams]
+        keys = [_network(stream, settings) for stream in streams]
         if settings.shared_head:
             for group in (networks, keys):
                 for network in group[1:]:
                     network.head = ProjectionHead(
-                        encoder.width, settings.features, inner=group[0].head
+                        network.encoder.dim, settings.dim, inner=group[0].head
                     )
         self.query = nn.ModuleList(networks)
         self.key = nn.ModuleList(keys)
-        if settings.key_start == "copy":
+        if settings.key_init == "copy":
             self.key.load_state_dict(self.query.state_dict())
         self.key.requires_grad_(False)
-        self.queue = KeyQueue(len(networks), settings.queue, settings.features)
+        self.queue = KeyQueue(len(networks), settings.queue, settings.dim)
 
-    def forward(
-        self,
-        views: Sequence[View],
-        body_mask: Tensor,
-        clips: Tensor,
-        cross: bool,
-        shared: Shared | None = None,
-    ) -> Outcome:
+    @classmethod
+    def views(cls, settings: MoCoSettings, augment: AugmentSettings) -> dict[str, AugmentSettings]:
+        """Query and key, and an extreme view where it has a weight."""
+        wanted = {"query": augment, "key": augment}
+        return wanted | ({"extreme": settings.extreme} if settings.extreme_weight else {})
+
+    def forward(self, batch: Batch) -> Output:
         """The loss of one batch; moves the key networks and the queue along.
 
-        Args:
-            views: query and key view of the clips, and an extreme one where `extreme` is set.
-            body_mask: which bodies are there, (N, M).
-            clips: numbers of the clips, (N,), remembered in the queue.
-            cross: stage 2: branches find positives for each other.
-            shared: the whole batch, where these clips are a part of it.
+        The keys are moved before they are computed, as in the published code, not after the step.
         """
         branches = range(len(self.query))
-        queries = [self.query[b](*self._seen(b, views[0], body_mask)) for b in branches]
+        start = self.settings.mining_start
+        mining = start is not None and batch.epochs_done >= start
+        queries = [self._query(b)(*self._seen(b, batch.views["query"])) for b in branches]
         extremes = [
-            self._network(b).with_drop(*self._seen(b, view, body_mask))
-            for view in views[2:]
+            self._query(b).with_drop(*self._seen(b, view))
+            for name, view in batch.views.items()
+            if name == "extreme"
             for b in branches
         ]
         with torch.no_grad():
-            self._move_keys(cross)
-            there = body_mask if shared is None else shared.body_mask
-            keys = torch.stack([self.key[b](*self._seen(b, views[1], there)) for b in branches])
-            all_keys = keys if shared is None else shared.gather(keys)
-            own_keys = keys if shared is None else all_keys[:, shared.rows]
+            self._move_keys(mining)
+            view = batch.views["key"]
+            keys = torch.stack([self.key[b](*self._seen(b, view)) for b in branches])
+            all_keys = keys if batch.world is None else batch.world.gather(keys)
+            own_keys = keys if batch.world is None else all_keys[:, batch.world.rows]
         with _full_precision(keys):
-            outcome = self._compare(queries, extremes, own_keys, clips, cross)
-        self.queue.push(all_keys, clips if shared is None else shared.clips)
-        return outcome
+            output = self._compare(queries, extremes, own_keys, batch.clips, mining)
+        self.queue.push(all_keys, batch.clips if batch.world is None else batch.world.clips)
+        return output
 
-    def encoders(self) -> dict[str, STGCN]:
+    def encoders(self) -> dict[str, Encoder]:
         """The query encoder of each stream."""
-        return {str(s): self._network(b).encoder for b, s in enumerate(self.streams)}
+        return {stream.name: self._query(b).encoder for b, stream in enumerate(self.streams)}
 
-    def _network(self, branch: int) -> Network:
+    def _query(self, branch: int) -> Network:
         return cast(Network, self.query[branch])
 
-    def _seen(
-        self, branch: int, view: View, body_mask: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _seen(self, branch: int, view: View) -> tuple[Tensor, Tensor, Tensor | None]:
         """What a branch's networks take of a view."""
-        edge_mask = view.edge_mask.get(self.streams[branch].scale)
-        return self.transforms[branch](view.coordinates), body_mask, edge_mask
+        edge_mask = view.edge_mask.get(self.streams[branch].stream.scale)
+        return self.transforms[branch](view.coordinates), view.body_mask, edge_mask
 
-    def _move_keys(self, cross: bool) -> None:
-        stale = cross and self.settings.stale_first_key
+    def _move_keys(self, mining: bool) -> None:
+        stale = mining and self.settings.stale_first_key
         for branch in range(1 if stale else 0, len(self.query)):
             key, query = (
                 [p.detach() for p in group[branch].parameters()] for group in (self.key, self.query)
@@ -237,8 +194,8 @@ class MomentumContrast(nn.Module):
         extremes: list[tuple[Tensor, Tensor]],
         keys: Tensor,
         clips: Tensor,
-        cross: bool,
-    ) -> Outcome:
+        mining: bool,
+    ) -> Output:
         settings = self.settings
         past = self.queue.keys.clone()
         own = clips.unsqueeze(1) == self.queue.clips  # (N, K)
@@ -250,23 +207,27 @@ class MomentumContrast(nn.Module):
             ]
 
         logits = lines(queries)
-        mined = self._mined(queries, extremes, past, own) if cross else []
+        mined = self._mined(queries, extremes, past, own) if mining else []
         pairs = self._positives(logits, mined)
-        if settings.own_past != "negative":
-            pairs = [own_past_logits(*pair, own, settings.own_past) for pair in pairs]
-        losses = [multi_positive(line, mask, settings.form) for line, mask in pairs]
+        if settings.same_clip_keys != "negative":
+            pairs = [same_clip_logits(*pair, own, settings.same_clip_keys) for pair in pairs]
+        losses = [multi_positive(line, mask, settings.loss) for line, mask in pairs]
         for views in zip(*extremes, strict=True):  # whole, then dropped
             for branch, line in enumerate(lines(views)):
                 query = logits[branch]
-                if settings.own_past == "left_out":
+                if settings.same_clip_keys == "left_out":
                     query, line = leave_out(query, own), leave_out(line, own)
                 apart = divergence(query, line)
-                losses[branch] = losses[branch] + settings.extreme * apart / 2
+                losses[branch] = losses[branch] + settings.extreme_weight * apart / 2
         loss = torch.stack(losses).sum()
-        if settings.total == "mean":
+        if settings.reduction == "mean":
             loss = loss / len(losses)
-        watch = self._watch(queries, logits, losses)
-        return Outcome(loss, watch, mined, self.queue.clips.clone())
+        metrics = self._metrics(queries, logits, losses)
+        if not mined:
+            return Output(loss, metrics)
+        return Output(
+            loss, metrics, Mined(torch.stack(mined).amax(dim=0), self.queue.clips.clone())
+        )
 
     @torch.no_grad()
     def _mined(
@@ -277,13 +238,13 @@ class MomentumContrast(nn.Module):
         own: Tensor,
     ) -> list[Tensor]:
         """Of each branch (N, K), the queue entries nearest to its query, or to any of its views."""
-        barred = None if self.settings.own_past == "negative" else own
+        barred = None if self.settings.same_clip_keys == "negative" else own
         mined = []
         for branch, query in enumerate(queries):
             views = [query]
             if self.settings.mine == "own" and extremes:
                 views += extremes[branch]
-            found = [nearest_in_queue(v, past[branch], self.settings.top, barred) for v in views]
+            found = [nearest_in_queue(v, past[branch], self.settings.topk, barred) for v in views]
             mined.append(torch.stack(found).amax(dim=0))
         return mined
 
@@ -302,21 +263,25 @@ class MomentumContrast(nn.Module):
         ]
 
     @torch.no_grad()
-    def _watch(
+    def _metrics(
         self, queries: list[Tensor], logits: list[Tensor], losses: list[Tensor]
     ) -> dict[str, Tensor]:
-        watch: dict[str, Tensor] = {}
-        for name, query, line, loss in zip(
-            self.settings.streams, queries, logits, losses, strict=True
-        ):
+        metrics: dict[str, Tensor] = {}
+        for stream, query, line, loss in zip(self.streams, queries, logits, losses, strict=True):
             similarity = line * self.settings.temperature
-            watch[f"{name}/loss"] = loss.detach()
-            watch[f"{name}/positive"] = similarity[:, 0].mean()
-            watch[f"{name}/negative"] = similarity[:, 1:].mean()
-            # One over the square root of the length for directions spread evenly, 0 if all equal.
-            watch[f"{name}/spread"] = query.std(dim=0, correction=0).mean()
-            watch[f"{name}/found"] = (line.argmax(dim=1) == 0).float().mean()
-        return watch
+            metrics[f"{stream.name}/loss"] = loss.detach()
+            metrics[f"{stream.name}/pos_sim"] = similarity[:, 0].mean()
+            metrics[f"{stream.name}/neg_sim"] = similarity[:, 1:].mean()
+            # One over the root of the length for directions spread evenly, 0 if all are equal.
+            metrics[f"{stream.name}/embedding_std"] = query.std(dim=0, correction=0).mean()
+            metrics[f"{stream.name}/instance_acc"] = (line.argmax(dim=1) == 0).float().mean()
+        metrics["chance_loss"] = losses[0].new_full((), math.log(1 + self.settings.queue))
+        return metrics
+
+
+def _network(stream: StreamSpec, settings: MoCoSettings) -> Network:
+    encoder = stream.make_encoder()
+    return Network(encoder, ProjectionHead(encoder.dim, settings.dim))
 
 
 def _full_precision(beside: Tensor) -> torch.autocast:
@@ -324,17 +289,14 @@ def _full_precision(beside: Tensor) -> torch.autocast:
     return torch.autocast(beside.device.type, enabled=False)
 
 
-def _check(settings: ContrastSettings) -> None:
-    if len(set(settings.streams)) != len(settings.streams) or not settings.streams:
-        raise CrosscaleError(f"streams must differ and be one or more, not {settings.streams}")
-    alone = len(settings.streams) < 2 and settings.mine == "others"
-    if settings.cross_from is not None and alone:
+def _check(settings: MoCoSettings, streams: int) -> None:
+    if settings.mining_start is not None and streams < 2 and settings.mine == "others":
         raise CrosscaleError(
-            "cross_from needs two or more streams that find positives for others, or mine: own"
+            "mining_start needs two or more streams that find positives for others, or mine: own"
         )
-    if settings.extreme < 0:
-        raise CrosscaleError(f"extreme is a weight and must not be negative: {settings.extreme}")
-    if settings.queue < 1 or settings.top < 1 or settings.top > settings.queue:
-        raise CrosscaleError("queue and top must be 1 or more, and top no more than the queue")
+    if settings.extreme_weight < 0:
+        raise CrosscaleError(f"extreme_weight must not be negative: {settings.extreme_weight}")
+    if settings.queue < 1 or settings.topk < 1 or settings.topk > settings.queue:
+        raise CrosscaleError("queue and topk must be 1 or more, and topk no more than the queue")
     if not 0 <= settings.momentum <= 1 or settings.temperature <= 0:
         raise CrosscaleError("momentum must lie in 0 to 1 and temperature above 0")

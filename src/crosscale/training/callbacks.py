@@ -1,33 +1,66 @@
 """What is watched while a run trains, and where it is written."""
 
 import json
-import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
+from typing import Protocol
 
-import numpy as np
 import torch
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch import Tensor
-from torch.nn.functional import normalize
 from torch.utils.tensorboard.summary import scalar
 
-from crosscale.models.features import embed_stream
-from crosscale.objectives.moco import MomentumContrast, Outcome
+from crosscale.objectives.base import Objective, Output
 from crosscale.training.distributed import Team
-from crosscale.transforms.preprocess import ClipSource
 from crosscale.utils.files import atomic_path
 
 METRICS = "metrics.jsonl"
-CHUNK = 1024  # clips in memory at once
 # Of 57 sound runs on NW-UCLA, UTD-MHAD and synthetic clips, the lowest epochs had 0.013 and 0.11.
-# Neither loss nor `found` tells: with mined positives, sound runs too are at chance by them.
+# Neither loss nor `instance_acc` tells: with mined positives, sound runs too are at chance by them.
 ALIKE, NO_NEARER = 0.0005, 0.01
 SOON, LONG = 3, 20  # epochs that show the one and the other; a start may be slow
+
+
+# What 0.1 called the metrics of a stream.
+_RENAMED = MappingProxyType(
+    {
+        "positive": "pos_sim",
+        "negative": "neg_sim",
+        "spread": "embedding_std",
+        "found": "instance_acc",
+        "loss_of_chance": "chance_loss",
+    }
+)
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """What callbacks are told after each epoch.
+
+    Attributes:
+        epoch: epochs done.
+        epochs: of the whole run.
+        metrics: by name, `epoch` among them; a callback may add to them.
+        clips_per_second: 0 where a resumed epoch had no step left.
+        objective: what is trained.
+    """
+
+    epoch: int
+    epochs: int
+    metrics: dict[str, float]
+    clips_per_second: float
+    objective: Objective
+
+
+class Callback(Protocol):
+    """Something that is called after each epoch, by the first process."""
+
+    def __call__(self, done: EpochEnd) -> None:
+        """Look at the epoch that ended."""
 
 
 class MetricsLog:
@@ -56,16 +89,13 @@ class MetricsLog:
         self.file.close()
         self.board.close()
 
-    def write(self, row: Mapping[str, float]) -> None:
-        """Write the measurements of one epoch (`epoch` among them)."""
-        self.file.write(json.dumps(row) + "\n")
+    def __call__(self, done: EpochEnd) -> None:
+        """Write the metrics of an epoch."""
+        self.file.write(json.dumps(done.metrics) + "\n")
         self.file.flush()
-        for name, value in row.items():
+        for name, value in done.metrics.items():
             if name != "epoch":
-                self._to_board(name, value, int(row["epoch"]))
-
-    def _to_board(self, name: str, value: float, epoch: int) -> None:
-        self.board.add_event(Event(step=epoch, summary=scalar(name, value)))
+                self.board.add_event(Event(step=done.epoch, summary=scalar(name, value)))
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
@@ -73,7 +103,14 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     path = folder / METRICS
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    rows = [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+    return [{current_metric(name): value for name, value in row.items()} for row in rows]
+
+
+def current_metric(name: str) -> str:
+    """What a metric is called now, of 0.1 as well."""
+    stream, slash, leaf = name.rpartition("/")
+    return f"{stream}{slash}{_RENAMED.get(leaf, leaf)}"
 
 
 class Sums:
@@ -104,20 +141,20 @@ class Sums:
         return sums, None if bad == float("inf") else int(bad)
 
 
-def measurements(outcome: Outcome, labels: Tensor, clips: Tensor) -> dict[str, Tensor]:
-    """Numbers of one step: the loss, what tells a collapse, and how well mining works.
+def measurements(output: Output, labels: Tensor, clips: Tensor) -> dict[str, Tensor]:
+    """Numbers of one step: the loss, the objective's metrics, and how well mining works.
 
     Args:
-        outcome: of the step.
+        output: of the step.
         labels: (all clips,) labels, −1 where unknown; used for this diagnosis only.
         clips: (N,) numbers of the batch's clips.
     """
-    numbers = {"loss": outcome.loss.detach(), **outcome.watch}
-    if outcome.mined:
-        mine, past = labels[clips], labels[outcome.negatives.clamp(min=0)]
-        known = (outcome.negatives >= 0) & (past >= 0)
+    numbers = {"loss": output.loss.detach(), **output.metrics}
+    if output.mined is not None:
+        mine, past = labels[clips], labels[output.mined.clips.clamp(min=0)]
+        known = (output.mined.clips >= 0) & (past >= 0)
         same = (mine.unsqueeze(1) == past) & known & (mine >= 0).unsqueeze(1)
-        mined = torch.stack(outcome.mined).amax(dim=0) * known
+        mined = output.mined.positives * known
         numbers["mined/same_label"] = (mined * same).sum() / mined.sum().clamp(min=1)
     return {name: value.float() for name, value in numbers.items()}
 
@@ -127,84 +164,47 @@ class CollapseAlarm:
     """Says once that a run has collapsed.
 
     A stream has collapsed when its embeddings are all alike for some epochs in a row, or when for
-    long a clip's own key is no nearer to its query than the keys of other clips.
+    long a clip's own key is no nearer to its query than the keys of other clips. An objective
+    without `embedding_std`, or without `pos_sim` and `neg_sim`, is not judged by them.
 
     Attributes:
-        features: length of the embeddings.
+        dim: length of the embeddings.
         say: is told.
     """
 
-    features: int
+    dim: int
     say: Callable[[str], None]
     _rows: deque[Mapping[str, float]] = field(default_factory=lambda: deque(maxlen=LONG))
     _told: bool = False
 
-    def __call__(self, row: Mapping[str, float]) -> None:
-        """Look at the measurements of one more epoch."""
-        self._rows.append(row)
-        streams = [name.removesuffix("/spread") for name in row if name.endswith("/spread")]
+    def __call__(self, done: EpochEnd) -> None:
+        """Look at the metrics of one more epoch."""
+        self._rows.append(done.metrics)
+        streams = dict.fromkeys(name.rpartition("/")[0] for name in done.metrics if "/" in name)
         signs = {stream: sign for stream in streams if (sign := self._sign(stream))}
         if signs and not self._told:
             self._told = True
             told = "; ".join(f"{stream}: {sign}" for stream, sign in signs.items())
             self.say(
-                f"by epoch {row['epoch']} the run has collapsed ({told}): stop it, and lower "
-                "--optimisation.learning_rate in a new one"
+                f"by epoch {done.epoch} the run has collapsed ({told}): stop it, and lower "
+                "--optimiser.lr in a new one"
             )
 
     def _sign(self, stream: str) -> str:
         """What shows that a stream has collapsed; empty when nothing does."""
-        spreads = [row[f"{stream}/spread"] * math.sqrt(self.features) for row in self._rows][-SOON:]
+        spreads = [v * self.dim**0.5 for v in self._values(f"{stream}/embedding_std")][-SOON:]
         if len(spreads) == SOON and max(spreads) < ALIKE:
-            return f"all embeddings are alike, spread {spreads[-1]:.1g} where 1 is even"
-        own, others, loss, chance = (
-            sum(row[name] for row in self._rows) / len(self._rows)
-            for name in (
-                f"{stream}/positive",
-                f"{stream}/negative",
-                f"{stream}/loss",
-                "loss_of_chance",
-            )
-        )
-        if len(self._rows) == LONG and own - others < NO_NEARER * (1 - others):
-            return (
-                f"for {LONG} epochs a clip's own key is no nearer than others', similarities "
-                f"{own:.3f} and {others:.3f}, loss {loss:.2f} where chance is {chance:.2f}"
-            )
+            return f"all embeddings are alike, deviation {spreads[-1]:.1g} where 1 is even"
+        near = self._values(f"{stream}/pos_sim")
+        far = self._values(f"{stream}/neg_sim")
+        if len(near) == len(far) == LONG:
+            own, others = sum(near) / LONG, sum(far) / LONG
+            if own - others < NO_NEARER * (1 - others):
+                return (
+                    f"for {LONG} epochs a clip's own key is no nearer than others', similarities "
+                    f"{own:.3f} and {others:.3f}"
+                )
         return ""
 
-
-class NeighbourProbe:
-    """Nearest-neighbour accuracy among the training clips, never looking at test clips.
-
-    The training part is cut in two by what the protocol keeps apart (cameras, subjects, setups);
-    one half is classified by the other.
-    """
-
-    def __init__(
-        self, clips: ClipSource, known: np.ndarray, asked: np.ndarray, labels: np.ndarray
-    ) -> None:
-        """Take note of the halves: numbers of the clips of each, and labels of all (N,)."""
-        self.clips, self.known, self.asked = clips, known, asked
-        self.known_y, self.asked_y = labels[known], labels[asked]
-
-    def __call__(self, method: MomentumContrast) -> dict[str, float]:
-        """Top-1 of each stream, between 0 and 1."""
-        result = {}
-        for (name, encoder), transform in zip(
-            method.encoders().items(), method.transforms, strict=True
-        ):
-            known, asked = (
-                torch.cat(
-                    [
-                        embed_stream(encoder, transform, self.clips.take(some)).cpu()
-                        for some in torch.from_numpy(half).split(CHUNK)
-                    ]
-                )
-                for half in (self.known, self.asked)
-            )
-            known = normalize(known)  # the order among them is that of the cosine
-            nearest = torch.cat([(part @ known.T).argmax(dim=1) for part in asked.split(CHUNK)])
-            found = self.known_y[nearest.numpy()]
-            result[f"{name}/knn"] = float((found == self.asked_y).mean())
-        return result
+    def _values(self, name: str) -> list[float]:
+        return [row[name] for row in self._rows if name in row]

@@ -7,7 +7,7 @@ queues are equal; only the first process reads and writes the run folder.
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import torch
@@ -63,16 +63,16 @@ class Team:
     """The processes of a run, seen from one of them; alone, everything is as without it."""
 
     def __init__(self, fabric: Fabric) -> None:
-        self.count = fabric.world_size
-        self.number = fabric.global_rank
+        self.world_size = fabric.world_size
+        self.rank = fabric.global_rank
         self.device = fabric.device
         # Apart from the device's own, so that agreeing does not make it wait.
-        self.control = distributed.new_group(backend="gloo") if self.count > 1 else None
+        self.control = distributed.new_group(backend="gloo") if self.world_size > 1 else None
 
     @property
     def is_first(self) -> bool:
         """Whether this process writes the run."""
-        return self.number == 0
+        return self.rank == 0
 
     def part(self, clips: int, order: Tensor | None = None) -> Part:
         """This process's part of a batch.
@@ -82,20 +82,20 @@ class Team:
             order: (clips,) a permutation of which it is a part; the batch's own order without.
         """
         rows = torch.arange(clips) if order is None else order
-        return Part(rows.tensor_split(self.count)[self.number].to(self.device), clips)
+        return Part(rows.tensor_split(self.world_size)[self.rank].to(self.device), clips)
 
     def weight(self, part: Part) -> float:
         """What the mean over a part counts in a mean over processes: each clip the same."""
-        return len(part.rows) * self.count / part.of
+        return len(part.rows) * self.world_size / part.of
 
     def gather(self, own: Tensor, clips: int) -> Tensor:
         """(B, n, D) of every process to (B, clips, D), in the order of the processes."""
-        longest = -(-clips // self.count)
+        longest = -(-clips // self.world_size)
         padded = own.new_zeros(own.shape[0], longest, *own.shape[2:])
         padded[:, : own.shape[1]] = own
-        parts = [torch.empty_like(padded) for _ in range(self.count)]
+        parts = [torch.empty_like(padded) for _ in range(self.world_size)]
         distributed.all_gather(parts, padded)
-        lengths = [len(rows) for rows in torch.arange(clips).tensor_split(self.count)]
+        lengths = [len(rows) for rows in torch.arange(clips).tensor_split(self.world_size)]
         return torch.cat([p[:, :n] for p, n in zip(parts, lengths, strict=True)], dim=1)
 
     def any(self, asked: bool) -> bool:
@@ -131,27 +131,36 @@ class Team:
 
     def averaged(self, sums: Tensor, first_bad: Tensor) -> tuple[Tensor, Tensor]:
         """Sums of measurements as one process would have them, and the first bad step of any."""
-        if self.count > 1:
+        if self.world_size > 1:
             sums, first_bad = sums.clone(), first_bad.clone()
             distributed.all_reduce(sums)
             distributed.all_reduce(first_bad, distributed.ReduceOp.MIN)
-            sums = sums / self.count
+            sums = sums / self.world_size
         return sums, first_bad
 
-    def share(self, method: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """Give every process the first one's weights, queue and momenta."""
+    def share(self, objective: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Give every process the first one's weights, buffers and state of the optimiser."""
         if self.control is None:
             return
-        for tensor in method.state_dict().values():
+        for tensor in objective.state_dict().values():
             distributed.broadcast(tensor, src=0)
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
-        is_begun = self.first(lambda: bool(optimiser.state))
-        for parameter in parameters if is_begun else []:
-            state = optimiser.state[parameter]
-            state.setdefault("momentum_buffer", torch.zeros_like(parameter))
-            distributed.broadcast(state["momentum_buffer"], src=0)
+        kept = self.first(
+            lambda: (
+                [{k: v.shape for k, v in optimiser.state[p].items()} for p in parameters]
+                if optimiser.state
+                else []
+            )
+        )
+        for parameter, shapes in zip(parameters, kept, strict=False):
+            for key, shape in shapes.items():
+                own = optimiser.state[parameter]
+                # What has no length, such as a step's number, stays on the host.
+                where = parameter.device if shape else torch.device("cpu")
+                own.setdefault(key, torch.zeros(shape, dtype=torch.float32, device=where))
+                distributed.broadcast(own[key], src=0, group=None if shape else self.control)
 
-    def check(self, named: Sequence[tuple[str, Tensor]]) -> None:
+    def check(self, named: Mapping[str, Tensor]) -> None:
         """See that tensors are the same in every process, bit for bit.
 
         Raises:
@@ -159,10 +168,10 @@ class Team:
         """
         if self.control is None:
             return
-        own = [_digest(tensor) for _, tensor in named]
-        seen: list[list[str]] = [[] for _ in range(self.count)]
+        own = [_digest(tensor) for tensor in named.values()]
+        seen: list[list[str]] = [[] for _ in range(self.world_size)]
         distributed.all_gather_object(seen, own, group=self.control)
-        for (name, _), digests in zip(named, zip(*seen, strict=True), strict=True):
+        for name, digests in zip(named, zip(*seen, strict=True), strict=True):
             if len(set(digests)) > 1:
                 raise CrosscaleError(
                     f"the processes no longer have the same {name}; --resume from the last "

@@ -5,229 +5,369 @@ equals one that is not, bit for bit.
 """
 
 import dataclasses
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import torch
 import yaml
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from crosscale.augment.compose import View, Views, derived_seed
+from crosscale.augment.compose import View, Views
 from crosscale.config import flat, plain
 from crosscale.data.store import ClipStore
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.sync_norm import synchronise
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import save_encoders
-from crosscale.objectives.moco import MomentumContrast, Shared
-from crosscale.training import state as checkpoint
+from crosscale.objectives.base import Batch, GlobalBatch, Objective, StreamSpec
+from crosscale.skeleton.layout import Layout
+from crosscale.training import state
 from crosscale.training.callbacks import (
+    Callback,
     CollapseAlarm,
+    EpochEnd,
     MetricsLog,
-    NeighbourProbe,
     Sums,
     measurements,
 )
 from crosscale.training.distributed import Team
-from crosscale.training.optim import learning_rate
-from crosscale.training.recipe import Recipe, settings_of
-from crosscale.transforms.preprocess import ClipSource
+from crosscale.training.optim import clip_gradients, learning_rate, make_optimiser
+from crosscale.training.recipe import Recipe, settings_by_name
+from crosscale.training.sources import Source
+from crosscale.transforms.modality import Stream
 from crosscale.utils.files import atomic_path, only_writer
-from crosscale.utils.repeatable import repeatable
+from crosscale.utils.repeatable import derived_seed, repeatable
 from crosscale.utils.tensors import write_safetensors
 
 RECIPE_FILE = "recipe.yaml"
 BAD_BATCH = "not-finite.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run trains on, on its device.
-
-    Attributes:
-        store: where it comes from.
-        clips: the training part.
-        labels: (N,) for diagnosis only.
-        names: (N,) of the clips.
-        probe: nearest neighbours among the training clips, where they have labels.
-    """
-
-    store: ClipStore
-    clips: ClipSource
-    labels: Tensor
-    names: Sequence[str]
-    probe: NeighbourProbe | None
-
-
-class Shown(NamedTuple):
-    """What a process sees of a step.
-
-    Attributes:
-        views: query and key view, and an extreme one.
-        body_mask: which bodies are there, (n, M).
-        clips: numbers of its clips, (n,).
-        weight: of its mean loss in a mean over processes.
-        shared: the whole batch, where several processes share it.
-    """
-
-    views: Sequence[View]
-    body_mask: Tensor
-    clips: Tensor
-    weight: float = 1.0
-    shared: Shared | None = None
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """What the caller is told after each epoch; no rate where a resumed epoch had no step left."""
-
-    epoch: int
-    epochs: int
-    row: dict[str, float]
-    clips_per_second: float
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def pretrain(
     recipe: Recipe,
-    data: TrainingData,
+    source: Source,
     folder: Path,
     fabric: Fabric,
     *,
     resume: bool = False,
-    report: Callable[[EpochDone], None] = lambda done: None,
+    callbacks: Sequence[Callback] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Pre-train a recipe's streams and write the encoders.
 
     Args:
         recipe: every setting.
-        data: on the fabric's device.
+        source: of clips, for the fabric's device.
         folder: the run folder.
         fabric: device, precision and processes, launched; each process calls this function.
         resume: go on from the folder's last checkpoint.
-        report: called after each epoch.
+        callbacks: called after each epoch, by the first process; what they add to its metrics is
+            written too.
         say: told what a user should know, in a sentence.
 
     Returns:
         The file of trained encoders.
 
     Raises:
-        CrosscaleError: when the folder holds another run, the settings cannot be trained on this
-            data, or the loss stops being finite.
+        CrosscaleError: when the folder holds another run, the settings cannot be trained on these
+            clips, or the loss stops being finite.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved.
     """
-    values = dataclasses.asdict(recipe)
-    team = Team(fabric)
-    _check(recipe, len(data.labels), team)
-    torch.manual_seed(recipe.seed)
-    method = MomentumContrast(data.store.layout, recipe.contrast, recipe.encoder)
-    optimiser = torch.optim.SGD(
-        method.query.parameters(),
-        lr=recipe.optimisation.learning_rate,
-        momentum=recipe.optimisation.momentum,
-        weight_decay=recipe.optimisation.weight_decay,
-        foreach=True,
-    )
-    for encoder in method.encoders().values():
-        encoder.recompute = recipe.optimisation.recompute
-    if team.count > 1 and recipe.optimisation.batch_norm == "synchronised":
-        synchronise(method)
-    method.to(fabric.device)
-    if fabric.device.type == "cuda" and team.count == 1 and not recipe.optimisation.recompute:
-        record(method)
-    scales = [stream.scale for stream in method.streams]
-    extreme = recipe.extreme if recipe.contrast.extreme else None
-    views = Views(recipe.views, data.store.layout, scales, recipe.seed, extreme)
+    run = _Run(recipe, source, folder, fabric)
+    objective, optimiser = run.objective, run.optimiser
     with ExitStack() as stack:
         stack.enter_context(repeatable())
-        team.first(lambda: stack.enter_context(only_writer(folder)))
+        run.team.first(lambda: stack.enter_context(only_writer(folder)))
         # Before the state is read: what reads it can take an interruption for a damaged file.
         stopped = stack.enter_context(_stop_requests())
-        progress = team.first(lambda: _begin(folder, resume, values, method, optimiser, say))
-        team.share(method, optimiser)
-        trained, stepper = fabric.setup(method, optimiser)
-        log = stack.enter_context(MetricsLog(folder, progress.epoch)) if team.is_first else None
-        alarm = CollapseAlarm(recipe.contrast.features, say)
-        while progress.epoch < recipe.optimisation.epochs:
+        run.progress = progress = run.team.first(lambda: run.begin(resume, say))
+        run.team.share(objective, optimiser)
+        trained, stepper = fabric.setup(objective, optimiser)
+        if run.team.is_first:
+            log = stack.enter_context(MetricsLog(folder, progress.epoch))
+            callbacks = [*callbacks, log, CollapseAlarm(getattr(recipe.objective, "dim", 1), say)]
+        while progress.epoch < recipe.training.epochs:
             started, first = time.perf_counter(), progress.step
             sums = Sums(progress.sums, fabric.device)
-            steps = _batches(recipe, len(data.labels), progress)
-            for clips, seed in steps:
-                rate = learning_rate(recipe.optimisation, _position(recipe, data, progress))
+            for clips, seed in run.steps():
+                rate = run.learning_rate(progress)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 # Dropout draws from the global generators.
-                torch.manual_seed(derived_seed(seed, f"dropout {team.number or ''}".strip()))
-                seen = _shown(recipe, data, views, team, clips, seed)
-                crossed = _crossed(recipe, progress.epoch)
-                outcome = trained(seen.views, seen.body_mask, seen.clips, crossed, seen.shared)
-                fabric.backward(outcome.loss * seen.weight)
+                torch.manual_seed(derived_seed(seed, f"dropout {run.team.rank or ''}".strip()))
+                batch, weight = run.batch(clips, seed)
+                output = trained(batch)
+                fabric.backward(output.loss * weight)
+                clip_gradients(objective.parameters(), recipe.optimiser)
                 stepper.step()
                 stepper.zero_grad()
-                numbers = measurements(outcome, data.labels, seen.clips)
-                sums.add(numbers, progress.step, seen.weight)
+                sums.add(measurements(output, source.labels, batch.clips), progress.step, weight)
                 progress.step += 1
-                if team.any(stopped()):
-                    _take(recipe, data, views, progress, sums, folder, team)
-                    _save(folder, method, optimiser, progress, values, team)
+                objective.after_step(run.share_done(progress))
+                if run.team.any(stopped()):
+                    run.read(sums)
+                    run.save()
                     raise KeyboardInterrupt
-            _take(recipe, data, views, progress, sums, folder, team)
+            run.read(sums)
             seconds = time.perf_counter() - started
-            rate_of_clips = (progress.step - first) * recipe.optimisation.batch / seconds
-            row = _end_epoch(recipe, data, progress)
-            due = recipe.knn_every and progress.epoch % recipe.knn_every == 0
-            if due and data.probe is not None:
-                row |= team.first(partial(data.probe, method))
-            if log is not None:
-                log.write(row)
-            alarm(row)
-            last = progress.epoch == recipe.optimisation.epochs
+            clips_per_second = (progress.step - first) * recipe.training.batch_size / seconds
+            metrics = run.end_epoch()
+            done = EpochEnd(
+                progress.epoch, recipe.training.epochs, metrics, clips_per_second, objective
+            )
+            run.team.first(partial(_call, callbacks, done))
+            last = progress.epoch == recipe.training.epochs
             if last or progress.epoch % recipe.save_every == 0:
-                _save(folder, method, optimiser, progress, values, team)
-            report(EpochDone(progress.epoch, recipe.optimisation.epochs, row, rate_of_clips))
-        return team.first(lambda: _write_encoders(recipe, data, method, progress.epoch, folder))
+                run.save()
+        return run.team.first(run.write_encoders)
+
+
+def make_source(recipe: Recipe, stores: Sequence[ClipStore], device: torch.device) -> Source:
+    """The source of a recipe, opened on some stores."""
+    kind, settings = recipe.chosen("source")
+    source: Source = kind(settings, stores, recipe.protocol, recipe.preprocess, device)
+    return source
+
+
+def make_objective(recipe: Recipe, source: Source) -> Objective:
+    """The objective of a recipe with fresh weights, drawn from its seed."""
+    streams = [Stream.parse(name) for name in recipe.streams]
+    if len(set(streams)) != len(streams) or not streams:
+        raise CrosscaleError(f"streams must differ and be one or more, not {recipe.streams}")
+    encoder, encoder_settings = recipe.chosen("encoder")
+    kind, settings = recipe.chosen("objective")
+    torch.manual_seed(recipe.seed)
+    specs = [
+        StreamSpec(
+            stream, source.layout, partial(encoder, stream.graph(source.layout), encoder_settings)
+        )
+        for stream in streams
+    ]
+    return cast(Objective, kind(specs, settings))
+
+
+def make_views(recipe: Recipe, layout: Layout) -> Views:
+    """What draws the views that a recipe's objective wants, of clips of a layout."""
+    kind, settings = recipe.chosen("objective")
+    scales = list(dict.fromkeys(Stream.parse(name).scale for name in recipe.streams))
+    return Views(kind.views(settings, recipe.augment), layout, scales, recipe.seed)
 
 
 def steps_per_epoch(recipe: Recipe, clips: int) -> int:
     """Steps an epoch, with the last smaller batch used or dropped as the recipe says."""
-    whole, rest = divmod(clips, recipe.optimisation.batch)
-    return whole + (rest > 0 and recipe.optimisation.last_batch == "use")
+    whole, rest = divmod(clips, recipe.training.batch_size)
+    return whole + (rest > 0 and recipe.training.last_batch == "use")
 
 
-def _shown(
-    recipe: Recipe, data: TrainingData, views: Views, team: Team, clips: Tensor, seed: int
-) -> Shown:
-    """This process's part of a batch of clips (N,), whose numbers lie on the host."""
-    numbers = clips.to(team.device, non_blocking=True)
-    if team.count == 1:
-        batch = data.clips.take(clips)
-        return Shown(views(batch.coordinates, seed), batch.body_mask, numbers)
-    part = team.part(len(clips))
-    batch = data.clips.take(clips[part.rows.cpu()])
-    seen, keyed = list(views(batch.coordinates, seed, part)), batch
-    order = torch.arange(len(clips))
-    if recipe.optimisation.batch_norm == "shuffled":
-        generator = torch.Generator().manual_seed(derived_seed(seed, "shuffle"))
-        order = torch.randperm(len(clips), generator=generator)
-        others = team.part(len(clips), order)
-        keyed = data.clips.take(clips[others.rows.cpu()])
-        seen[1] = views.key(keyed.coordinates, seed, others)
-    back = order.argsort().to(team.device)
+class _Run:
+    """A run under way: what it was made of, and where it stands."""
 
-    def gather(keys: Tensor) -> Tensor:
-        return team.gather(keys, len(clips))[:, back]
+    def __init__(self, recipe: Recipe, source: Source, folder: Path, fabric: Fabric) -> None:
+        self.recipe, self.source, self.folder = recipe, source, folder
+        self.team = Team(fabric)
+        self.steps_an_epoch = steps_per_epoch(recipe, source.epoch_clips)
+        _check(recipe, source.epoch_clips, self.team)
+        self.values = plain(dataclasses.asdict(recipe))
+        self.progress = state.Progress()
+        self.objective = make_objective(recipe, source)
+        self.optimiser = make_optimiser(self.objective, recipe.optimiser)
+        for encoder in self.objective.encoders().values():
+            encoder.recompute = recipe.training.recompute
+        self.synchronised = recipe.training.batch_norm == "synchronised"
+        if self.team.world_size > 1 and self.synchronised:
+            synchronise(self.objective)
+        self.objective.to(fabric.device)
+        alone = fabric.device.type == "cuda" and self.team.world_size == 1
+        if alone and not recipe.training.recompute:
+            record(self.objective)
+        self.views = make_views(recipe, source.layout)
 
-    shared = Shared(numbers, part.rows, keyed.body_mask, gather)
-    return Shown(seen, batch.body_mask, numbers[part.rows], team.weight(part), shared)
+    def begin(self, resume: bool, say: Callable[[str], None]) -> state.Progress:
+        """Make the run folder, or go on from it."""
+        path = self.folder / RECIPE_FILE
+        if resume and not path.is_file():
+            raise CrosscaleError(
+                f"{self.folder} holds no run to resume; leave --resume out to start one"
+            )
+        if not resume:
+            if path.exists():
+                raise CrosscaleError(
+                    f"{self.folder} holds a run already: say --resume, or another folder"
+                )
+            self._write_recipe()
+            return state.Progress()
+        different = _differences(
+            settings_by_name(yaml.safe_load(path.read_text())), flat(self.values)
+        )
+        longer = different.pop("training.epochs", None)
+        if different:
+            told = "; ".join(f"{name} {change}" for name, change in different.items())
+            raise CrosscaleError(f"{self.folder} was begun with other settings: {told}")
+        progress = state.Progress()
+        if (self.folder / state.LAST).is_file():
+            progress = state.restore(self.folder, self.objective, self.optimiser)
+        if longer:
+            if progress.epoch > self.recipe.training.epochs:
+                raise CrosscaleError(
+                    f"{self.folder} has trained {progress.epoch} epochs already: name more"
+                )
+            say(f"the number of epochs {longer}; what counts in shares of it goes by the new one")
+            self._write_recipe()
+        return progress
+
+    def _write_recipe(self) -> None:
+        with atomic_path(self.folder / RECIPE_FILE) as temporary:
+            temporary.write_text(yaml.safe_dump(self.values, sort_keys=False))
+
+    def steps(self) -> Iterator[tuple[Tensor, int]]:
+        """Clip numbers (N,) and seed of each step that is left in the epoch."""
+        return _batches(self.recipe, self.source, self.progress)
+
+    def learning_rate(self, progress: state.Progress) -> float:
+        """The learning rate of a step."""
+        epoch = progress.epoch + progress.step / self.steps_an_epoch
+        training = self.recipe.training
+        return learning_rate(
+            self.recipe.schedule, self.recipe.optimiser.lr, epoch, training.epochs, training.warmup
+        )
+
+    def share_done(self, progress: state.Progress) -> float:
+        """The share of the run's steps that are done."""
+        epoch = progress.epoch + progress.step / self.steps_an_epoch
+        return epoch / self.recipe.training.epochs
+
+    def batch(self, clips: Tensor, seed: int) -> tuple[Batch, float]:
+        """This process's part of a batch of clips (N,), whose numbers lie on the host.
+
+        Returns:
+            The batch, and what its mean loss weighs in a mean over processes.
+        """
+        team, names = self.team, self.views.names
+        numbers = clips.to(team.device, non_blocking=True)
+        done = (
+            self.share_done(self.progress),
+            self.progress.epoch / self.recipe.training.epochs,
+        )
+        if team.world_size == 1:
+            taken = self.source.take(clips, names, seed)
+            views = {name: self.views(name, taken[name], seed) for name in names}
+            return Batch(views, numbers, *done), 1.0
+        part = team.part(len(clips))
+        order = torch.arange(len(clips))
+        key_part = part
+        if not self.synchronised:
+            generator = torch.Generator().manual_seed(derived_seed(seed, "shuffle"))
+            order = torch.randperm(len(clips), generator=generator)
+            key_part = team.part(len(clips), order)
+        views = {}
+        for own, wanted in (
+            (part, [name for name in names if name not in self.objective.key_views]),
+            (key_part, [name for name in names if name in self.objective.key_views]),
+        ):
+            taken = self.source.take(clips[own.rows.cpu()], wanted, seed)
+            views |= {name: self.views(name, taken[name], seed, own) for name in wanted}
+        back = order.argsort().to(team.device)
+
+        def gather(keys: Tensor) -> Tensor:
+            return team.gather(keys, len(clips))[:, back]
+
+        world = GlobalBatch(numbers, part.rows, gather)
+        return Batch(views, numbers[part.rows], *done, world), team.weight(part)
+
+    def read(self, sums: Sums) -> None:
+        """Take over the epoch's sums, and stop where a loss was not finite."""
+        self.progress.sums, bad = sums.read(self.team)
+        if bad is None:
+            return
+        step = bad
+        kept = self.team.first(lambda: self._keep_batch(step))
+        raise CrosscaleError(
+            f"the loss is not finite in epoch {self.progress.epoch + 1}, step {bad + 1} of "
+            f"{self.folder}; lower --optimiser.lr in a new run, or --resume from the last "
+            f"checkpoint; the step's clips and views are in {kept}"
+        )
+
+    def _keep_batch(self, step: int) -> Path:
+        """Write a step's views for inspection; they are drawn again, as all follows the seed."""
+        at = state.Progress(self.progress.epoch, step)
+        clips, seed = next(_batches(self.recipe, self.source, at))
+        taken = self.source.take(clips, self.views.names, seed)
+        drawn: dict[str, View] = {
+            name: self.views(name, taken[name], seed) for name in self.views.names
+        }
+        tensors = {name: view.coordinates.cpu().contiguous() for name, view in drawn.items()}
+        facts = {
+            "format": "crosscale batch 1",
+            "epoch": at.epoch + 1,
+            "step": step + 1,
+            "seed": seed,
+            "clips": [self.source.names[clip] for clip in clips.tolist()],
+        }
+        path = self.folder / BAD_BATCH
+        write_safetensors(path, tensors, facts)
+        return path
+
+    def end_epoch(self) -> dict[str, float]:
+        """The metrics of the epoch that ends; the next one begins."""
+        progress = self.progress
+        last = state.Progress(progress.epoch, progress.step - 1)
+        metrics: dict[str, float] = {"epoch": progress.epoch + 1, "lr": self.learning_rate(last)}
+        metrics |= {name: total / progress.step for name, total in progress.sums.items()}
+        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
+        return metrics
+
+    def save(self) -> None:
+        """Save the run's state, once the processes are seen to agree on it."""
+        named = self.objective.state_dict()
+        if not self.synchronised:  # each process takes statistics of its own
+            named = {k: v for k, v in named.items() if not k.endswith(STATISTICS)}
+        self.team.check(named)
+        self.team.first(
+            lambda: state.save(
+                self.folder, self.objective, self.optimiser, self.progress, self.values
+            )
+        )
+
+    def write_encoders(self) -> Path:
+        """Write what is kept of the objective, with all that using it needs."""
+        source = self.source
+        return save_encoders(
+            self.folder,
+            self.objective.encoders(),
+            source.layout,
+            self.recipe.preprocess,
+            classes=list(source.classes),
+            protocol=self.recipe.protocol,
+            store=source.title,
+            data=source.paths[0] if source.paths else None,
+            epoch=self.progress.epoch,
+            seed=self.recipe.seed,
+        )
+
+
+def _batches(
+    recipe: Recipe, source: Source, progress: state.Progress
+) -> Iterator[tuple[Tensor, int]]:
+    """Clip numbers (N,) and seed of each step that is left in an epoch."""
+    order = source.epoch(derived_seed(recipe.seed, f"epoch {progress.epoch}"))
+    replayed = 0 if recipe.training.replay_views else progress.epoch
+    batches = order.split(recipe.training.batch_size)[: steps_per_epoch(recipe, len(order))]
+    for step, clips in enumerate(batches):
+        if step >= progress.step:
+            yield clips, derived_seed(recipe.seed, f"step {replayed} {step}")
+
+
+def _call(callbacks: Sequence[Callback], done: EpochEnd) -> None:
+    for callback in callbacks:
+        callback(done)
 
 
 def _check(recipe: Recipe, clips: int, team: Team) -> None:
@@ -235,59 +375,23 @@ def _check(recipe: Recipe, clips: int, team: Team) -> None:
         raise CrosscaleError(
             "precision 16-mixed needs a GPU; on a CPU say --precision bf16-mixed or 32-true"
         )
-    batch = recipe.optimisation.batch
-    if batch < 2 or recipe.optimisation.epochs < 1 or recipe.save_every < 1:
-        raise CrosscaleError("batch must be 2 or more, epochs and save_every 1 or more")
+    batch = recipe.training.batch_size
+    if batch < 2 or recipe.training.epochs < 1 or recipe.save_every < 1:
+        raise CrosscaleError("batch_size must be 2 or more, epochs and save_every 1 or more")
     if steps_per_epoch(recipe, clips) == 0:
         raise CrosscaleError(
             f"{clips} clips are fewer than one batch of {batch} and last_batch is 'drop': nothing "
-            f"would be trained; say --optimisation.batch {clips} or --optimisation.last_batch use"
+            f"would be trained; say --training.batch_size {clips} or --training.last_batch use"
         )
     if clips < 2:
         raise CrosscaleError(f"contrast needs two clips or more, the training part has {clips}")
-    rest = clips % batch if recipe.optimisation.last_batch == "use" else 0
-    if min(batch, rest or batch, clips) < team.count:
+    rest = clips % batch if recipe.training.last_batch == "use" else 0
+    if min(batch, rest or batch, clips) < team.world_size:
         raise CrosscaleError(
-            f"{team.count} processes cannot share a batch of {min(batch, rest or batch, clips)} "
-            "clips; say --optimisation.last_batch drop, a larger batch, or fewer processes"
+            f"{team.world_size} processes cannot share a batch of "
+            f"{min(batch, rest or batch, clips)} clips; say --training.last_batch drop, a larger "
+            "batch, or fewer processes"
         )
-
-
-def _begin(
-    folder: Path,
-    resume: bool,
-    recipe: dict[str, Any],
-    method: MomentumContrast,
-    optimiser: torch.optim.Optimizer,
-    say: Callable[[str], None],
-) -> checkpoint.Progress:
-    if resume and not (folder / RECIPE_FILE).is_file():
-        raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
-    if not resume:
-        if (folder / RECIPE_FILE).exists():
-            raise CrosscaleError(f"{folder} holds a run already: say --resume, or another folder")
-        _write_recipe(folder, recipe)
-        return checkpoint.Progress()
-    begun = yaml.safe_load((folder / RECIPE_FILE).read_text())
-    different = _differences(settings_of(begun), flat(plain(recipe)))
-    longer = different.pop("optimisation.epochs", None)
-    if different:
-        told = "; ".join(f"{name} {change}" for name, change in different.items())
-        raise CrosscaleError(f"{folder} was begun with other settings: {told}")
-    progress = checkpoint.Progress()
-    if (folder / checkpoint.LAST).is_file():
-        progress = checkpoint.restore(folder, method, optimiser)[0]
-    if longer:
-        if progress.epoch > recipe["optimisation"]["epochs"]:
-            raise CrosscaleError(f"{folder} has trained {progress.epoch} epochs already: name more")
-        say(f"the number of epochs {longer}; what counts in shares of it goes by the new one")
-        _write_recipe(folder, recipe)
-    return progress
-
-
-def _write_recipe(folder: Path, recipe: dict[str, Any]) -> None:
-    with atomic_path(folder / RECIPE_FILE) as temporary:
-        temporary.write_text(yaml.safe_dump(plain(recipe), sort_keys=False))
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
@@ -296,117 +400,6 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     }
-
-
-def _batches(
-    recipe: Recipe, count: int, progress: checkpoint.Progress
-) -> Iterator[tuple[Tensor, int]]:
-    """Clip numbers (N,) and seed of each step that is left in the epoch."""
-    generator = torch.Generator().manual_seed(derived_seed(recipe.seed, f"epoch {progress.epoch}"))
-    order = torch.randperm(count, generator=generator)
-    replayed = 0 if recipe.optimisation.replay_views else progress.epoch
-    batches = order.split(recipe.optimisation.batch)[: steps_per_epoch(recipe, count)]
-    for step, clips in enumerate(batches):
-        if step >= progress.step:
-            yield clips, derived_seed(recipe.seed, f"step {replayed} {step}")
-
-
-def _position(recipe: Recipe, data: TrainingData, progress: checkpoint.Progress) -> float:
-    return progress.epoch + progress.step / steps_per_epoch(recipe, len(data.labels))
-
-
-def _crossed(recipe: Recipe, epoch: int) -> bool:
-    share = recipe.contrast.cross_from
-    return share is not None and epoch >= share * recipe.optimisation.epochs
-
-
-def _take(
-    recipe: Recipe,
-    data: TrainingData,
-    views: Views,
-    progress: checkpoint.Progress,
-    sums: Sums,
-    folder: Path,
-    team: Team,
-) -> None:
-    progress.sums, bad = sums.read(team)
-    if bad is None:
-        return
-    step = bad
-    kept = team.first(lambda: _keep_batch(recipe, data, views, progress.epoch, step, folder))
-    raise CrosscaleError(
-        f"the loss is not finite in epoch {progress.epoch + 1}, step {bad + 1} of {folder}; "
-        "lower --optimisation.learning_rate in a new run, or --resume from the last checkpoint; "
-        f"the step's clips and views are in {kept}"
-    )
-
-
-def _keep_batch(
-    recipe: Recipe, data: TrainingData, views: Views, epoch: int, step: int, folder: Path
-) -> Path:
-    """Write a step's views for inspection; they are drawn again, as everything follows the seed."""
-    clips, seed = next(_batches(recipe, len(data.labels), checkpoint.Progress(epoch, step)))
-    drawn = views(data.clips.take(clips).coordinates, seed)
-    names = zip(("query", "key", "extreme"), drawn, strict=False)
-    tensors = {name: view.coordinates.cpu().contiguous() for name, view in names}
-    facts = {
-        "format": "crosscale batch 1",
-        "epoch": epoch + 1,
-        "step": step + 1,
-        "seed": seed,
-        "clips": [data.names[clip] for clip in clips.tolist()],
-    }
-    path = folder / BAD_BATCH
-    write_safetensors(path, tensors, facts)
-    return path
-
-
-def _save(
-    folder: Path,
-    method: MomentumContrast,
-    optimiser: torch.optim.Optimizer,
-    progress: checkpoint.Progress,
-    recipe: dict[str, Any],
-    team: Team,
-) -> None:
-    """Save the run's state, once the processes are seen to agree on it."""
-    team.check(
-        [
-            ("queue", method.queue.keys),
-            ("clips in the queue", method.queue.clips),
-            *((f"weights ({name})", weights) for name, weights in method.named_parameters()),
-        ]
-    )
-    team.first(lambda: checkpoint.save(folder, method, optimiser, progress, recipe))
-
-
-def _write_encoders(
-    recipe: Recipe, data: TrainingData, method: MomentumContrast, epoch: int, folder: Path
-) -> Path:
-    return save_encoders(
-        folder,
-        method.encoders(),
-        data.store.layout,
-        recipe.preprocess,
-        classes=list(data.store.classes),
-        protocol=recipe.protocol,
-        store=data.store.name,
-        data=data.store.path,
-        epoch=epoch,
-        seed=recipe.seed,
-    )
-
-
-def _end_epoch(
-    recipe: Recipe, data: TrainingData, progress: checkpoint.Progress
-) -> dict[str, float]:
-    last = checkpoint.Progress(progress.epoch, progress.step - 1)
-    rate = learning_rate(recipe.optimisation, _position(recipe, data, last))
-    row: dict[str, float] = {"epoch": progress.epoch + 1, "lr": rate}
-    row |= {name: total / progress.step for name, total in progress.sums.items()}
-    row["loss_of_chance"] = math.log(1 + recipe.contrast.queue)
-    progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, {}
-    return row
 
 
 @contextmanager

@@ -39,7 +39,9 @@ class Registry:
             return load_object(name)
         paths = self.paths()
         if name not in paths:
-            raise CrosscaleError(f"no {self.kind} '{name}': {nearest(name, paths)}")
+            raise CrosscaleError(
+                f"no {self.kind} '{name}': {nearest(name, paths, f'crosscale list {self.kind}s')}"
+            )
         return load_object(paths[name])
 
     def name_of(self, found: type) -> str:

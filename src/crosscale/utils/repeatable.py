@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -17,3 +18,9 @@ def repeatable() -> Iterator[None]:
         enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
     ):
         yield
+
+
+def derived_seed(seed: int, name: str) -> int:
+    """A seed of 63 bits for one purpose, unrelated to those of other seeds and purposes."""
+    high, low = np.random.SeedSequence([seed, *name.encode()]).generate_state(2, np.uint32)
+    return int(high >> 1) << 32 | int(low)

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from crosscale.augment.compose import View, Views
+from crosscale.augment.compose import View
 from crosscale.data.store import ClipStore
 from crosscale.skeleton.layout import Layout
+from crosscale.training.loop import make_views
 from crosscale.training.recipe import Recipe
-from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import load
 from crosscale.viz.player_clip import Edges, PlayedClip, stored_clip
 
 PREPARED = "before the views"
-VIEWS = ("query view", "key view", "extreme view")
 
 
 def drawn_views(
@@ -34,12 +33,10 @@ def drawn_views(
     Raises:
         CrosscaleError: when the store's layout lacks a scale of the recipe.
     """
-    scales = list(dict.fromkeys(Stream.parse(s).scale for s in recipe.contrast.streams))
-    extreme = recipe.extreme if recipe.contrast.extreme else None
-    views = Views(recipe.views, store.layout, scales, recipe.seed, extreme)
+    views = make_views(recipe, store.layout)
     clips = load(store, rows, recipe.preprocess)
-    prepared = View(clips.coordinates, {})
-    shown = {PREPARED: prepared, **dict(zip(VIEWS, views(clips.coordinates, seed), strict=False))}
+    shown = {PREPARED: View(clips.coordinates, {}, clips.body_mask)}
+    shown |= {f"{name} view": views(name, clips, seed) for name in views.names}
     played = {
         note: (
             _with_absent(view.coordinates, clips.body_mask),

@@ -111,11 +111,11 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(write_plan, finished
 
 def test_a_changed_method_is_trained_anew_and_the_others_are_not(write_plan, out):
     kept, replaced = encoder(out, "SkeletonCLR", 0), encoder(out, "two scales", 0)
-    warmer = {"recipe": "crosscale", "set": {"contrast.temperature": 0.5}}
+    warmer = {"recipe": "crosscale", "set": {"objective.temperature": 0.5}}
     changed = write_plan(methods={"SkeletonCLR": "skeletonclr", "two scales": warmer})
     told = Told(changed, out)
     assert told.begun == ["2 two scales 0", "4 two scales 1"]
-    assert "contrast.temperature was 0.1, now 0.5; it is trained anew" in told.said[0]
+    assert "objective.temperature was 0.1, now 0.5; it is trained anew" in told.said[0]
     assert "0.old1" in " ".join(told.said)
     assert encoder(out, "SkeletonCLR", 0) == kept
     assert encoder(out, "two scales", "0.old1") == replaced
@@ -126,9 +126,9 @@ def test_a_changed_method_is_trained_anew_and_the_others_are_not(write_plan, out
 def test_results_older_than_a_setting_hold_while_it_has_its_default(write_plan, small, out):
     (out / "results" / f"{CELL}.json").write_text(json.dumps(without_recompute(out)))
     assert Told(write_plan(), out).begun == []
-    told = Told(write_plan(set={**small["set"], "optimisation.recompute": True}), out)
+    told = Told(write_plan(set={**small["set"], "training.recompute": True}), out)
     assert told.begun == ALL
-    assert "optimisation.recompute was False, now True" in told.said[0]
+    assert "training.recompute was False, now True" in told.said[0]
 
 
 def test_a_changed_store_trains_everything_anew(write_plan, out, store, tmp_path):

@@ -10,7 +10,7 @@ from crosscale.evaluation.ridge import RidgeConfig
 
 
 def test_a_plan_becomes_cells_with_whole_recipes_one_seed_after_the_other(write_plan):
-    uncut = {"recipe": "crosscale", "set": {"views.cut.most": 0}}
+    uncut = {"recipe": "crosscale", "set": {"augment.cut.most": 0}}
     plan = read_plan(write_plan(methods={"SkeletonCLR": "skeletonclr", "two scales": uncut}))
     assert [cell.title for cell in plan.cells] == [
         "synthetic, SkeletonCLR, seed 0",
@@ -19,26 +19,26 @@ def test_a_plan_becomes_cells_with_whole_recipes_one_seed_after_the_other(write_
         "synthetic, two scales, seed 1",
     ]
     one, other = plan.cells[0].recipe, plan.cells[3].recipe
-    assert (one.contrast.streams, other.contrast.streams) == (["joint"], ["joint", "joint@part10"])
+    assert (one.streams, other.streams) == (["joint"], ["joint", "joint@part10"])
     assert (one.seed, other.seed) == (0, 1)
-    assert (one.optimisation.epochs, other.optimisation.epochs) == (2, 2)
-    assert other.views.cut.most == 0
+    assert (one.training.epochs, other.training.epochs) == (2, 2)
+    assert other.augment.cut.most == 0
 
 
 def test_a_methods_own_setting_wins_over_that_of_all(write_plan):
-    longer = {"recipe": "skeletonclr", "set": {"optimisation.epochs": 9}}
+    longer = {"recipe": "skeletonclr", "set": {"training.epochs": 9}}
     plan = read_plan(write_plan(methods={"short": "skeletonclr", "long": longer}, against="short"))
-    assert [cell.recipe.optimisation.epochs for cell in plan.cells[:2]] == [2, 9]
+    assert [cell.recipe.training.epochs for cell in plan.cells[:2]] == [2, 9]
 
 
 def test_a_data_sets_setting_wins_over_that_of_all_and_a_methods_over_both(write_plan):
-    data = {"synthetic": {"store": "stores/synth", "set": {"optimisation.epochs": 7}}}
-    longer = {"recipe": "skeletonclr", "set": {"optimisation.epochs": 9}}
+    data = {"synthetic": {"store": "stores/synth", "set": {"training.epochs": 7}}}
+    longer = {"recipe": "skeletonclr", "set": {"training.epochs": 9}}
     methods = {"usual": "skeletonclr", "long": longer}
     plan = read_plan(write_plan(data=data, methods=methods, against="usual"))
-    assert [cell.recipe.optimisation.epochs for cell in plan.cells[:2]] == [7, 9]
-    data["synthetic"]["set"] = {"optimisation.epoch": 3}
-    with pytest.raises(CrosscaleError, match=r"did you mean 'optimisation\.epochs'"):
+    assert [cell.recipe.training.epochs for cell in plan.cells[:2]] == [7, 9]
+    data["synthetic"]["set"] = {"training.epoch": 3}
+    with pytest.raises(CrosscaleError, match=r"did you mean 'training\.epochs'"):
         read_plan(write_plan(data=data))
 
 
@@ -58,7 +58,7 @@ def test_a_method_may_be_a_whole_recipe_or_a_file(write_plan, tmp_path):
     methods = {"a": "nwucla/sgclr", "b": str(own), "c": "own.yaml"}
     plan = read_plan(write_plan(methods=methods, set=None, against=None))
     assert plan.cells[0].recipe.protocol == "xview"
-    assert plan.cells[1].recipe.contrast.temperature == 0.5
+    assert plan.cells[1].recipe.objective.temperature == 0.5
     assert plan.cells[2].recipe == plan.cells[1].recipe
 
 
@@ -113,8 +113,8 @@ def test_frozen_encoders_are_judged_by_each_readout(write_plan):
         ({"methods": {"a--b": "skeletonclr"}}, "'a--b' becomes a folder's name"),
         ({"methods": {"a": {"recipe": "sgclr", "sett": {}}}}, "method a: unknown 'sett'"),
         ({"against": "skeletonclr"}, "did you mean 'SkeletonCLR'"),
-        ({"set": {"optimisation.epoch": 3}}, "did you mean 'optimisation.epochs'"),
-        ({"set": {"optimisation.epochs": "many"}}, r'"optimisation.epochs".*many'),
+        ({"set": {"training.epoch": 3}}, "did you mean 'training.epochs'"),
+        ({"set": {"training.epochs": "many"}}, r'"training.epochs".*many'),
         ({"set": {"seed": 3}}, "under seeds"),
         ({"data": {"synthetic": {"stor": "x"}}}, "did you mean 'store'"),
         ({"data": {"synthetic": "x"}}, "data synthetic: expected names with values"),

@@ -31,11 +31,12 @@ from crosscale.evaluation.evaluation import Evaluation, evaluate
 from crosscale.evaluation.extract import extract_once
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.finetune import FinetuneConfig
+from crosscale.evaluation.online import NeighbourProbe
 from crosscale.evaluation.tuned import finetune
 from crosscale.models.checkpoint import ENCODER_FILE, TrainedEncoders, load_encoders
-from crosscale.training.loop import RECIPE_FILE, EpochDone, pretrain, steps_per_epoch
+from crosscale.training.callbacks import Callback, EpochEnd
+from crosscale.training.loop import RECIPE_FILE, make_source, pretrain, steps_per_epoch
 from crosscale.training.recipe import Recipe
-from crosscale.training.sources import load_training
 from crosscale.utils.files import atomic_path
 
 CELL_FILE = "cell.json"  # in a run folder: what it was begun for, and the seconds it has taken
@@ -55,7 +56,7 @@ def run_cells(
     device: str,
     *,
     begin: Callable[[Cell, int, float | None], None],
-    report: Callable[[EpochDone], None],
+    report: Callable[[EpochEnd], None],
     finished: Callable[[Mapping[Cell, Result]], None],
     say: Callable[[str], None],
 ) -> None:
@@ -157,7 +158,7 @@ def _train(
     ground: _Ground,
     folder: Path,
     fabric: Fabric,
-    report: Callable[[EpochDone], None],
+    report: Callable[[EpochEnd], None],
     say: Callable[[str], None],
 ) -> float:
     """Train a cell, or go on with it; returns the seconds that it has taken in all."""
@@ -172,20 +173,22 @@ def _train(
     _note(folder, identity, spent)
     if (folder / ENCODER_FILE).is_file():
         return spent
-    training = load_training(ground.store, cell.recipe, fabric.device)
+    source = make_source(cell.recipe, [ground.store], fabric.device)
+    probe = NeighbourProbe.of(source, cell.recipe)
     started = time.perf_counter()
 
     def seconds() -> float:
         return spent + time.perf_counter() - started
 
-    def after(done: EpochDone) -> None:
+    def after(done: EpochEnd) -> None:
         if done.epoch == done.epochs or done.epoch % cell.recipe.save_every == 0:
             _note(folder, identity, seconds())  # a killed run goes on from here
         report(done)
 
     resume = (folder / RECIPE_FILE).is_file()
     try:
-        pretrain(cell.recipe, training, folder, fabric, resume=resume, report=after, say=say)
+        callbacks: list[Callback] = [probe, after] if probe else [after]
+        pretrain(cell.recipe, source, folder, fabric, resume=resume, callbacks=callbacks, say=say)
     finally:
         _note(folder, identity, seconds())
     return seconds()
@@ -243,9 +246,8 @@ def _evaluated(
 
 
 def _clips_trained(recipe: Recipe, clips: int) -> int:
-    batch = recipe.optimisation.batch
-    used = min(clips, steps_per_epoch(recipe, clips) * batch)
-    return used * recipe.optimisation.epochs
+    used = min(clips, steps_per_epoch(recipe, clips) * recipe.training.batch_size)
+    return used * recipe.training.epochs
 
 
 def _begun(folder: Path) -> dict[str, Any]:

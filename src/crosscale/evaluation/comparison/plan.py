@@ -9,12 +9,12 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 
-from crosscale.config import built, flat_keys
+from crosscale.config import built, current, flat_keys
 from crosscale.encoders.readout import ReadoutName
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.evaluation.evaluation import CONFIGS, Config, Kind
 from crosscale.evaluation.semi import SHARES, SemiConfig
-from crosscale.training.recipe import Recipe, recipe_values
+from crosscale.training.recipe import Recipe, recipe_type, recipe_values
 
 T = TypeVar("T")
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -158,7 +158,9 @@ def _resolved(
     changes = {**common, **data.set, **method.set, "seed": seed}
     if data.protocol:
         changes["protocol"] = data.protocol
-    return _typed(Recipe, changes, f"recipe {recipe} as the plan sets it", recipe_values(recipe))
+    values, names = recipe_values(recipe, changes=changes)
+    place = f"recipe {recipe} as the plan sets it"
+    return _typed(recipe_type(names), changes, place, values)
 
 
 def _judges(values: Mapping[str, Any], path: Path) -> dict[str, Judge]:
@@ -208,23 +210,20 @@ def _semi(given: Mapping[str, Any], place: str) -> dict[str, Judge]:
 
 def _data(given: object, place: str) -> _Data:
     data = _typed(_Data, given, place)
-    _settings(data.set, place)
-    return data
+    return replace(data, set=_settings(data.set, place))
 
 
 def _method(given: object, place: str) -> _Method:
     method = _typed(_Method, {"recipe": given} if isinstance(given, str) else given, place)
-    _settings(method.set, place)
-    return method
+    return replace(method, set=_settings(method.set, place))
 
 
-def _settings(given: object, place: str) -> Mapping[str, Any]:
+def _settings(given: object, place: str) -> dict[str, Any]:
     """Settings of a recipe by dotted name, without those that the plan has keys of its own for."""
-    settings = _mapping(given, place)
+    settings, _ = current(_mapping(given, place))
     for key, own in {"seed": "seeds", "protocol": "data: {NAME: {protocol: ...}}"}.items():
         if key in settings:
             raise CrosscaleError(f"{place}: '{key}' is said once for all methods, under {own}")
-    _refuse_unknown(settings, flat_keys(Recipe), place)
     return settings
 
 

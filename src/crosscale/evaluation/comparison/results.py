@@ -14,7 +14,7 @@ from crosscale.config import flat, plain
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import Cell, Plan
 from crosscale.evaluation.evaluation import Evaluation
-from crosscale.training.recipe import settings_of
+from crosscale.training.recipe import settings_by_name
 from crosscale.utils.files import atomic_path
 from crosscale.utils.formats import checked, refuse_other_version, with_checksum
 
@@ -126,7 +126,7 @@ def read_result(path: Path) -> Result:
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """In words, which settings differ between a recipe as written and one of now."""
-    before, after = settings_of(old), flat(new)
+    before, after = settings_by_name(old), flat(new)
     told = []
     for name in sorted(before):
         if name not in after:
