@@ -83,7 +83,7 @@ def test_what_suits_one_objective_is_left_out_for_another(tmp_path):
     assert (recipe.optimiser.name, recipe.optimiser.lr) == ("adamw", 0.01)
     assert not hasattr(recipe.optimiser, "momentum")
     assert recipe.objective.queue == 512
-    with pytest.raises(CrosscaleError, match="does not accept option .momentum"):
+    with pytest.raises(CrosscaleError, match=r"does not accept option .momentum"):
         read_recipe(str(path), {"optimiser.momentum": 0.5})
 
 

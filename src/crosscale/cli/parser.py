@@ -98,7 +98,7 @@ def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: st
     several = {
         name: p.annotation
         for name, p in parameters.items()
-        if p.annotation in (list[Path], list[str])
+        if p.annotation in (list[Path], list[str]) and name not in skip
     }
     helps = {p.arg_name: p.description for p in parse_docstring(function.__doc__ or "").params}
     parser.add_function_arguments(

@@ -40,7 +40,7 @@ The help after a recipe, `crosscale pretrain nwucla/crosscale --help`, has its v
 def train(
     recipe: Recipe,
     *,
-    data: list[Path],
+    data: Sequence[Path | str] | None,
     out: Path,
     resume: bool = False,
     device: str = "auto",
@@ -62,7 +62,7 @@ def train(
     Returns:
         The file of trained encoders.
     """
-    fabric, source, probes = opened(recipe, data, device, processes, nodes)
+    fabric, source, probes = opened(recipe, data or [], device, processes, nodes)
     if recipe.training.recompute and fabric.device.type == "cpu":
         return_freed_memory()
     console = Console(quiet=fabric.global_rank > 0)
@@ -176,9 +176,9 @@ def _parser(kind: type[Recipe], defaults: Mapping[str, Any]) -> CrosscaleParser:
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=str,  # the library takes no list of paths here
         action="append",
-        default=[],
+        metavar="PATH",
         help="a store made by `crosscale prepare`; said several times, sources that mix take all",
     )
     add_function(parser, train, "recipe", "data")
