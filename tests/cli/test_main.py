@@ -100,12 +100,12 @@ def test_ntu_60_settings_take_steps_with_their_exact_shapes(tmp_path):
 def test_the_recipe_may_stand_anywhere(store, tmp_path):
     placed = ["pretrain", "--data", str(store), "--out", str(tmp_path), "synthetic/sgclr", *TINY]
     assert main(placed) == 0
-    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["views"]["cut"]["most"] == 2
+    assert yaml.safe_load((tmp_path / "recipe.yaml").read_text())["augment"]["cut"]["most"] == 2
 
 
 def test_options_may_be_written_with_hyphens(store, run, capsys):
     arguments = ["pretrain", "synthetic/crosscale", "--data", str(store), "--out", str(run)]
-    hyphens = ["--save-every=5", "--optimisation.batch-norm", "shuffled", "--resume"]
+    hyphens = ["--save-every=5", "--training.batch-norm", "shuffled", "--resume"]
     assert main([*arguments, *TINY, *hyphens]) == 2
     assert "batch_norm" in capsys.readouterr().err, "the run was begun with another value"
 
