@@ -13,11 +13,9 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from crosscale.errors import CrosscaleError
 
@@ -28,8 +26,7 @@ _HERE, _EXCHANGE = -100, 2  # Linux's AT_FDCWD and RENAME_EXCHANGE
 _WRITING_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
-@contextmanager
-def atomic_path(target: Path | str) -> Iterator[Path]:
+def atomic_path(target: Path | str) -> AbstractContextManager[Path]:
     """Give a temporary path beside `target` that replaces it when the block succeeds.
 
     Whatever else the block raises passes through unchanged.
@@ -37,19 +34,10 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
     Raises:
         CrosscaleError: when the file cannot be written (full disk, read-only folder).
     """
-    target = Path(target)
-    with _begun(target, _make_file, _remove_file) as temporary:
-        with _explained(target, temporary):
-            yield temporary
-        with _explained(target):
-            _sync(temporary)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(target)
-            _sync(target.parent)
+    return _atomic(Path(target), is_folder=False, overwrite=True)
 
 
-@contextmanager
-def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(target: Path | str, *, overwrite: bool = False) -> AbstractContextManager[Path]:
     """Give a temporary folder beside `target` that takes its place when the block succeeds.
 
     A reader that holds files of a replaced folder open keeps reading the old ones.
@@ -58,21 +46,7 @@ def atomic_folder(target: Path | str, *, overwrite: bool = False) -> Iterator[Pa
     Raises:
         CrosscaleError: when `target` exists and `overwrite` is false, or cannot be written.
     """
-    target = Path(target)
-    if target.exists() and not overwrite:
-        raise CrosscaleError(f"{target} exists already; choose another folder or say --overwrite")
-    with _begun(target, _make_folder, _remove_folder) as temporary:
-        with _explained(target, temporary):
-            yield temporary
-        with _explained(target):
-            for file in temporary.rglob("*"):
-                _sync(file)
-            temporary.chmod(0o777 & ~_umask())
-            if overwrite and target.exists():
-                _swap_in(temporary, target)
-            else:
-                temporary.replace(target)
-            _sync(target.parent)
+    return _atomic(Path(target), is_folder=True, overwrite=overwrite)
 
 
 @contextmanager
@@ -86,17 +60,15 @@ def only_writer(folder: Path) -> Iterator[None]:
     """
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK, timeout=0)
+        lock = (folder / LOCK).open("a")
+    with lock:
         try:
-            lock.acquire()
-        except Timeout:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise CrosscaleError(
                 f"{folder} is being written by another process; wait for it, or take another folder"
             ) from None
-    try:
         yield
-    finally:
-        lock.release()
 
 
 def sha256(path: Path | str) -> str:
@@ -106,9 +78,25 @@ def sha256(path: Path | str) -> str:
 
 
 @contextmanager
-def _begun(
-    target: Path, make: Callable[[Path], None], remove: Callable[[Path], None]
-) -> Iterator[Path]:
+def _atomic(target: Path, *, is_folder: bool, overwrite: bool) -> Iterator[Path]:
+    if target.exists() and not overwrite:
+        raise CrosscaleError(f"{target} exists already; choose another folder or say --overwrite")
+    with _begun(target, is_folder) as temporary:
+        with _explained(target, temporary):
+            yield temporary
+        with _explained(target):
+            for path in (temporary, *temporary.rglob("*")):
+                _sync(path)
+            temporary.chmod((0o777 if is_folder else 0o666) & ~_umask())
+            if is_folder and overwrite and target.exists():
+                _swap_in(temporary, target)
+            else:
+                temporary.replace(target)
+            _sync(target.parent)
+
+
+@contextmanager
+def _begun(target: Path, is_folder: bool) -> Iterator[Path]:
     """Something new beside `target`, claimed for the block and taken away after it.
 
     It has its name before it is there: an interruption at any moment finds what to take away.
@@ -121,48 +109,31 @@ def _begun(
         temporary = target.parent / f".{target.name}.{secrets.token_hex(8)}{HALF}"
         try:
             with _explained(target):
-                make(temporary)
+                temporary.mkdir(0o700) if is_folder else temporary.touch(0o600, exist_ok=False)
                 claim = _claim(temporary)
             if claim is not None:
                 yield temporary
             # Else another process that was clearing up took it for a dead one's, and removes it.
         finally:
-            remove(temporary)
+            _remove(temporary)
             if claim is not None:
                 os.close(claim)
 
 
-def _make_file(path: Path) -> None:
-    path.touch(0o600, exist_ok=False)
-
-
-def _make_folder(path: Path) -> None:
-    path.mkdir(0o700)
-
-
-def _remove_file(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()
-
-
-def _remove_folder(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # gone already, or another user's
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _clear(target: Path) -> None:
     """Take away what killed processes left of earlier tries to write `target`."""
-    with os.scandir(target.parent) as entries:
-        names = [entry.name for entry in entries]
-    for name in names:
-        if not (name.startswith(f".{target.name}.") and name.endswith(HALF)):
+    for left in list(target.parent.iterdir()):
+        if not (left.name.startswith(f".{target.name}.") and left.name.endswith(HALF)):
             continue
-        left = target.parent / name
         claim = _claim(left, sure=True)
-        if claim is None:
-            continue
-        with suppress(OSError):  # another user's, perhaps
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        os.close(claim)
+        if claim is not None:
+            _remove(left)
+            os.close(claim)
 
 
 def _claim(path: Path, *, sure: bool = False) -> int | None:
