@@ -1,7 +1,8 @@
 """Damages files so as to reach code that none has reached yet, and keeps what a reader fails on.
 
-`python tests/fuzz/guided.py READER --seconds 60` tries one reader; `--help` lists them. What it
-finds lies in `tests/fuzz/corpus` afterwards, where the tests try it again.
+`python tests/fuzz/guided.py READER --seconds 60` tries one reader; `--help` lists them. Each run
+draws other files, from a seed that it prints and `--seed` takes. What it finds lies in
+`tests/fuzz/corpus` afterwards, where the tests try it again.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import multiprocessing
 import pkgutil
 import random
 import re
+import secrets
 import sys
 import tempfile
 from contextlib import suppress
@@ -33,7 +35,7 @@ with atheris.instrument_imports(include=["crosscale", "c3d"], exclude=COMPILED):
 
     from crosscale import readers
 
-    for module in pkgutil.iter_modules(readers.__path__, f"{readers.__name__}."):
+    for module in pkgutil.walk_packages(readers.__path__, f"{readers.__name__}."):
         importlib.import_module(module.name)
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -45,7 +47,7 @@ FRAGILE = {".h5", ".mat", ".parquet", ".pkl"}
 LIMITS = ["-timeout=20", "-rss_limit_mb=4096", f"-max_len={1 << 18}"]
 
 
-def fuzz(sample: Sample, seconds: int, seeds: str, kept: Path) -> None:
+def fuzz(sample: Sample, seconds: int, seed: int, seeds: str, kept: Path) -> None:
     """Try inputs for so many seconds, then end the process; one of each fault stays in `kept`."""
     faults: set[str] = set()
 
@@ -79,7 +81,7 @@ def fuzz(sample: Sample, seconds: int, seeds: str, kept: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     (Path(seeds) / "whole").write_bytes(whole)
     ends = [f"-max_total_time={seconds}", f"-artifact_prefix={kept}/", "-print_final_stats=1"]
-    arguments = [sys.argv[0], "-seed=1", "-verbosity=0", *ends, *LIMITS, seeds]
+    arguments = [sys.argv[0], f"-seed={seed}", "-verbosity=0", *ends, *LIMITS, seeds]
     atheris.Setup(arguments, try_one, custom_mutator=change)
     atheris.Fuzz()
 
@@ -93,14 +95,16 @@ def main() -> int:
     names = ", ".join(sorted(of_reader))
     parser.add_argument("reader", choices=of_reader, help=names, metavar="READER")
     parser.add_argument("--seconds", type=int, default=60, help="for all samples of the reader")
+    parser.add_argument("--seed", type=int, default=1 + secrets.randbelow(2**31), help="to repeat")
     asked = parser.parse_args()
+    print(f"--seed {asked.seed}", flush=True)
     before = set(CORPUS.glob("*/*"))
     chosen = of_reader[asked.reader]
     for sample in chosen:
         kept = CORPUS / sample.name
         share = max(1, asked.seconds // len(chosen))
         with tempfile.TemporaryDirectory() as seeds:
-            child = FORK.Process(target=fuzz, args=(sample, share, seeds, kept))
+            child = FORK.Process(target=fuzz, args=(sample, share, asked.seed, seeds, kept))
             child.start()
             child.join()
         with suppress(OSError):  # holds something

@@ -1,14 +1,17 @@
 """Whatever a file holds, its reader gives whole clips, or one line that names the file.
 
-`CROSSCALE_FUZZ=10000 pytest -m slow tests/fuzz` tries as many damaged files of each kind.
+`CROSSCALE_FUZZ=10000 pytest -m slow tests/fuzz` tries as many damaged files of each kind, others in
+each run: `CROSSCALE_FUZZ_SEED` gives those of an earlier one again.
 """
 
+import hashlib
 import os
+import secrets
 from pathlib import Path
 
 import pytest
 from damage import damaged
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from judge import Fault, judge
 from samples import Sample, samples
@@ -16,35 +19,45 @@ from samples import Sample, samples
 from crosscale.readers import READERS
 
 CORPUS = Path(__file__).parent / "corpus"
-SHORT, LONG = 40, int(os.environ.get("CROSSCALE_FUZZ", "500"))
+SHORT, LONG = 10, int(os.environ.get("CROSSCALE_FUZZ", "500"))
+SEED = int(os.environ.get("CROSSCALE_FUZZ_SEED") or secrets.randbits(32))
 # Needs networks and pictures; what it finds in these is the business of the libraries it asks.
 UNTRIED = {"video"}
 
 every_sample = pytest.mark.parametrize("sample", samples().values(), ids=list(samples()))
 
 
-def fuzz(sample: Sample, inputs: int, found: Path) -> None:
-    """Try damaged files of a sample; of a fault the smallest draw stays in `found`."""
+def fuzz(sample: Sample, inputs: int, begin: int) -> None:
+    """Try damaged files of a sample, drawn from a seed; the smallest that fails is kept."""
     whole = sample.files[sample.damaged]
+    failed = b""
 
+    @seed(begin)
     @settings(
         max_examples=inputs,
-        derandomize=True,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(st.randoms(use_true_random=False))
     def try_one(draw):
+        nonlocal failed
         content = damaged(whole, sample.ending, draw)
         try:
             judge(sample, content)
         except Fault as fault:
-            kept = found / f"found{sample.ending}"
-            kept.write_bytes(content)
-            raise AssertionError(f"{fault} (keep {kept} in {CORPUS / sample.name})") from fault
+            failed = content
+            raise AssertionError(str(fault)) from fault
 
-    try_one()
+    try:
+        try_one()
+    except AssertionError as error:
+        kept = CORPUS / sample.name / (hashlib.sha256(failed).hexdigest()[:12] + sample.ending)
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_bytes(failed)
+        raise AssertionError(
+            f"{error} (kept as {kept}; CROSSCALE_FUZZ_SEED={begin} finds it again)"
+        ) from error
 
 
 def test_every_reader_is_tried():
@@ -58,14 +71,15 @@ def test_what_is_whole_is_read(sample):
 
 
 @every_sample
-def test_what_is_damaged_is_read_whole_or_told(sample, tmp_path):
-    fuzz(sample, SHORT, tmp_path)
+def test_what_is_damaged_is_read_whole_or_told(sample):
+    fuzz(sample, SHORT, begin=0)
 
 
 @pytest.mark.slow
 @every_sample
-def test_much_that_is_damaged_is_read_whole_or_told(sample, tmp_path):
-    fuzz(sample, LONG, tmp_path)
+def test_much_that_is_damaged_is_read_whole_or_told(sample):
+    print(f"CROSSCALE_FUZZ_SEED={SEED}")
+    fuzz(sample, LONG, SEED)
 
 
 @pytest.mark.parametrize(
