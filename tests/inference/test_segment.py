@@ -26,7 +26,7 @@ def head(model, store):
 
 def found(store, model, head, window=2.0, step=0.25):
     timing = Timing.of(store, window, step)
-    return pa.concat_tables(table for _, table in segment(store, timing, model, head)).to_pylist()
+    return pa.concat_tables(table for table in segment(store, timing, model, head)).to_pylist()
 
 
 @given(
@@ -96,7 +96,9 @@ def test_what_is_no_known_action_or_shows_nobody_is_a_gap(write_store, model, he
     assert {row["label"] for row in rows if overlap(row, 13, 17) > 2} == {"bow"}
 
 
-def test_parts_of_a_store_give_what_the_whole_gives(write_store, model, head, act, monkeypatch):
+def test_windows_part_by_part_give_what_all_at_once_give(
+    write_store, model, head, act, monkeypatch
+):
     clips = [
         Clip(f"day{i}", act(action, frames=60 + 31 * i, seed=i), ("0",))
         for i, action in enumerate(["bow", "wave", "hop", "wave"])
@@ -104,41 +106,40 @@ def test_parts_of_a_store_give_what_the_whole_gives(write_store, model, head, ac
     store = write_store("days", clips)
     whole = found(store, model, head, window=40, step=10)
     monkeypatch.setattr(segment_module, "CHUNK", 7)
-    timing = Timing.of(store, 40, 10)
-    parts = list(segment(store, timing, model, head))
-    assert [done for done, _ in parts][-1] == 4
-    assert len(parts) > 1
-    again = pa.concat_tables(table for _, table in parts).to_pylist()
+    again = found(store, model, head, window=40, step=10)
     assert len(whole) == len(again)
     for one, other in zip(whole, again, strict=True):
         assert one["unit"] == "frames"
         assert one == {**other, "probability": pytest.approx(other["probability"], abs=1e-4)}
 
 
-def test_an_instant_is_named_by_all_windows_around_it_of_its_own_recording():
-    likely = np.array([0.9, 0.9, 0.3, 0.9, 0.2, 0.2, 0.2])  # of class 0, else class 1
-    known = np.array([1, 1, 1, 0, 1, 0, 0], bool)
-    shown = np.array([1, 1, 1, 1, 1, 1, 0], bool)
-    clip = np.array([0, 0, 0, 0, 1, 1, 1])
-    codes, probabilities = segment_module._smoothed(
-        np.stack([likely, 1 - likely], axis=1), known, shown, clip, np.ones(7, np.int64)
-    )
-    # Means of neighbours: .9, .7, .7, .6 | .8, .8 for class 1; the last window shows nobody.
-    assert codes.tolist() == [0, 0, 0, 0, 1, 1, -1]
-    np.testing.assert_allclose(probabilities[:6], [0.9, 0.7, 0.7, 0.6, 0.8, 0.8])
-    known[:] = [1, 0, 0, 0, 1, 1, 1]
-    codes, _ = segment_module._smoothed(
-        np.stack([likely, 1 - likely], axis=1), known, shown, clip, np.ones(7, np.int64)
-    )
-    assert codes.tolist() == [0, -1, -1, -1, 1, 1, -1]
+def test_an_instant_is_named_by_all_windows_around_it():
+    def named(likely, known, shown):
+        both = np.stack([likely, 1 - likely], axis=1)
+        return segment_module._smoothed(both, np.array(known, bool), np.array(shown, bool), 1)
+
+    likely = np.array([0.9, 0.9, 0.3, 0.9])  # of class 0, else class 1
+    codes, probabilities = named(likely, [1, 1, 1, 0], [1, 1, 1, 1])
+    assert codes.tolist() == [0, 0, 0, 0]
+    np.testing.assert_allclose(probabilities, [0.9, 0.7, 0.7, 0.6])  # means of neighbours
+    codes, probabilities = named(np.array([0.2, 0.2, 0.2]), [1, 0, 0], [1, 1, 0])
+    assert codes.tolist() == [1, 1, -1]  # the last window shows nobody
+    np.testing.assert_allclose(probabilities[:2], [0.8, 0.8])
+    codes, _ = named(likely, [1, 0, 0, 0], [1, 1, 1, 1])
+    assert codes.tolist() == [0, -1, -1, -1]
 
 
 def test_neighbouring_equal_windows_are_one_segment_with_their_mean(write_store, act, monkeypatch):
     store = write_store("two", [Clip(n, act("bow", frames=50), ("0",)) for n in ("a", "b")])
     # Windows of 20 frames begin at 0, 10, 20 and 30; their middles are 10, 20, 30 and 40.
-    codes = np.array([0, 0, 1, -1, 1, 1, -1, 0])
-    probabilities = np.array([0.5, 0.7, 0.9, np.nan, 0.8, 0.6, np.nan, 0.4])
-    monkeypatch.setattr(segment_module, "_judged", lambda *_: (codes, probabilities))
+    smoothed = iter(
+        [
+            (np.array([0, 0, 1, -1]), np.array([0.5, 0.7, 0.9, np.nan])),
+            (np.array([1, 1, -1, 0]), np.array([0.8, 0.6, np.nan, 0.4])),
+        ]
+    )
+    monkeypatch.setattr(segment_module, "_judged", lambda *_: (None, None, None))
+    monkeypatch.setattr(segment_module, "_smoothed", lambda *_: next(smoothed))
     head = type("Head", (), {"classes_": np.array(["x", "y"])})
     rows = found(store, None, head, window=20, step=10)
     keys = ("clip", "start", "end", "label", "probability")

@@ -265,9 +265,9 @@ def segment(
     with _bar("recordings") as bar:
         task = bar.add_task("segmenting", total=len(opened))
         parts = []
-        for done, table in segments.segment(opened, timing, model, fitted.head):
+        for table in segments.segment(opened, timing, model, fitted.head):
             parts.append(table)
-            bar.update(task, completed=done)
+            bar.advance(task)
     found = pa.concat_tables(parts)
     write_table(found, out)
     _tell_segments(console, found, timing)

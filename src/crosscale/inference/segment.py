@@ -59,9 +59,7 @@ class Timing:
         return cls(length, stride, rate, unit)
 
 
-def segment(
-    store: ClipStore, timing: Timing, model: Model, head: Head
-) -> Iterator[tuple[int, pa.Table]]:
+def segment(store: ClipStore, timing: Timing, model: Model, head: Head) -> Iterator[pa.Table]:
     """Segments of a store's recordings: clip, start, end, label, probability, unit.
 
     The middle of a window is named by the mean of all windows that contain it, and is none of the
@@ -76,30 +74,33 @@ def segment(
         head: fitted on their embeddings.
 
     Yields:
-        How many recordings are done, in the store's order, and the segments of the newest ones.
+        The segments of each recording, in the store's order.
     """
-    for rows in _parts(store, timing):
+    frames = store.column("frames")
+    for row, name in enumerate(store.names):
         windows = Windows.over(
-            store.recordings(rows.tolist()), store.layout, timing.length[rows], timing.step[rows]
+            store.recordings([row]), store.layout, timing.length[[row]], timing.step[[row]]
         )
-        codes, probabilities = _judged(windows, timing.step[rows], model, head)
-        yield (
-            int(rows[-1]) + 1,
-            _merged(store, rows, windows, codes, probabilities, head, timing),
+        reach = int(windows.whole.frames[0] // (2 * timing.step[row]))
+        codes, probabilities = _smoothed(*_judged(windows, model, head), reach)
+        first, last, mean = _runs(codes, probabilities)
+        ends = _ends(windows, frames[row]) / timing.rate[row]
+        yield pa.table(
+            {
+                "clip": pa.array([name] * len(first), pa.string()),
+                "start": ends[first],
+                "end": ends[last + 1],
+                "label": pa.array(head.classes_[codes[first]].tolist(), pa.string()),
+                "probability": mean,
+                "unit": pa.array([timing.unit] * len(first), pa.string()),
+            }
         )
-
-
-def _parts(store: ClipStore, timing: Timing) -> Iterator[NDArray[np.int64]]:
-    """Recordings of about a thousand windows together."""
-    windows = np.cumsum(store.column("frames") // timing.step + 1)
-    part = windows // CHUNK
-    yield from np.split(np.arange(len(store)), np.flatnonzero(np.diff(part)) + 1)
 
 
 def _judged(
-    windows: Windows, step: NDArray[np.int64], model: Model, head: Head
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Class codes (W,), -1 for none, and their probabilities (W,)."""
+    windows: Windows, model: Model, head: Head
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Probabilities (W, K), and which windows are familiar and show anybody, (W,) each."""
     probabilities = np.zeros((len(windows), len(head.classes_)))
     known, shown = np.zeros((2, len(windows)), bool)
     for start in range(0, len(windows), CHUNK):
@@ -109,29 +110,25 @@ def _judged(
             rows = rows[present]
             probabilities[rows], known[rows] = head.answer(vectors[present])
             shown[rows] = True
-    reach = windows.whole.frames // (2 * step[windows.clip])
-    return _smoothed(probabilities, known, shown, windows.clip, reach)
+    return probabilities, known, shown
 
 
 def _smoothed(
     probabilities: NDArray[np.float64],
     known: NDArray[np.bool_],
     shown: NDArray[np.bool_],
-    clip: NDArray[np.int64],
-    reach: NDArray[np.int64],
+    reach: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Codes and probabilities (W,) from the windows around each one's middle.
+    """Codes (W,), -1 for none, and probabilities (W,) from the windows around each one's middle.
 
     Args:
         probabilities: (W, K).
         known: (W,) whether a window is familiar.
         shown: (W,) whether it shows anybody; only such windows count.
-        clip: (W,) recording of each.
-        reach: (W,) how many windows before and after contain the middle.
+        reach: how many windows before and after contain a window's middle.
     """
-    at = np.arange(len(clip))
-    low = np.maximum(at - reach, np.searchsorted(clip, clip, "left"))
-    high = np.minimum(at + reach + 1, np.searchsorted(clip, clip, "right"))
+    at = np.arange(len(known))
+    low, high = np.maximum(at - reach, 0), np.minimum(at + reach + 1, len(known))
 
     def sums(values: NDArray[Any]) -> NDArray[np.float64]:
         total = np.zeros((len(values) + 1, *values.shape[1:]))
@@ -145,46 +142,18 @@ def _smoothed(
     return np.where(named, best, -1), mean[at, best]
 
 
-def _merged(
-    store: ClipStore,
-    rows: NDArray[np.int64],
-    windows: Windows,
-    codes: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
-    head: Head,
-    timing: Timing,
-) -> pa.Table:
-    starts, ends = _reach(windows, store.column("frames")[rows])
-    clip = windows.clip
-    new = np.ones(len(clip), bool)
-    new[1:] = (clip[1:] != clip[:-1]) | (codes[1:] != codes[:-1])
-    first = np.flatnonzero(new)
-    last = np.append(first[1:], len(clip)) - 1
+def _runs(
+    codes: NDArray[np.int64], probabilities: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """First and last window (S,) of each run of one class, and its mean probability (S,)."""
+    first = np.flatnonzero(np.diff(codes, prepend=-2))
+    last = np.append(first[1:], len(codes)) - 1
     mean = np.add.reduceat(probabilities, first) / (last - first + 1)
     kept = codes[first] >= 0
-    first, last, mean = first[kept], last[kept], mean[kept]
-    row = rows[clip[first]]
-    return pa.table(
-        {
-            "clip": pa.array([store.names[i] for i in row], pa.string()),
-            "start": starts[first] / timing.rate[row],
-            "end": ends[last] / timing.rate[row],
-            "label": pa.array(head.classes_[codes[first]].tolist(), pa.string()),
-            "probability": mean,
-            "unit": pa.array([timing.unit] * len(row), pa.string()),
-        }
-    )
+    return first[kept], last[kept], mean[kept]
 
 
-def _reach(
-    windows: Windows, frames: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the time begins and ends that each window names, in frames (W,) each."""
-    clip = windows.clip
+def _ends(windows: Windows, frames: np.int64) -> NDArray[np.float64]:
+    """Where the time begins that each window names, and at last where it ends, frames (W + 1,)."""
     middle = windows.begin + windows.whole.frames / 2
-    between = (middle[1:] + middle[:-1]) / 2
-    same = clip[1:] == clip[:-1]
-    starts, ends = np.zeros(len(clip)), frames[clip].astype(np.float64)
-    starts[1:][same] = between[same]
-    ends[:-1][same] = between[same]
-    return starts, ends
+    return np.concatenate([[0], (middle[1:] + middle[:-1]) / 2, [frames]])

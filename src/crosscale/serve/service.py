@@ -212,7 +212,7 @@ class Service:
         )
         found: dict[str, list[Segment]] = {name: [] for name in store.names}
         with self.turn:
-            for _, table in segment(store, timing, self.model, head):
+            for table in segment(store, timing, self.model, head):
                 for row in table.to_pylist():
                     found[row["clip"]].append(Segment(**row))
         return [
