@@ -5,7 +5,7 @@ import pytest
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.readers.naming import Named, Naming
+from crosscale.readers.naming import Naming
 from crosscale.readers.prepare import prepare
 from crosscale.readers.tables.plain import Plain
 
@@ -24,7 +24,7 @@ def source(tmp_path):
 def prepared(source, **naming):
     """Clip name to (label, subject), and what was skipped."""
     out = source.parent / "store"
-    report = prepare(Named(Plain(), Naming(**naming)), source, out, overwrite=True)
+    report = prepare(Plain(), source, out, naming=Naming(**naming), overwrite=True)
     store = ClipStore.open(out)
     labels = [store.classes[i] if i >= 0 else None for i in store.labels]
     found = zip(labels, store.column("subject").tolist(), strict=True)

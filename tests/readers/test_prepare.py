@@ -13,7 +13,7 @@ from crosscale.data import official
 from crosscale.data.official import Counts
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.naming import Named, Naming
+from crosscale.readers.naming import Naming
 from crosscale.readers.prepare import prepare
 from crosscale.skeleton.layout import Layout
 from pretend_reader import PretendReader
@@ -162,8 +162,9 @@ class Unfitted:
 def test_a_reader_may_learn_its_layout_from_the_source(source, tmp_path):
     (tmp_path / "layout.txt").write_text("kinect20")
     naming = Naming(pattern="(?P<setup>[0-9]+)")
-    prepare(Named(Unfitted(), naming), source("good"), tmp_path / "store")
+    prepare(Unfitted(), source("good"), tmp_path / "store", naming=naming)
     store = ClipStore.open(tmp_path / "store")
     assert store.layout.name == "kinect20"
     assert store.column("setup").tolist() == [0]
-    assert store.provenance["options"]["reader"]["kind"] == "Unfitted"
+    assert store.provenance["reader"] == "Unfitted"
+    assert store.provenance["naming"]["pattern"] == naming.pattern

@@ -20,7 +20,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.auto import recognise
 from crosscale.readers.mocap.space import Units, Up
-from crosscale.readers.naming import Named, Naming
+from crosscale.readers.naming import Naming
 from crosscale.readers.prepare import COUNTED, REPORT, Engine, PrepareReport
 from crosscale.readers.prepare import prepare as prepare_store
 
@@ -102,13 +102,13 @@ def prepare(
     }
     options |= {"units": units, "up": up, "confidence": confidence, **(reader or {})}
     chosen = make_reader(source_format, **options)
-    if label_from_folder or pattern or table:
-        chosen = Named(chosen, Naming(label_from_folder, pattern, table))
+    named = label_from_folder or pattern or table
     with reading_bar(console) as progress:
         report = prepare_store(
             chosen,
             source,
             out,
+            naming=Naming(label_from_folder, pattern, table) if named else None,
             strict=strict,
             overwrite=overwrite,
             workers=workers,

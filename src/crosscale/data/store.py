@@ -365,19 +365,9 @@ def _row_of(clip: Clip) -> Row:
     """A clip's row of the table; where it lies is not known yet, and its label is still a name."""
     frames, bodies = clip.coordinates.shape[:2]
     return {
-        "name": clip.name,
-        "frames": frames,
-        "bodies": bodies,
-        "body_ids": clip.bodies,
-        "label": clip.label,  # becomes a number when all classes are known
-        "subject": clip.subject,
-        "camera": clip.camera,
-        "setup": clip.setup,
-        "repetition": clip.repetition,
-        "frame_rate": clip.frame_rate,
-        "part": clip.part,
+        **{field: getattr(clip, field) for field in SCHEMA.names if hasattr(clip, field)},
+        **{"frames": frames, "bodies": bodies, "body_ids": clip.bodies},
         "digest": digest(clip.coordinates),
-        "notes": clip.notes,
     }
 
 

@@ -9,10 +9,11 @@ appears, leaves or changes place in the file (METHOD, "From a recording to a cli
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from crosscale.data.clip import Clip
 from crosscale.errors import BadClip
 
 BodyRule = Literal["id", "position"]
@@ -64,6 +65,10 @@ class Bodies:
     coordinates: np.ndarray
     ids: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def clip(self, name: str, **fields: Any) -> Clip:
+        """The clip of these bodies; `fields` are the others of `Clip`."""
+        return Clip(name, self.coordinates, self.ids, notes=self.notes, **fields)
 
 
 @dataclass(frozen=True)

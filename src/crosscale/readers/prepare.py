@@ -4,9 +4,9 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from crosscale.data.official import differences
 from crosscale.data.store import ClipStore, Row, StoreWriter
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Reader, fitted
+from crosscale.readers.naming import Naming
 from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
 
@@ -85,6 +86,7 @@ def prepare(
     source: Path,
     out: Path,
     *,
+    naming: Naming | None = None,
     strict: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -98,6 +100,8 @@ def prepare(
         reader: knows the form of the recordings.
         source: where they are.
         out: the store to make; it appears when all is done.
+        naming: tells labels and more of recordings whose files say nothing, or otherwise; classes
+            are then those that the clips have.
         strict: stop at the first recording that cannot be used, instead of skipping it.
         overwrite: replace a store that is there.
         workers: processes at most; None takes one for each core.
@@ -114,60 +118,57 @@ def prepare(
     """
     begin = time.monotonic()
     given, reader = reader, fitted(reader, source)
-    layout = Layout.of(reader.layout)
     report = PrepareReport(out)
     writer = StoreWriter(
         out,
         name=reader.name,
-        layout=layout,
-        classes=reader.classes,
+        layout=Layout.of(reader.layout),
+        classes=None if naming else reader.classes,
         shard_clips=shard_clips,
         overwrite=overwrite,
     )
     with writer:
         found = reader.find(source)
+        if naming is not None:
+            naming.check(found, source)
         report.left_out.update(item.left_out for item in found if item.left_out)
         items = [item for item in found if not item.left_out]
-        if engine == "ray":
-            outcomes = read_over_cluster(reader, items)
-        else:
-            outcomes = read_all(reader, items, workers)
-        _read_into(writer, outcomes, len(items), report, strict, progress)
+        read = (
+            read_over_cluster(reader, items)
+            if engine == "ray"
+            else read_all(reader, items, workers)
+        )
+        with closing(read) as outcomes:
+            for done, outcome in enumerate(outcomes, 1):
+                reason = _store(writer, outcome, naming, report)
+                if reason and strict:
+                    raise BadClip(f"{reason} (stopped by --strict, nothing was written)")
+                if reason:
+                    item = outcome.item
+                    report.skipped.append(Skipped(item.name, str(item.path), reason))
+                if progress is not None:
+                    progress(done, len(items), len(report.skipped))
         if not report.read:
             raise CrosscaleError(_nothing(source, report))
-        writer.provenance.update(_provenance(given, source))
+        writer.provenance |= {"source": str(source), "reader": type(given).__name__}
+        writer.provenance["options"] = _options(given)
+        if naming is not None:
+            writer.provenance["naming"] = _options(naming)
         report.seconds = time.monotonic() - begin
         report.save(writer.folder)
     report.differences = differences(ClipStore.open(out))
     return report
 
 
-def _read_into(
-    writer: StoreWriter,
-    outcomes: Generator[Outcome, None, None],
-    count: int,
-    report: PrepareReport,
-    strict: bool,
-    progress: Progress | None,
-) -> None:
-    with closing(outcomes):
-        for done, outcome in enumerate(outcomes, 1):
-            reason = _store(writer, outcome, report)
-            if reason and strict:
-                raise BadClip(f"{reason} (stopped by --strict, nothing was written)")
-            if reason:
-                one = Skipped(outcome.item.name, str(outcome.item.path), reason)
-                report.skipped.append(one)
-            if progress is not None:
-                progress(done, count, len(report.skipped))
-
-
-def _store(writer: StoreWriter, outcome: Outcome, report: PrepareReport) -> str:
+def _store(
+    writer: StoreWriter, outcome: Outcome, naming: Naming | None, report: PrepareReport
+) -> str:
     """Store and count a clip, or give the reason why not."""
     if outcome.clip is None:
         return outcome.reason
     try:
-        report.count(writer.add(outcome.clip))
+        told = naming.told(outcome.item) if naming else {}
+        report.count(writer.add(replace(outcome.clip, **told) if told else outcome.clip))
     except BadClip as error:
         return str(error)
     return ""
@@ -181,23 +182,12 @@ def _nothing(source: Path, report: PrepareReport) -> str:
     return f"all {report.left_out.total()} recordings in {source} are left out: {reasons}"
 
 
-def _provenance(reader: Reader, source: Path) -> dict[str, Any]:
-    return {"source": str(source), "reader": type(reader).__name__, "options": _options(reader)}
-
-
 def _options(made: object) -> dict[str, Any]:
-    """Fields of a reader as JSON has them; those of a reader in it beside its name."""
-    if not is_dataclass(made):
-        return {}
-    options: dict[str, Any] = {}
-    for one in fields(made):
-        value = getattr(made, one.name)
-        if is_dataclass(value):
-            value = {"kind": type(value).__name__, **_options(value)}
-        elif not isinstance(value, str | int | float | bool | None):
-            value = str(value)
-        options[one.name] = value
-    return options
+    """Fields of a reader or of a naming, as JSON has them."""
+    names = [one.name for one in fields(made)] if is_dataclass(made) else []
+    values = {name: getattr(made, name) for name in names}
+    plain = str | int | float | bool | None
+    return {name: v if isinstance(v, plain) else str(v) for name, v in values.items()}
 
 
 def _kind(note: str) -> str:

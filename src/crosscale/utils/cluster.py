@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from crosscale.errors import BadClip, CrosscaleError, needs
 
@@ -66,41 +66,35 @@ def over_cluster(
             yield _unwrapped(row["result"])
 
 
-class _Told(NamedTuple):
-    """An error on its way from a worker; raised there, it would arrive wrapped in Ray's own."""
-
-    message: str
-    is_bad_clip: bool
-
-
 class _Guarded:
-    """A worker whose errors come back as values."""
+    """A worker whose errors come back as values; raised there, they would arrive in Ray's own."""
 
     def __init__(self, worker: Callable[..., Worker], arguments: tuple[Any, ...]) -> None:
-        self._worker: Worker | _Told
+        self._worker: Worker | CrosscaleError
         try:
             self._worker = worker(*arguments)
         except CrosscaleError as error:
-            self._worker = _told(error)
+            self._worker = _alone(error)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row with a piece of work to one with its result, in a tuple, or with an error."""
-        if isinstance(self._worker, _Told):
+        if isinstance(self._worker, CrosscaleError):
             return {"result": (self._worker,)}
         try:
             return {"result": (self._worker(row["piece"][0]),)}
         except CrosscaleError as error:
-            return {"result": (_told(error),)}
+            return {"result": (_alone(error),)}
+
+
+def _alone(error: CrosscaleError) -> CrosscaleError:
+    """The error without what led to it, which may not travel."""
+    return (BadClip if isinstance(error, BadClip) else CrosscaleError)(str(error))
 
 
 def _unwrapped(result: tuple[Any]) -> Any:
-    if isinstance(result[0], _Told):
-        raise (BadClip if result[0].is_bad_clip else CrosscaleError)(result[0].message)
+    if isinstance(result[0], CrosscaleError):
+        raise result[0]
     return result[0]
-
-
-def _told(error: CrosscaleError) -> _Told:
-    return _Told(str(error), isinstance(error, BadClip))
 
 
 def _see_that_it_answers(address: str) -> None:

@@ -81,15 +81,7 @@ class _Skeletons(OwnRecordings):
             found = people(
                 seen, rule=self.bodies, max_bodies=self.max_bodies, max_frames=self.max_frames
             )
-        return Clip(
-            name=item.name,
-            coordinates=found.coordinates,
-            bodies=found.ids,
-            label=label,
-            frame_rate=FRAME_RATE,
-            notes=found.notes,
-            **numbers,
-        )
+        return found.clip(item.name, label=label, frame_rate=FRAME_RATE, **numbers)
 
     def told(self, item: Item) -> tuple[str, dict[str, Any]]:
         """Class, and subject, camera, setup and repetition where the name tells them.

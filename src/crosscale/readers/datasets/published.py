@@ -59,16 +59,7 @@ class Published(ToldByFiles):
         label = self.actions.get(told.pop("action", -1))
         if label is None:
             raise BadClip(f"{item.path.name}: {self.misnamed}")
-        found = self.bodies(item)
-        return Clip(
-            name=item.name,
-            coordinates=found.coordinates,
-            bodies=found.ids,
-            label=label,
-            frame_rate=self.frame_rate,
-            notes=found.notes,
-            **told,
-        )
+        return self.bodies(item).clip(item.name, label=label, frame_rate=self.frame_rate, **told)
 
     def numbers(self, item: Item) -> dict[str, Any]:
         """Action, subject, camera and repetition, as the name tells them; none of a wrong one."""

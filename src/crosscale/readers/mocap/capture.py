@@ -9,6 +9,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.gaps import SHORT_GAP
+from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
 from crosscale.readers.bodies import repaired
@@ -113,14 +114,9 @@ class Capture(RecordingFiles):
         metres = take.metres if self.units is None else UNITS[self.units]
         if metres is None:
             raise BadClip(f"{where}: does not say its unit, while others do; give it with --units")
-        turn = TURNS[self.up or "y"] * metres
-        return Clip(
-            name=item.name,
-            coordinates=found.coordinates @ turn.T,
-            bodies=found.ids,
-            frame_rate=take.frame_rate,
-            notes=(*found.notes, *self.notes),
-        )
+        turned = found.coordinates @ (TURNS[self.up or "y"] * metres).T
+        found = Bodies(turned, found.ids, (*found.notes, *self.notes))
+        return found.clip(item.name, frame_rate=take.frame_rate)
 
     def _looked_at(self, items: Sequence[Item]) -> list[Take]:
         """Takes over all of the source that can be read, or the first that can."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from crosscale.data.clip import Clip
 from crosscale.data.detections import Detections, from_image, sighted
+from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.bodies import tracked
@@ -78,14 +79,9 @@ class Estimated(RecordingFiles):
         kept = tracked(
             people.seen, self.layout.joints, where, max_bodies=self.max_bodies, upright=False
         )
-        return Clip(
-            name=item.name,
-            coordinates=kept.coordinates * people.metre,
-            bodies=kept.ids,
-            label=found.label,
-            frame_rate=found.frame_rate,
-            notes=(*people.notes, *kept.notes),
-        )
+        notes = (*people.notes, *kept.notes)
+        kept = Bodies(kept.coordinates * people.metre, kept.ids, notes)
+        return kept.clip(item.name, label=found.label, frame_rate=found.frame_rate)
 
 
 class Person(NamedTuple):

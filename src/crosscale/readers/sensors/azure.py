@@ -56,13 +56,7 @@ class AzureKinect(RecordingFiles):
             joints=joints * TO_METRES_Y_UP,
         )
         found = tracked(seen, layout.joints, where)
-        return Clip(
-            name=item.name,
-            coordinates=found.coordinates,
-            bodies=found.ids,
-            frame_rate=_rate(frames),
-            notes=found.notes,
-        )
+        return found.clip(item.name, frame_rate=_rate(frames))
 
     @classmethod
     def sign(cls, path: Path) -> str | None:

@@ -69,13 +69,7 @@ class KinectCsv(RecordingFiles):
             return self.for_source(item.path).read(item)
         layout = Layout.load(self.layout)
         found = tracked(_Recording(item.path).bodies(layout), layout.joints, item.path.name)
-        return Clip(
-            name=item.name,
-            coordinates=found.coordinates,
-            bodies=found.ids,
-            frame_rate=FRAME_RATE,
-            notes=found.notes,
-        )
+        return found.clip(item.name, frame_rate=FRAME_RATE)
 
     @classmethod
     def sign(cls, path: Path) -> str | None:
