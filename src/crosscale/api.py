@@ -8,12 +8,14 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from crosscale.data.store import ClipStore
+from crosscale.encoders import ENCODERS
 from crosscale.evaluation.online import NeighbourProbe
+from crosscale.objectives import OBJECTIVES
 from crosscale.training.callbacks import Callback
 from crosscale.training.distributed import team_fabric
 from crosscale.training.loop import make_source
 from crosscale.training.loop import pretrain as train
-from crosscale.training.recipe import Family, Recipe, read_recipe
+from crosscale.training.recipe import Family, Recipe, read_recipe, recipe_names
 from crosscale.training.sources import Source
 
 
@@ -66,6 +68,30 @@ def pretrain(
         callbacks=[*probes, *callbacks],
         say=say,
     )
+
+
+def open_store(path: Path | str) -> ClipStore:
+    """Open a store that `crosscale prepare` made: `store[0]` and `store["name"]` are clips.
+
+    Raises:
+        CrosscaleError: when it is no store, or damaged.
+    """
+    return ClipStore.open(path)
+
+
+def list_encoders() -> list[str]:
+    """Names that `create_encoder` and recipes take; import paths work too."""
+    return sorted(ENCODERS.paths())
+
+
+def list_objectives() -> list[str]:
+    """Names that recipes take as their objective; import paths work too."""
+    return sorted(OBJECTIVES.paths())
+
+
+def list_recipes() -> list[str]:
+    """Names that `pretrain` takes: every data set with every method."""
+    return recipe_names()
 
 
 def opened(

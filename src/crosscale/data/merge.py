@@ -1,6 +1,7 @@
 """Several stores as one, in a layout that all of them can be brought to."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
 
 CHUNK = 256  # clips converted at once
-FIELDS = ("subject", "camera", "setup", "repetition", "frame_rate")
 
 
 def merge(
@@ -54,23 +54,17 @@ def merge(
 
 def _clips(store: ClipStore, source: Converted) -> Iterator[Clip]:
     parts = _parts(store)
-    rows = store.table.select(["body_ids", "notes", *FIELDS]).to_pylist()
     for begin in range(0, len(store), CHUNK):
         chosen = range(begin, min(begin + CHUNK, len(store)))
         found = source.recordings(chosen)
         ends = np.cumsum(found.frames * found.bodies)
         blocks = np.split(found.rows, ends[:-1])
         for i, block, frames in zip(chosen, blocks, found.frames, strict=True):
-            row = rows[i]
-            label = store.labels[i]
-            yield Clip(
+            yield replace(
+                store[i],
                 name=f"{store.name}/{store.names[i]}",
                 coordinates=block.reshape(frames, -1, *block.shape[1:]),
-                bodies=tuple(row["body_ids"]),
-                label=store.classes[label] if label >= 0 else None,
                 part=parts[i],
-                notes=tuple(row["notes"]),
-                **{field: row[field] for field in FIELDS},
             )
 
 

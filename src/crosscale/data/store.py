@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
@@ -43,6 +43,8 @@ from crosscale.skeleton.layout import Layout
 from crosscale.utils.files import atomic_folder, sha256
 from crosscale.utils.formats import canonical, with_checksum
 
+# Columns of the table that are fields of a clip.
+CLIP_FIELDS = ("subject", "camera", "setup", "repetition", "frame_rate", "part")
 Row = dict[str, Any]  # a clip's row of the table, its label still a name
 
 _TRIES = 50
@@ -104,6 +106,36 @@ class ClipStore:
     def __len__(self) -> int:
         """Number of clips."""
         return len(self.names)
+
+    def __getitem__(self, which: int | str) -> Clip:
+        """A clip by its row, from the end where it is negative, or by its name.
+
+        Raises:
+            IndexError: when there is no such row.
+            KeyError: when there is no such name.
+        """
+        row = self._rows[which] if isinstance(which, str) else which
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)} clips")
+        row %= len(self)
+        values = self.table.slice(row, 1).to_pylist()[0]
+        label = self.labels[row]
+        return Clip(
+            name=self.names[row],
+            coordinates=self.coordinates(row),
+            bodies=tuple(values["body_ids"]),
+            label=self.classes[label] if label >= 0 else None,
+            notes=tuple(values["notes"]),
+            **{field: values[field] for field in CLIP_FIELDS},
+        )
+
+    def __iter__(self) -> Iterator[Clip]:
+        """All clips, in the table's order."""
+        return (self[row] for row in range(len(self)))
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.names)}
 
     def coordinates(self, i: int) -> np.ndarray:
         """Coordinates of clip `i`: (T, M, V, C), NaN where a body is absent (see `Clip`).
