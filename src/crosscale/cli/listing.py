@@ -16,8 +16,27 @@ from crosscale.utils.plugins import load_object
 
 BUILT_IN = "built in"
 # Registries, by what they hold: each gives import paths by name.
-REGISTRIES = {"readers": "crosscale.readers:known_readers"}
-Kind = Literal["readers", "recipes", "layouts", "engines"]
+REGISTRIES = {
+    "augmentations": "crosscale.augment.compose:AUGMENTATIONS.paths",
+    "encoders": "crosscale.encoders:ENCODERS.paths",
+    "objectives": "crosscale.objectives:OBJECTIVES.paths",
+    "optimisers": "crosscale.training.optim:OPTIMISERS.paths",
+    "readers": "crosscale.readers:known_readers",
+    "schedules": "crosscale.training.optim:SCHEDULES.paths",
+    "sources": "crosscale.training.sources:SOURCES.paths",
+}
+Kind = Literal[
+    "augmentations",
+    "encoders",
+    "engines",
+    "layouts",
+    "objectives",
+    "optimisers",
+    "readers",
+    "recipes",
+    "schedules",
+    "sources",
+]
 
 
 class Entry(NamedTuple):

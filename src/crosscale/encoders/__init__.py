@@ -10,9 +10,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Graph
 from crosscale.utils.registry import Registry
 
-ENCODERS = Registry(
-    "encoder", {"stgcn": "crosscale.encoders.stgcn:STGCN"}, group="crosscale.encoders"
-)
+ENCODERS = Registry("encoder", "crosscale.encoders", package="crosscale.encoders", base="Encoder")
 
 
 def create_encoder(name: str, graph: Graph, **settings: Any) -> Encoder:

@@ -3,5 +3,5 @@
 from crosscale.utils.registry import Registry
 
 OBJECTIVES = Registry(
-    "objective", {"moco": "crosscale.objectives.moco:MoCo"}, group="crosscale.objectives"
+    "objective", "crosscale.objectives", package="crosscale.objectives", base="Objective"
 )

@@ -17,13 +17,13 @@ from crosscale.utils.registry import Registry
 
 OPTIMISERS = Registry(
     "optimiser",
+    "crosscale.optimisers",
     {"sgd": "crosscale.training.optim:SGD", "adamw": "crosscale.training.optim:AdamW"},
-    group="crosscale.optimisers",
 )
 SCHEDULES = Registry(
     "schedule",
+    "crosscale.schedules",
     {"step": "crosscale.training.optim:Step", "cosine": "crosscale.training.optim:Cosine"},
-    group="crosscale.schedules",
 )
 Groups = list[dict[str, Any]]
 

@@ -23,11 +23,11 @@ from crosscale.utils.registry import Registry
 
 SOURCES = Registry(
     "source",
+    "crosscale.sources",
     {
         "store": "crosscale.training.sources:StoreSource",
         "mixed": "crosscale.training.sources:MixedSource",
     },
-    group="crosscale.sources",
 )
 
 
