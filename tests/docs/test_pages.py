@@ -17,7 +17,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS_OF = ("crosscale ", "make ", "pip ", "torchrun ", "srun ", "git ", "python ")
 PROGRAMS = {"bash": ["bash", "-euo", "pipefail"], "python": [sys.executable, "-"]}
-ALL = sorted([*DOCS.glob("*.md"), DOCS.parent / "README.md"])
+ROOT = DOCS.parent
+ALL = sorted([*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 PAGES = [page for page in ALL if PROGRAMS.keys() & dict(FENCE.findall(page.read_text()))]
 
 
@@ -52,6 +53,14 @@ def test_every_block_of_a_page_runs_in_an_empty_folder(page, tmp_path):
 
 
 @pytest.mark.parametrize("page", ALL, ids=lambda page: page.stem)
+def test_files_that_a_page_names_are_there(page):
+    """NAME and KIND stand for names to be given."""
+    named = re.findall(r"`((?:src|tests|docs|examples|benchmarks)/[^`\s:]*)", page.read_text())
+    lacking = [name for name in named if not (ROOT / re.sub(r"[A-Z]{4,}.*", "", name)).exists()]
+    assert not lacking
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: page.stem)
 def test_no_block_of_commands_is_left_out(page):
     for language, block in FENCE.findall(page.read_text()):
         if language not in PROGRAMS:
@@ -69,7 +78,7 @@ def test_pages_with_commands_are_there():
 
 
 def test_the_site_names_every_page():
-    told = (DOCS.parent / "mkdocs.yml").read_text()
+    told = (ROOT / "mkdocs.yml").read_text()
     missing = [page.name for page in DOCS.glob("*.md") if f": {page.name}" not in told]
     assert not missing
 
