@@ -71,3 +71,12 @@ def test_a_model_folder_and_published_weights_hold_no_path(which, request, store
     assert own.store_path == store.path
     assert main(["export", "published", str(run), "--out", str(tmp_path / "p.pt")]) == 0
     _check(tmp_path / "p.pt", store)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "ending"), [("onnx", "onnx"), ("torch", "pt2")])
+def test_programs_hold_no_path(kind, ending, trained_run, store, tmp_path):
+    if kind == "onnx":
+        pytest.importorskip("onnxscript", reason="needs crosscale[onnxruntime]")
+    assert main(["export", kind, str(trained_run), "--out", str(tmp_path / f"a.{ending}")]) == 0
+    _check(tmp_path, store)

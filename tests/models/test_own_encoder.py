@@ -1,6 +1,7 @@
 """An encoder that knows nothing of folding or engines goes wherever others go."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,26 @@ def test_it_is_evaluated_and_indexed_by_the_commands(run, store, tmp_path):
 
 @pytest.mark.slow
 def test_it_is_exported(run, tmp_path):
-    trained = load_encoders(run)
-    made = export_torch(trained, tmp_path / "tiny.pt2", with_preprocess=False)
+    made = export_torch(load_encoders(run), tmp_path / "tiny.pt2")
     assert made.differences["joint"] < 1e-4
+    assert json.loads(made.description.read_text())["inputs"]["coordinates"]["shape"][2] == "frames"
+
+
+class OfOneLength(Tiny):
+    """As encoders with a table of places in time are."""
+
+    def __init__(self, graph, settings, channels=3):
+        super().__init__(graph, settings, channels)
+        self.places = nn.Parameter(torch.randn(1, channels, 16, 1))
+
+    def forward_features(self, x, edge_mask=None, token_mask=None):
+        return super().forward_features(x + self.places)
+
+
+@pytest.mark.slow
+def test_one_that_takes_a_single_length_is_exported_for_it(run, tmp_path):
+    trained = load_encoders(run)
+    encoder = OfOneLength(LAYOUT.scale("joints"), Tiny.Settings(5)).eval()
+    made = export_torch(replace(trained, encoders={"joint": encoder}), tmp_path / "a.pt2")
+    assert made.differences["joint"] < 1e-4
+    assert json.loads(made.description.read_text())["inputs"]["coordinates"]["shape"][2] == 16

@@ -9,7 +9,7 @@ from crosscale.cli import main
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import load_encoders
 from crosscale.models.export import program
-from crosscale.models.export.network import ClipNetwork, RecordingNetwork
+from crosscale.models.export.network import ClipNetwork
 from crosscale.models.export.program import TOLERANCE, export_onnx, export_torch
 from crosscale.models.features import embed_stream
 from crosscale.transforms.modality import Stream, StreamTransform
@@ -53,7 +53,6 @@ def test_the_network_equals_the_encoders(make_run, bodies, norm):
     clips, right = _right(trained, _recordings(4, 30))
     with torch.inference_mode():
         _near(ClipNetwork(trained)(clips.coordinates, clips.body_mask), right)
-        _near(RecordingNetwork(trained)(torch.from_numpy(_recordings(4, 30))), right)
 
 
 def test_what_stands_where_nobody_is_does_not_matter(trained):
@@ -61,23 +60,6 @@ def test_what_stands_where_nobody_is_does_not_matter(trained):
     noise = torch.where(clips.body_mask[:, None, None, None], clips.coordinates, torch.nan)
     with torch.inference_mode():
         _near(ClipNetwork(trained)(noise, clips.body_mask), right)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("frames", [1, 9, 80])
-def test_onnx_runtime_takes_recordings_of_any_number_and_length(onnx_raw, trained, count, frames):
-    recordings = _recordings(count, frames)
-    session = onnxruntime.InferenceSession(onnx_raw.path)
-    found = session.run(None, {"recordings": recordings})
-    names = [output.name for output in session.get_outputs()]
-    _near(dict(zip(names, found, strict=True)), _right(trained, recordings)[1])
-
-
-@pytest.fixture(scope="module")
-def onnx_raw(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("onnx") / "raw.onnx"
-    return export_onnx(trained, path, with_preprocess=True)
 
 
 @pytest.mark.slow
@@ -99,32 +81,33 @@ def test_the_command_writes_one_file_that_explains_itself(run, trained, tmp_path
     for frames in (5, 40):
         settings = Preprocess(frames=frames)
         clips = preprocess(list(_recordings(3, 30)), trained.layout, settings)
-        given = {"coordinates": clips.coordinates.numpy(), "present": clips.body_mask.numpy()}
+        given = {"coordinates": clips.coordinates.numpy(), "body_mask": clips.body_mask.numpy()}
         with torch.inference_mode():
             right = ClipNetwork(trained)(clips.coordinates, clips.body_mask)
         _near(dict(zip(facts["outputs"], session.run(None, given), strict=True)), right)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("raw", [False, True])
-def test_a_torch_program_loads_without_the_package_and_agrees(run, trained, tmp_path, raw):
+def test_a_torch_program_loads_without_the_package_and_agrees(run, trained, tmp_path):
     out = tmp_path / "made.pt2"
-    switch = ["--with_preprocess"] if raw else []
-    assert main(["export", "torch", str(run), "--out", str(out), *switch]) == 0
+    assert main(["export", "torch", str(run), "--out", str(out)]) == 0
     loaded = torch.export.load(out).module()
     for count, frames in ((1, 12), (4, 50)):
-        recordings = _recordings(count, frames)
-        clips, right = _right(trained, recordings)
-        given = (torch.from_numpy(recordings),) if raw else (clips.coordinates, clips.body_mask)
+        clips, right = _right(trained, _recordings(count, frames))
         with torch.inference_mode():
-            _near(loaded(*given), right)
+            _near(loaded(clips.coordinates, clips.body_mask), right)
 
 
 @pytest.mark.slow
 def test_the_published_conventions_are_exported_too(make_run, tmp_path):
     published = load_encoders(make_run(("joint",), PUBLISHED, hops="capped", bodies="all"))
-    made = export_torch(published, tmp_path / "a.pt2", with_preprocess=True)
-    assert made.differences["joint"] < TOLERANCE
+    assert export_torch(published, tmp_path / "a.pt2").differences["joint"] < TOLERANCE
+
+
+def test_the_preparation_inside_is_gone_and_the_way_on_is_told(run, tmp_path, capsys):
+    for option in ("--with_preprocess", "--with-preprocess"):
+        assert main(["export", "onnx", str(run), "--out", str(tmp_path / "a.onnx"), option]) == 2
+        assert "programs take prepared clips" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -134,18 +117,18 @@ def test_a_program_that_differs_is_refused_and_not_kept(trained, tmp_path, monke
 
     def damaged(path, plan):
         load = whole(path, plan)
-        return lambda inputs: load(inputs) | {"motion": wrong * load(inputs)["motion"]}
+        return lambda clips: load(clips) | {"motion": wrong * load(clips)["motion"]}
 
     monkeypatch.setattr(program, "_torch_run", damaged)
     with pytest.raises(CrosscaleError, match="stream motion differs from the encoder by"):
-        export_torch(trained, tmp_path / "a.pt2", with_preprocess=False)
+        export_torch(trained, tmp_path / "a.pt2")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_library_is_named(trained, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(CrosscaleError, match=r"pip install 'crosscale\[onnxruntime\]'"):
-        export_onnx(trained, tmp_path / "a.onnx", with_preprocess=False)
+        export_onnx(trained, tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torch"])

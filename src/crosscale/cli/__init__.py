@@ -78,6 +78,10 @@ GROUPS = {
 USER_ERROR, INTERRUPTED = 2, 130
 _RED, _YELLOW = 31, 33
 RENAMED = {"--moments": "--subclips"}  # what options were called in 0.1, and are called now
+REMOVED = {  # what 0.1 had, and the way on
+    "--with_preprocess": "exported programs take prepared clips, and the JSON file beside them "
+    "tells the steps; docs/export.md shows them in a few lines of numpy",
+}
 _ABOUT = """usage: crosscale COMMAND [options]
 
 Recognise human actions from skeletons without labels.
@@ -200,6 +204,8 @@ def _parser_of(name: str, arguments: Sequence[str]) -> "CrosscaleParser":
 
 def _present_name(word: str) -> str:
     option, equals, value = word.partition("=")
+    if option in REMOVED:
+        raise CrosscaleError(f"there is no {option} any more: {REMOVED[option]}")
     if option not in RENAMED:
         return word
     _complain(f"{option} is called {RENAMED[option]} now", _YELLOW)

@@ -18,28 +18,26 @@ from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import PUBLISHED, Preprocess
 
 
-def onnx(run: Path, *, out: Path, with_preprocess: bool = False) -> Exported:
+def onnx(run: Path, *, out: Path) -> Exported:
     """Write all streams as one ONNX file, for any number of clips of any length, and check it.
 
         crosscale export onnx runs/nwucla --out nwucla.onnx
 
-    Inputs are prepared clips `coordinates` (N, 3, T, V, M) and `present` (N, M), or, with
-    --with_preprocess, `recordings` (N, L, M, V, 3) as they come from a sensor. Outputs are the
-    features (N, width) of each stream, by its name. ONNX Runtime computes made-up clips with the
-    file; it is kept only if it agrees with the encoders to 0.0001 of the largest feature.
+    Inputs are prepared clips, `coordinates` (N, 3, T, V, M) and `body_mask` (N, M): the JSON file
+    beside it tells how to prepare them, docs/export.md shows it in a few lines of numpy. Outputs
+    are the features (N, D) of each stream, by its name. ONNX Runtime computes made-up clips with
+    the file; it is kept only if it agrees with the encoders to 0.0001 of the largest feature.
 
     Args:
         run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
             comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, or a folder, in which it becomes encoder.onnx. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
-        with_preprocess: take recordings as they are; resampling, root and facing are inside.
     """
-    path = _file_in(out, ".onnx")
-    return _told(export_onnx(load_encoders(resolve(run)), path, with_preprocess=with_preprocess))
+    return _told(export_onnx(load_encoders(resolve(run)), _file_in(out, ".onnx")))
 
 
-def torch_program(run: Path, *, out: Path, with_preprocess: bool = False) -> Exported:
+def torch_program(run: Path, *, out: Path) -> Exported:
     """Write all streams as one `torch.export` program, load it again, and check it.
 
         crosscale export torch runs/nwucla --out nwucla.pt2
@@ -53,10 +51,8 @@ def torch_program(run: Path, *, out: Path, with_preprocess: bool = False) -> Exp
             comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, or a folder, in which it becomes encoder.pt2. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
-        with_preprocess: take recordings as they are; resampling, root and facing are inside.
     """
-    path = _file_in(out, ".pt2")
-    return _told(export_torch(load_encoders(resolve(run)), path, with_preprocess=with_preprocess))
+    return _told(export_torch(load_encoders(resolve(run)), _file_in(out, ".pt2")))
 
 
 def published(run: Path, *, out: Path) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,16 +16,19 @@ import crosscale
 from crosscale.encoders.engines import LIBRARIES, quiet
 from crosscale.errors import CrosscaleError, needs
 from crosscale.models.checkpoint import TrainedEncoders
-from crosscale.models.export.network import ClipNetwork, RecordingNetwork
-from crosscale.models.export.trial import SHORTEST, Trial, trials
-from crosscale.models.features import embed_stream
-from crosscale.transforms.modality import Stream, StreamTransform
-from crosscale.transforms.preprocess import Preprocess
+from crosscale.models.export.network import ClipNetwork
+from crosscale.models.export.trial import trials
+from crosscale.models.model import Model
+from crosscale.transforms.preprocess import ClipTensors, Preprocess
 from crosscale.utils.files import atomic_path
 
-FORMAT = "crosscale export 1"
+FORMAT = "crosscale export 2"
 TOLERANCE = 1e-4  # of a stream's largest feature; engines differ by about 1e-5
-Run = Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+# Of fewer frames, the last blocks of an ST-GCN, which halve them, keep one: a case apart to
+# `torch.export`.
+SHORTEST = 5
+INPUTS = ("coordinates", "body_mask")
+Run = Callable[[ClipTensors], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -46,30 +49,28 @@ class Exported:
     trials: int
 
 
-def export_onnx(trained: TrainedEncoders, path: Path, *, with_preprocess: bool) -> Exported:
+def export_onnx(trained: TrainedEncoders, path: Path) -> Exported:
     """Write all streams as one ONNX file, run it by ONNX Runtime, and compare.
 
     Args:
         trained: the encoders, on the CPU.
         path: the .onnx file; a file named so with .json behind, beside it, describes it.
-        with_preprocess: take recordings as they are, rather than prepared clips.
 
     Raises:
-        CrosscaleError: when a library is missing, or the features differ by more than
-            `TOLERANCE`; nothing is written then.
+        CrosscaleError: when a library is missing, the encoders cannot be traced, or the features
+            differ by more than `TOLERANCE`; nothing is written then.
     """
     libraries, extra = LIBRARIES["onnxruntime"]
     with needs("ONNX", extra):
         for library in libraries:
             import_module(library)
-    plan = _Plan.of(trained, with_preprocess)
+    plan = _Plan.of(trained)
     with quiet("torch.onnx"):
         program = cast(
             torch.onnx.ONNXProgram,
             torch.onnx.export(
-                plan.network,
-                tuple(plan.example.values()),
-                input_names=list(plan.example),
+                plan.program,
+                input_names=list(INPUTS),
                 output_names=list(trained.encoders),
                 dynamo=True,
                 dynamic_shapes=plan.dynamic,
@@ -82,76 +83,95 @@ def export_onnx(trained: TrainedEncoders, path: Path, *, with_preprocess: bool) 
     )
 
 
-def export_torch(trained: TrainedEncoders, path: Path, *, with_preprocess: bool) -> Exported:
+def export_torch(trained: TrainedEncoders, path: Path) -> Exported:
     """Write all streams as one `torch.export` program, load it again, and compare.
 
     Args:
         trained: the encoders, on the CPU.
         path: the .pt2 file; a file named so with .json behind, beside it, describes it.
-        with_preprocess: take recordings as they are, rather than prepared clips.
 
     Raises:
-        CrosscaleError: when the features differ by more than `TOLERANCE`; nothing is written then.
+        CrosscaleError: when the encoders cannot be traced, or the features differ by more than
+            `TOLERANCE`; nothing is written then.
     """
-    plan = _Plan.of(trained, with_preprocess)
-    with quiet("torch.export"):
-        program = torch.export.export(
-            plan.network, tuple(plan.example.values()), dynamic_shapes=plan.dynamic
-        )
+    plan = _Plan.of(trained)
 
     def save(temporary: Path) -> None:
+        facts = {"crosscale": json.dumps(plan.facts)}
         with temporary.open("wb") as file, quiet("torch.export"):
-            torch.export.save(program, file, extra_files={"crosscale": json.dumps(plan.facts)})
+            torch.export.save(plan.program, file, extra_files=facts)
 
     return _written(path, plan, save, _torch_run)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is exported: a network, its inputs, and what they mean."""
+    """What is exported: a traced network, and what its inputs and outputs mean."""
 
     trained: TrainedEncoders
-    with_preprocess: bool
-    network: nn.Module
-    example: Mapping[str, Tensor]
+    program: torch.export.ExportedProgram
     dynamic: tuple[dict[int, Any], ...]
+    lengths: Sequence[int]
     facts: dict[str, Any]
 
     @classmethod
-    def of(cls, trained: TrainedEncoders, with_preprocess: bool) -> "_Plan":
+    def of(cls, trained: TrainedEncoders) -> "_Plan":
+        network = ClipNetwork(trained)
+        lengths = _lengths(network, trained)
         batch = torch.export.Dim("batch")
-        network: nn.Module = ClipNetwork(trained)
-        frames = torch.export.Dim("frames", min=SHORTEST)
-        dynamic: tuple[dict[int, Any], ...] = ({0: batch, 2: frames}, {0: batch})
-        if with_preprocess:
-            network = RecordingNetwork(trained)
-            dynamic = ({0: batch, 1: torch.export.Dim("frames")},)
-        trial = trials(trained, with_preprocess)[0]
-        example = trial.inputs(trained, with_preprocess)
-        facts = _facts(trained, with_preprocess)
-        return cls(trained, with_preprocess, network.eval(), example, dynamic, facts)
+        dynamic: tuple[dict[int, Any], ...] = ({0: batch}, {0: batch})
+        if len(lengths) > 1:
+            dynamic[0][2] = torch.export.Dim("frames", min=SHORTEST)
+        example = trials(trained, lengths)[0]
+        try:
+            with quiet("torch.export"):
+                program = torch.export.export(network, _given(example), dynamic_shapes=dynamic)
+        except Exception as error:  # tracing an encoder of anybody's may fail in any way
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise CrosscaleError(f"the encoders cannot be exported: {reason}") from error
+        _forget_places(program)
+        return cls(trained, program, dynamic, lengths, _facts(trained, lengths))
 
     def differences(self, run: Run) -> tuple[dict[str, float], int]:
         """Compare a loaded program with the encoders on all trials; also how many there were."""
         largest = dict.fromkeys(self.trained.encoders, 0.0)
-        made = trials(self.trained, self.with_preprocess)
-        for trial in made:
-            found = run(trial.inputs(self.trained, self.with_preprocess))
-            for stream, right in _features(self.trained, trial).items():
-                error = (found[stream] - right).abs().max() / right.abs().max()
+        model, made = Model(self.trained), trials(self.trained, self.lengths)
+        for clips in made:
+            found = run(clips)
+            with torch.inference_mode():
+                right = model.forward_features(clips.coordinates, clips.body_mask)
+            for stream, values in right.items():
+                error = (found[stream] - values).abs().max() / values.abs().max()
                 # Not `max`, which drops a NaN.
                 largest[stream] = float(np.maximum(largest[stream], error.item()))
         return largest, len(made)
 
 
-def _features(trained: TrainedEncoders, trial: Trial) -> dict[str, Tensor]:
-    """What the encoders themselves make of it, the way training and evaluation go."""
-    return {
-        name: embed_stream(
-            encoder, StreamTransform(Stream.parse(name), trained.layout), trial.clips(trained)
-        )
-        for name, encoder in trained.encoders.items()
-    }
+def _given(clips: ClipTensors) -> tuple[Tensor, Tensor]:
+    """What a program takes, in the order of `INPUTS`."""
+    return clips.coordinates.contiguous(), clips.body_mask
+
+
+def _lengths(network: nn.Module, trained: TrainedEncoders) -> list[int]:
+    """Frames of clips to try: that of training alone where an encoder takes no other."""
+    usual, settings = trained.preprocess.frames, trained.preprocess
+    lengths = [max(SHORTEST, n) for n in (usual, usual // 2, 2 * usual + 3)]
+    body_mask = torch.ones(1, settings.bodies, dtype=torch.bool)
+    try:
+        for frames in lengths:
+            shape = (1, 3, frames, len(trained.layout.joints), settings.bodies)
+            network(torch.zeros(shape), body_mask)
+    except Exception:  # whatever an encoder of anybody's raises
+        return [usual]
+    return lengths
+
+
+def _forget_places(program: torch.export.ExportedProgram) -> None:
+    """Drop the files of this machine that each operation is noted to come from."""
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)
 
 
 def _written(
@@ -182,8 +202,9 @@ def _onnx_run(path: Path, plan: _Plan) -> Run:
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     streams = list(plan.trained.encoders)
 
-    def run(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        found = session.run(streams, {name: value.numpy() for name, value in inputs.items()})
+    def run(clips: ClipTensors) -> dict[str, Tensor]:
+        inputs = (value.numpy() for value in _given(clips))
+        found = session.run(streams, dict(zip(INPUTS, inputs, strict=True)))
         return dict(zip(streams, map(torch.from_numpy, found), strict=True))
 
     return run
@@ -194,44 +215,37 @@ def _torch_run(path: Path, plan: _Plan) -> Run:
         network = torch.export.load(file).module()
 
     @torch.inference_mode()
-    def run(inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        features: Mapping[str, Tensor] = network(*inputs.values())
+    def run(clips: ClipTensors) -> Mapping[str, Tensor]:
+        features: Mapping[str, Tensor] = network(*_given(clips))
         return features
 
     return run
 
 
-def _facts(trained: TrainedEncoders, with_preprocess: bool) -> dict[str, Any]:
+def _facts(trained: TrainedEncoders, lengths: Sequence[int]) -> dict[str, Any]:
     """What somebody needs who has nothing but the file."""
-    settings, joints = trained.preprocess, len(trained.layout.joints)
-    bodies = settings.bodies
-    if with_preprocess:
-        inputs = {
-            "recordings": {
-                "shape": ["batch", "frames", bodies, joints, 3],
-                "type": "float32",
-                "meaning": "metres, y up, joints in the order of the layout; NaN where a body is "
-                "absent. Any number of frames; shorter recordings are padded at the end with NaN",
-            }
-        }
-    else:
-        inputs = {
-            "coordinates": {
-                "shape": ["batch", 3, "frames", joints, bodies],
-                "type": "float32",
-                "meaning": "metres, after the steps of `preparation`; those of absent bodies are "
-                f"ignored. {SHORTEST} frames or more; training had {settings.frames}",
-            },
-            "present": {
-                "shape": ["batch", bodies],
-                "type": "bool",
-                "meaning": "whether a body is there in any frame",
-            },
-        }
+    settings = trained.preprocess
+    any_length = len(lengths) > 1
+    frames = f"{SHORTEST} frames or more; training had" if any_length else "as many frames as"
     return {
         "format": FORMAT,
         "crosscale": crosscale.__version__,
-        "inputs": inputs,
+        "inputs": {
+            "coordinates": {
+                "shape": [
+                    *("batch", 3, "frames" if any_length else settings.frames),
+                    *(len(trained.layout.joints), settings.bodies),
+                ],
+                "type": "float32",
+                "meaning": "metres, after the steps of `preparation`; those of absent bodies are "
+                f"ignored. {frames} {settings.frames}",
+            },
+            "body_mask": {
+                "shape": ["batch", settings.bodies],
+                "type": "bool",
+                "meaning": "whether a body is there in any frame",
+            },
+        },
         "outputs": {
             name: {"shape": ["batch", encoder.dim], "type": "float32"}
             for name, encoder in trained.encoders.items()
@@ -239,7 +253,6 @@ def _facts(trained: TrainedEncoders, with_preprocess: bool) -> dict[str, Any]:
         "embedding": "what crosscale searches and classifies by: each output divided by its "
         "length, put side by side, divided by the root of the number of outputs",
         "preparation": {
-            "inside": with_preprocess,
             "settings": dataclasses.asdict(settings),
             "steps": _steps(trained, settings),
         },

@@ -1,65 +1,31 @@
-"""Made-up recordings on which an exported program is compared with the encoders."""
+"""Made-up clips on which an exported program is compared with the encoders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.transforms.preprocess import ClipTensors, preprocess
 
 BATCHES = (2, 1, 5)
-# Of fewer frames, the last blocks, which halve them, keep one: a case apart to `torch.export`.
-SHORTEST = 5
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A batch of recordings.
-
-    Attributes:
-        recordings: N arrays (L, M, V, 3) float32, metres, NaN where a body is absent.
-        frames: T to which they are resampled.
-    """
-
-    recordings: Sequence[NDArray[np.float32]]
-    frames: int
-
-    def clips(self, trained: TrainedEncoders) -> ClipTensors:
-        """The recordings as the package prepares them."""
-        settings = replace(trained.preprocess, frames=self.frames)
-        return preprocess(self.recordings, trained.layout, settings)
-
-    def inputs(self, trained: TrainedEncoders, with_preprocess: bool) -> dict[str, Tensor]:
-        """What an exported program takes, by name."""
-        if not with_preprocess:
-            clips = self.clips(trained)
-            return {"coordinates": clips.coordinates.contiguous(), "present": clips.body_mask}
-        longest = max(map(len, self.recordings))
-        shape = (len(self.recordings), longest, *self.recordings[0].shape[1:])
-        padded = torch.full(shape, torch.nan)
-        for i, recording in enumerate(self.recordings):
-            padded[i, : len(recording)] = torch.from_numpy(recording)
-        return {"recordings": padded}
-
-
-def trials(trained: TrainedEncoders, with_preprocess: bool) -> list[Trial]:
-    """Batches of several sizes, of clips of several lengths: the same ones each time.
+def trials(trained: TrainedEncoders, lengths: Sequence[int]) -> list[ClipTensors]:
+    """Batches of several sizes, of each of some lengths: the same ones each time.
 
     Args:
-        trained: their layout, bodies and usual length are taken.
-        with_preprocess: only the recordings differ in length, not the prepared clips.
+        trained: their layout and preprocessing are taken.
+        lengths: frames of the prepared clips.
     """
-    usual = trained.preprocess.frames
-    lengths = [usual] * 3
-    if not with_preprocess:
-        lengths = [max(SHORTEST, n) for n in (usual, usual // 2, 2 * usual + 3)]
     random = np.random.default_rng(0)
     return [
-        Trial([_recording(trained, random, i) for i in range(batch)], frames)
+        preprocess(
+            [_recording(trained, random, i) for i in range(batch)],
+            trained.layout,
+            replace(trained.preprocess, frames=frames),
+        )
         for frames in lengths
         for batch in BATCHES
     ]
