@@ -12,6 +12,7 @@ from uploads_made import npz, sent
 from crosscale.serve.app import make_app
 from crosscale.serve.limits import Limits
 from crosscale.serve.service import Service
+from crosscale.synthesis import ClipName, record_clips, skeleton_text
 
 LOCAL = "http://127.0.0.1:8000"
 PATIENT = Limits(seconds=300)  # on whatever machine
@@ -67,6 +68,15 @@ def test_several_files_are_named_each(client, act):
     clips = client.post("/api/classify", files=files).json()["clips"]
     assert {clip["name"]: clip["label"] for clip in clips} == {a: a for a in ("bow", "hop", "wave")}
     assert all(clip["probability"] > clip["runner_up_probability"] for clip in clips)
+
+
+def test_how_a_format_was_recognised_is_told_in_the_senders_names(client):
+    (recording,) = record_clips([ClipName(1, 1, 2, 1)], seed=0)
+    upload = sent(skeleton_text(recording).encode(), "my wave.skeleton")
+    told = client.post("/api/embed", files=upload).json()
+    assert told["format"] == "skeleton"
+    assert "my wave.skeleton" in told["how"]
+    assert "upload_" not in told["how"]
 
 
 def test_what_happens_when_is_told_in_seconds(client, act):

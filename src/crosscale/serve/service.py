@@ -142,7 +142,8 @@ class Service:
             ]
             opened = ClipStore.open(upload.folder / STORE)
             names = [_named(name, upload) for name in opened.names]
-            yield Recording(opened, names, replace(found, skipped=skipped))
+            how = _renamed(found.how, upload)
+            yield Recording(opened, names, replace(found, how=how, skipped=skipped))
 
     def embed(self, recording: Recording) -> NDArray[np.float32]:
         """Embeddings (N, D) of the clips."""

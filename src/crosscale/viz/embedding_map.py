@@ -61,12 +61,13 @@ def embedding_map(
         raise CrosscaleError(
             f"no map of {store.path}: it takes at least 4 clips whose embeddings are not all alike"
         )
+    labels = store.labels[rows]
     data = {
         "skeleton": skeleton_json(store.layout),
         "classes": list(store.classes),
-        "colours": [to_hex(colour) for colour in class_colours(len(store.classes))],
+        "colours": _colours(labels, len(store.classes)),
         "points": _centred(points).round(5).tolist(),
-        "labels": store.labels[rows].tolist(),
+        "labels": labels.tolist(),
         "parts": _parts(parts, rows),
         "clips": [_clip_json(store, row, frames) for row in rows.tolist()],
     }
@@ -88,6 +89,15 @@ def _centred(points: NDArray[np.float32]) -> NDArray[np.float64]:
     low, high = points.min(axis=0), points.max(axis=0)
     centred = (points - (low + high) / 2) / max(float((high - low).max()), 1e-12)
     return centred.astype(np.float64)
+
+
+def _colours(labels: NDArray[np.int64], classes: int) -> list[str]:
+    """A colour a class; those that are shown can be told apart."""
+    shown = np.unique(labels[labels >= 0]).tolist()
+    colours = [""] * classes
+    for label, colour in zip(shown, class_colours(len(shown)), strict=True):
+        colours[label] = to_hex(colour)
+    return colours
 
 
 def sampled(count: int, most: int, seed: int) -> np.ndarray:
