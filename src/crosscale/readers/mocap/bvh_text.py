@@ -14,9 +14,7 @@ Developer, 1998:
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 import numpy as np
 
@@ -37,6 +35,7 @@ class Joint:
 
     Attributes:
         name: as in the file; that of an End Site is its parent's with `_end`.
+        place: its index.
         parent: index of its parent; the root is its own.
         offset: (3,) from the parent, in the file's unit.
         positions: axis to column, of its position channels.
@@ -44,6 +43,7 @@ class Joint:
     """
 
     name: str
+    place: int
     parent: int
     offset: tuple[float, ...] = ()
     positions: dict[str, int] = field(default_factory=dict)
@@ -71,13 +71,11 @@ def parse(lines: list[str]) -> Motion:
     Raises:
         BadClip: naming the line, but not the file.
     """
-    hierarchy = _Hierarchy(lines)
-    hierarchy.read()
-    place = hierarchy.at
-    frames = hierarchy.setting(place, r"Frames\s*:\s*(\d+)", "Frames: and their number")
-    time = hierarchy.setting(place + 1, r"Frame Time\s*:\s*(\S+)", "Frame Time: and the seconds")
-    numbers = lines[place + 2 :]
-    channels = number_table(numbers, max(1, hierarchy.columns), first=place + 3)
+    hierarchy = _Hierarchy()
+    place = hierarchy.read(lines)
+    frames = _setting(lines, place, r"Frames\s*:\s*(\d+)", "Frames: and their number")
+    time = _setting(lines, place + 1, r"Frame Time\s*:\s*(\S+)", "Frame Time: and the seconds")
+    channels = number_table(lines[place + 2 :], max(1, hierarchy.columns), first=place + 3)
     if str(len(channels)) != frames.lstrip("0"):
         cut = "; the file is cut off" if len(channels) < float(frames) else ""
         raise BadClip(f"line {place + 1}: says {frames:.20} frames, {len(channels)} follow{cut}")
@@ -92,96 +90,84 @@ def parse(lines: list[str]) -> Motion:
     return Motion(hierarchy.joints, channels, seconds)
 
 
-class _Hierarchy:
-    """The description of the joints, read word by word; `at` is the line that follows it."""
+def _setting(lines: list[str], line: int, pattern: str, what: str) -> str:
+    """The value in a line of the motion's head."""
+    found = re.fullmatch(pattern, lines[line].strip()) if line < len(lines) else None
+    if found is None:
+        raise BadClip(f"line {line + 1}: should be {what}")
+    return found[1]
 
-    def __init__(self, lines: list[str]) -> None:
-        self.lines = lines
-        self.at = 0
+
+class _Hierarchy:
+    """The description of the joints, read phrase by phrase."""
+
+    def __init__(self) -> None:
         self.columns = 0
         self.joints: list[Joint] = []
-        self.open: list[int] = []  # joints whose brace is open, the innermost last
+        self._open: list[Joint] = []  # whose brace is open, the innermost last
+        self._waiting = False  # for the brace of the joint that was named last
 
-    def read(self) -> None:
-        """Read up to the motion."""
-        waiting = False  # for the brace of the joint that was named last
-        for words in self._phrases():
-            keyword = words[0].upper()
-            if waiting != (keyword == "{"):
-                self.fail(f"'{words[0]:.24}' is out of place{' (a { should follow)' * waiting}")
-            waiting = keyword in ("ROOT", "JOINT", "END")
-            if waiting:
-                self._begin(keyword, " ".join(words[1:]))
-            elif keyword == "{":
-                self.open.append(len(self.joints) - 1)
-            elif keyword == "}":
-                self._close()
-            elif keyword == "OFFSET":
-                self._offset(words[1:])
-            elif keyword == "CHANNELS":
-                self._channels(words[1:])
-            elif keyword == "MOTION":
-                self._done()
-                return
-            elif keyword != "HIERARCHY":
-                self.fail(f"'{words[0]:.24}' is no word of the format")
-        self.fail("MOTION should follow, but the file ends: it is cut off")
+    def read(self, lines: list[str]) -> int:
+        """Read up to the motion; how many lines that are."""
+        for number, line in enumerate(lines, 1):
+            for phrase in filter(None, map(str.split, re.split(r"([{}])", line))):
+                try:
+                    if self._take(phrase[0].upper(), phrase[1:]):
+                        return number
+                except BadClip as error:
+                    raise BadClip(f"line {number}: {error}") from None
+        raise BadClip(f"line {len(lines)}: MOTION should follow, but the file ends: it is cut off")
 
-    def setting(self, line: int, pattern: str, what: str) -> str:
-        """The value in a line of the motion's head."""
-        found = re.fullmatch(pattern, self.lines[line].strip()) if line < len(self.lines) else None
-        if found is None:
-            raise BadClip(f"line {line + 1}: should be {what}")
-        return found.group(1)
+    def _take(self, keyword: str, words: list[str]) -> bool:
+        """Take in a phrase; whether it ends the hierarchy."""
+        if self._waiting != (keyword == "{"):
+            raise BadClip(
+                f"'{keyword:.24}' is out of place{' (a { should follow)' * self._waiting}"
+            )
+        self._waiting = keyword in ("ROOT", "JOINT", "END")
+        if self._waiting:
+            self._begin(keyword, " ".join(words))
+        elif keyword == "{":
+            self._open.append(self.joints[-1])
+        elif keyword == "MOTION":
+            if self._open or not self.joints:
+                lacking = f"{self._open[-1].name} is not closed" if self._open else "no ROOT"
+                raise BadClip(f"{lacking} before MOTION")
+            return True
+        elif keyword == "}":
+            if not self._innermost().offset:
+                raise BadClip(f"{self._open[-1].name} has no OFFSET")
+            self._open.pop()
+        elif keyword == "OFFSET":
+            self._innermost().offset = _offset(words)
+        elif keyword == "CHANNELS":
+            self._channels(self._innermost(), words)
+        elif keyword != "HIERARCHY":
+            raise BadClip(f"'{keyword:.24}' is no word of the format")
+        return False
 
-    def fail(self, what: str) -> NoReturn:
-        raise BadClip(f"line {self.at}: {what}")
-
-    def _phrases(self) -> Iterator[list[str]]:
-        for number, line in enumerate(self.lines, 1):
-            self.at = number
-            for part in re.split(r"([{}])", line):
-                if words := part.split():
-                    yield words
+    def _innermost(self) -> Joint:
+        if not self._open:
+            raise BadClip("outside of any joint")
+        return self._open[-1]
 
     def _begin(self, keyword: str, name: str) -> None:
         if keyword == "ROOT" and self.joints:
-            self.fail("a second ROOT; save each body in a file of its own")
-        if keyword != "ROOT" and not self.open:
-            self.fail(f"{keyword} hangs on nothing; a ROOT should come first")
+            raise BadClip("a second ROOT; save each body in a file of its own")
+        if keyword != "ROOT" and not self._open:
+            raise BadClip(f"{keyword} hangs on nothing; a ROOT should come first")
         if len(self.joints) == MOST_JOINTS:
-            self.fail(f"more than {MOST_JOINTS} joints; the file is damaged")
-        parent = self.open[-1] if self.open else 0
+            raise BadClip(f"more than {MOST_JOINTS} joints; the file is damaged")
+        parent = self._open[-1].place if self._open else 0
         if keyword == "END":
             name = self.joints[parent].name + END
-        self.joints.append(Joint(name or f"joint {len(self.joints)}", parent))
+        place = len(self.joints)
+        self.joints.append(Joint(name or f"joint {place}", place, parent))
 
-    def _close(self) -> None:
-        if not self.open:
-            self.fail("a } without its {")
-        joint = self.joints[self.open.pop()]
-        if not joint.offset:
-            self.fail(f"{joint.name} has no OFFSET")
-
-    def _here(self) -> Joint:
-        if not self.open:
-            self.fail("outside of any joint")
-        return self.joints[self.open[-1]]
-
-    def _offset(self, words: list[str]) -> None:
-        try:
-            offset = tuple(map(float, words))
-        except ValueError:
-            offset = ()
-        if len(offset) != 3 or not (np.abs(offset) <= FARTHEST).all():
-            self.fail("OFFSET needs three numbers")
-        self._here().offset = offset
-
-    def _channels(self, words: list[str]) -> None:
-        joint = self._here()
+    def _channels(self, joint: Joint, words: list[str]) -> None:
         names = [word.lower() for word in words[1:]]
         if not words or words[0] != str(len(names)) or not set(names) <= CHANNELS.keys():
-            self.fail("CHANNELS needs their number and as many of Xposition ... Zrotation")
+            raise BadClip("CHANNELS needs their number and as many of Xposition ... Zrotation")
         for column, name in enumerate(names, self.columns):
             kind, axis = CHANNELS[name]
             if kind == "position":
@@ -190,8 +176,12 @@ class _Hierarchy:
                 joint.rotations.append((axis, column))
         self.columns += len(names)
 
-    def _done(self) -> None:
-        if self.open:
-            self.fail(f"{self.joints[self.open[-1]].name} is not closed before MOTION")
-        if not self.joints:
-            self.fail("no ROOT before MOTION")
+
+def _offset(words: list[str]) -> tuple[float, ...]:
+    try:
+        offset = tuple(map(float, words))
+    except ValueError:
+        offset = ()
+    if len(offset) != 3 or not (np.abs(offset) <= FARTHEST).all():
+        raise BadClip("OFFSET needs three numbers")
+    return offset
