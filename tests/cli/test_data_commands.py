@@ -76,7 +76,7 @@ def test_prepare_says_when_counts_agree(source, tmp_path, capsys, monkeypatch):
 
 
 def test_strict_and_wrong_words_are_errors(source, tmp_path):
-    with pytest.raises(CrosscaleError, match=r"no reader for number: did you mean 'numbers'"):
+    with pytest.raises(CrosscaleError, match=r"no reader 'number': did you mean 'numbers'"):
         prepare("number", source, out=tmp_path / "store")
     with pytest.raises(CrosscaleError, match="numbers has no option bodies; it has: missing,"):
         prepare("numbers", source, out=tmp_path / "store", bodies="position")

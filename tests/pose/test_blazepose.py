@@ -7,7 +7,7 @@ from matplotlib.image import imread
 
 from crosscale.readers import make_reader
 from crosscale.readers.base import Item
-from crosscale.readers.by_name import joints_of
+from crosscale.skeleton.layout import Layout
 
 pytest.importorskip(
     "mediapipe",
@@ -16,7 +16,7 @@ pytest.importorskip(
 )
 cv2 = pytest.importorskip("cv2")
 
-NAMES = joints_of("blazepose33")
+NAMES = Layout.load("blazepose33").joints
 FRAMES, STEP = 20, 4  # pixels to the right a picture
 
 

@@ -48,6 +48,6 @@ def test_no_package_takes_the_name_of_a_builtin_reader(installed):
     assert known_readers()["npz"].startswith("crosscale.")
 
 
-def test_a_wrong_name_is_answered_with_the_nearest_and_the_way_to_a_reader_of_ones_own(installed):
-    with pytest.raises(CrosscaleError, match=r"'lists'.*my_file:MyReader"):
+def test_a_wrong_name_is_answered_with_the_nearest(installed):
+    with pytest.raises(CrosscaleError, match="'lists'"):
         make_reader("list")

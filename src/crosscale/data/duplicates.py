@@ -76,12 +76,13 @@ def _check_parts(store: ClipStore, protocol: str) -> PartsCheck:
     test = next(iter(parts.tests.values()))
     digests = store.column("digest")
     trained = {digests[i]: store.names[i] for i in reversed(parts.train)}
-    duplicates = [(store.names[i], trained[digests[i]]) for i in test if digests[i] in trained]
     return PartsCheck(
         protocol=parts.name,
         train=len(parts.train),
         test=len(test),
-        duplicates=tuple(duplicates),
+        duplicates=tuple(
+            (store.names[i], trained[digests[i]]) for i in test if digests[i] in trained
+        ),
         within_train=_repeated(store, parts.train),
         within_test=_repeated(store, test),
     )

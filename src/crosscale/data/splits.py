@@ -11,6 +11,7 @@ import yaml
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
+from crosscale.utils.text import listed
 
 RANDOM_SUBJECTS = "random_subjects"
 GIVEN = "given"
@@ -248,10 +249,10 @@ def _listed(store: ClipStore, path: Path) -> Split:
     row = {name: i for i, name in enumerate(store.names)}
     unknown = [n for names in lists.values() for n in names if n not in row]
     if unknown:
-        raise CrosscaleError(f"{path} names {_some(unknown)}, not found in {store.path}")
+        raise CrosscaleError(f"{path} names {listed(unknown)}, not found in {store.path}")
     counts = Counter(n for names in lists.values() for n in names)
     if twice := [n for n, count in counts.items() if count > 1]:
-        raise CrosscaleError(f"{path} names {_some(twice)} more than once")
+        raise CrosscaleError(f"{path} names {listed(twice)} more than once")
     masks = {}
     for part, names in lists.items():
         masks[part] = np.zeros(len(store), dtype=bool)
@@ -273,8 +274,3 @@ def _read_lists(path: Path) -> dict[str, Sequence[str]]:
     if not fine or not all(isinstance(v, list) and v for v in given.values()):
         raise CrosscaleError(f"{path} must have two lists of clip names, under train: and test:")
     return {part: [str(name) for name in names] for part, names in given.items()}
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

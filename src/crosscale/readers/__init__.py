@@ -3,12 +3,11 @@
 import inspect
 from typing import Any
 
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError
 from crosscale.readers.base import Reader
-from crosscale.utils.plugins import announced, is_import_path, load_object
+from crosscale.utils.registry import Registry
 
 MEMBERS = ("name", "layout", "classes", "find", "read")  # of `Reader`
-GROUP = "crosscale.readers"  # entry points by which installed packages announce readers
 # command-line name: class or function that makes the reader; imported when asked for
 READERS: dict[str, str] = {
     "ntu60": "crosscale.readers.datasets.ntu:Ntu60",
@@ -40,9 +39,12 @@ READERS: dict[str, str] = {
 }
 
 
+_REGISTRY = Registry("reader", "crosscale.readers", READERS)
+
+
 def known_readers() -> dict[str, str]:
     """Import paths of all readers by name: the built-in ones, and those of installed packages."""
-    return announced(GROUP) | READERS
+    return _REGISTRY.paths()
 
 
 def make_reader(source_format: str, **options: Any) -> Reader:
@@ -56,15 +58,7 @@ def make_reader(source_format: str, **options: Any) -> Reader:
         CrosscaleError: for an unknown format, an option that this reader does not have, or an
             import path that leads to no reader.
     """
-    path = source_format if is_import_path(source_format) else READERS.get(source_format)
-    path = path or known_readers().get(source_format)
-    if path is None:
-        raise CrosscaleError(
-            f"no reader for {source_format}: "
-            f"{nearest(source_format, known_readers(), 'crosscale list readers')} "
-            "(a reader of your own is named as my_file:MyReader)"
-        )
-    make = load_object(path)
+    make = _REGISTRY.load(source_format)
     given = {name: value for name, value in options.items() if value is not None}
     try:
         fields = inspect.signature(make).parameters

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout, builtin_layouts
-from crosscale.utils.text import shown
+from crosscale.utils.text import listed, shown
 
 LONGEST = 600  # characters of a list of names in a message
 
@@ -57,8 +57,8 @@ def joint_places(layout: Layout, names: Sequence[str], where: str) -> list[int]:
         if other is not None:
             remedy = f"They are those of {other.name}: prepare it apart, with --layout {other.name}"
         raise BadClip(
-            f"{where} lacks {_listed(lacking, 10)} of layout {layout.name}; it has "
-            f"{_listed(names, 60)}. {remedy}"
+            f"{where} lacks {shown(listed(lacking, 10), LONGEST)} of layout {layout.name}; it has "
+            f"{shown(listed(names, 60), LONGEST)}. {remedy}"
         )
     return [at for at in places if at is not None]
 
@@ -76,8 +76,9 @@ def fitting_layout(names: Sequence[str], source: Path) -> Layout:
     layout = builtin_with(names)
     if layout is None:
         raise CrosscaleError(
-            f"{source} has joints of no built-in layout: {_listed(names, 60)}. Complete a layout "
-            f"begun with `crosscale layout start {source} --out my.yaml` and give it with --layout"
+            f"{source} has joints of no built-in layout: {shown(listed(names, 60), LONGEST)}. "
+            f"Complete a layout begun with `crosscale layout start {source} --out my.yaml` and "
+            "give it with --layout"
         )
     return layout
 
@@ -93,8 +94,3 @@ def builtin_with(names: Sequence[str]) -> Layout | None:
 def known_layout(name: str) -> Layout:
     """A layout by its name or path; a process reads a file once."""
     return Layout.load(name)
-
-
-def _listed(names: Sequence[str], most: int) -> str:
-    told = shown(", ".join(names[:most]), LONGEST)
-    return told if len(names) <= most else f"{told} and {len(names) - most} more"

@@ -11,10 +11,10 @@ import re
 import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from crosscale.errors import BadClip, CrosscaleError, needs
+from crosscale.errors import CrosscaleError, needs
+from crosscale.utils.quiet import compiled_parts_muted
 
 ANSWER = 5.0  # seconds for a cluster to answer in; Ray itself would try for many minutes
 # Ray tells of itself otherwise, at home and on the terminal.
@@ -63,7 +63,10 @@ def over_cluster(
             num_gpus=1 if on_gpus else 0,
         )
         for row in results.iter_rows():
-            yield _unwrapped(row["result"])
+            (result,) = row["result"]
+            if isinstance(result, CrosscaleError):
+                raise result
+            yield result
 
 
 class _Guarded:
@@ -74,7 +77,7 @@ class _Guarded:
         try:
             self._worker = worker(*arguments)
         except CrosscaleError as error:
-            self._worker = _alone(error)
+            self._worker = error
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row with a piece of work to one with its result, in a tuple, or with an error."""
@@ -83,18 +86,7 @@ class _Guarded:
         try:
             return {"result": (self._worker(row["piece"][0]),)}
         except CrosscaleError as error:
-            return {"result": (_alone(error),)}
-
-
-def _alone(error: CrosscaleError) -> CrosscaleError:
-    """The error without what led to it, which may not travel."""
-    return (BadClip if isinstance(error, BadClip) else CrosscaleError)(str(error))
-
-
-def _unwrapped(result: tuple[Any]) -> Any:
-    if isinstance(result[0], CrosscaleError):
-        raise result[0]
-    return result[0]
+            return {"result": (error,)}
 
 
 def _see_that_it_answers(address: str) -> None:
@@ -111,19 +103,6 @@ def _see_that_it_answers(address: str) -> None:
 
 
 @contextmanager
-def _muted() -> Iterator[None]:
-    """Ray's compiled part tells at its start how it was told to be quiet."""
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("w") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-@contextmanager
 def _cluster() -> Iterator[Any]:
     """Ray, connected."""
     for name, value in _QUIET.items():
@@ -135,7 +114,7 @@ def _cluster() -> Iterator[Any]:
     _see_that_it_answers(address or "")
     own = {} if address else {"include_dashboard": False}
     try:
-        with _muted():
+        with compiled_parts_muted():
             ray.init(address=address, log_to_driver=False, logging_level="error", **own)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"

@@ -51,7 +51,9 @@ class Registry:
         """
         if is_import_path(name):
             return load_object(name)
-        paths = self.paths()
+        paths = self.built_in()
+        if name not in paths:  # looking through installed packages takes a while
+            paths = self.paths()
         if name not in paths:
             raise CrosscaleError(
                 f"no {self.kind} '{name}': {nearest(name, paths, f'crosscale list {self.kind}s')}"

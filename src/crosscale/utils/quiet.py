@@ -1,0 +1,21 @@
+"""Keeping from the user what compiled libraries write for their makers."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def compiled_parts_muted() -> Iterator[None]:
+    """Standard error goes nowhere in the block, also what is written to it beneath Python."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
