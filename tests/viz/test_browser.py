@@ -9,7 +9,7 @@ from player_pages import body
 from crosscale.models.model import load
 from crosscale.training.recipe import read_recipe
 from crosscale.viz.drawn_views import drawn_views
-from crosscale.viz.embedding_map import embedding_map
+from crosscale.viz.embedding_map import map_html
 from crosscale.viz.page import clips_html
 from crosscale.viz.player_clip import PlayedClip
 
@@ -102,7 +102,7 @@ def test_a_clip_in_the_plane_plays_flat(opened, kinect20):
 
 
 def test_pointing_at_a_dot_plays_its_clip_and_clicking_pins_it(opened, store):
-    page = opened(embedding_map(store, load("parts"), None, clips=99, seed=0, title="Map").html)
+    page = opened(map_html(store, load("parts"), np.arange(6), 48, None, seed=0, title="Map"))
     box = page.locator("#map").bounding_box()
     for row in (3, 4):
         x, y = page.evaluate(f"map.place({row})")

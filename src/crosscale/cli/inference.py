@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +21,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.inference import embeddings
 from crosscale.inference import segment as segments
-from crosscale.inference.answers import NONE, Answers
+from crosscale.inference.answers import NONE, answer
 from crosscale.inference.cluster import embed_on_cluster
 from crosscale.inference.head import HEADS, make_head
 from crosscale.inference.head_file import FittedHead, load_head, save_head
@@ -73,7 +74,7 @@ def classify(
     save: Path | None = None,
     subclips: bool = False,
     device: str = "cpu",
-) -> Answers:
+) -> pa.Table:
     """Name clips by a few labelled ones, with probabilities and "none of these".
 
         crosscale classify runs/nwucla stores/mine --labels labels.csv --out predictions.csv
@@ -123,8 +124,8 @@ def classify(
     else:
         fitted = _saved_head(head, labels, model)
         rows, vectors = np.arange(len(queries)), _vectors(model, queries)
-    answers = Answers.of(fitted.head, vectors)
-    write_table(answers.table([queries.names[i] for i in rows]), out)
+    answers = answer(fitted.head, vectors, [queries.names[i] for i in rows])
+    write_table(answers, out)
     if save is not None:
         save_head(fitted, save)
     _tell_answers(console, answers, label_names(queries)[rows])
@@ -430,9 +431,10 @@ def _bar(what: str) -> Progress:
     )
 
 
-def _tell_answers(console: Console, answers: Answers, true: NDArray[Any]) -> None:
+def _tell_answers(console: Console, answers: pa.Table, true: NDArray[Any]) -> None:
     table = Table("label", "clips", box=SIMPLE, padding=0)
-    counts = answers.counts()
+    labels = np.array(answers["label"].to_pylist(), object)
+    counts = Counter(labels)
     none = counts.pop(NONE, 0)
     for label, count in counts.most_common():
         table.add_row(label, f"{count:,}")
@@ -440,7 +442,7 @@ def _tell_answers(console: Console, answers: Answers, true: NDArray[Any]) -> Non
     console.print(table)
     labelled = np.array([label is not None for label in true])
     if labelled.any():
-        right = (answers.labels[labelled] == true[labelled]).mean()
+        right = (labels[labelled] == true[labelled]).mean()
         console.print(
             f"{100 * right:.1f} % of the {labelled.sum():,} that the store labels were named so"
         )

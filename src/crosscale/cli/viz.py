@@ -13,7 +13,7 @@ from crosscale.models.model import load
 from crosscale.skeleton.layout import Layout
 from crosscale.training.recipe import read_recipe
 from crosscale.viz.drawn_views import drawn_views
-from crosscale.viz.embedding_map import embedding_map
+from crosscale.viz.embedding_map import frames_kept, map_html, sampled
 from crosscale.viz.film import write_film
 from crosscale.viz.layout_figure import layout_facts, left_out, write_layout
 from crosscale.viz.layout_places import mean_pose, tree_places
@@ -106,11 +106,13 @@ def map_clips(
     store = ClipStore.open(data or model.trained.store_path)
     parts = _parts(store, protocol, model.trained.protocol, console)
     title = f"Map of {store.name} by {run.resolve().name}"
-    made = embedding_map(store, model, parts, clips=clips, seed=seed, title=title)
-    page = write_page(out or (run if run.is_dir() else run.parent) / "map.html", made.html)
-    drawn = f", drawn at random from {len(store):,}" if made.clips < len(store) else ""
+    rows = sampled(len(store), clips, seed)
+    frames = frames_kept(store, rows)
+    html = map_html(store, model, rows, frames, parts, seed=seed, title=title)
+    page = write_page(out or (run if run.is_dir() else run.parent) / "map.html", html)
+    drawn = f", drawn at random from {len(store):,}" if len(rows) < len(store) else ""
     console.print(
-        f"{made.clips:,} clips{drawn}, at most {made.frames} frames of each, in {page} "
+        f"{len(rows):,} clips{drawn}, at most {frames} frames of each, in {page} "
         f"({page.stat().st_size / 1e6:.1f} MB)"
     )
     return page

@@ -1,7 +1,6 @@
 """Embeddings in a file: Parquet or npz, a part at a time, with where they come from."""
 
 import json
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -53,9 +52,9 @@ def write_embeddings(
     Raises:
         CrosscaleError: when the ending is another one, or the file cannot be written.
     """
-    check_ending(path, ENDINGS)
+    ending = check_ending(path, ENDINGS)
     facts = json.dumps({"format": FORMAT, **facts_of(model, store)})
-    write = _write_parquet if path.suffix == ".parquet" else _write_npz
+    write = _write_parquet if ending == ".parquet" else _write_npz
     with atomic_path(path) as temporary:
         write(temporary, store, chunks, model.dim, facts)
 
@@ -100,14 +99,11 @@ def _write_npz(
     width: int,
     facts: str,
 ) -> None:
-    words = {
-        "names": np.array(store.names, np.str_),
-        "labels": np.array([label or "" for label in label_names(store)], np.str_),
-        "crosscale": np.array(facts),
-    }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in words.items():
-            with archive.open(f"{name}.npy", "w") as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-        with archive.open("embeddings.npy", "w", force_zip64=True) as file:
-            write_rows(file, len(store), width, chunks)
+    with path.open("wb") as file:  # else the name would have to end in .npz
+        np.savez(
+            file,
+            names=np.array(store.names, np.str_),
+            labels=np.array([label or "" for label in label_names(store)], np.str_),
+            crosscale=np.array(facts),
+            embeddings=np.concatenate([np.empty((0, width), np.float32), *chunks]),
+        )

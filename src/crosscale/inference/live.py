@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
-from crosscale.inference.answers import NONE, Answers
+from crosscale.inference.answers import answer
 from crosscale.inference.frames import Frame
 from crosscale.inference.head import Head
 from crosscale.models.clips import InMemory
@@ -112,18 +112,18 @@ class LiveClassifier:
         whole = Recordings.of(clips, len(self.layout.joints))
         source = InMemory(tuple(names), self.layout, whole)
         vectors, _ = self.model.embed_present(source, range(len(names)))
-        answers = Answers.of(self.head, vectors)
+        answers = answer(self.head, vectors, names).to_pylist()
         return [
             {
                 "time": frame.time,
-                "id": name,
-                "label": str(answers.labels[i]),
-                "probability": _rounded(answers.probabilities[i], answers.labels[i]),
-                "runner_up": str(answers.runner_up[i]),
-                "runner_up_probability": round(float(answers.runner_up_probability[i]), 4),
-                "frames": len(clips[i]),
+                "id": row["name"],
+                "label": row["label"],
+                "probability": _rounded(row["probability"]),
+                "runner_up": row["runner_up"],
+                "runner_up_probability": _rounded(row["runner_up_probability"]),
+                "frames": len(clip),
             }
-            for i, name in enumerate(names)
+            for row, clip in zip(answers, clips, strict=True)
         ]
 
 
@@ -137,5 +137,5 @@ def _evenly(seen: Sequence[tuple[float, NDArray[np.float32]]]) -> NDArray[np.flo
     return low + (high - low) * share[:, None, None].astype(np.float32)
 
 
-def _rounded(probability: float, label: str) -> float | None:
-    return None if label == NONE else round(float(probability), 4)
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(probability, 4)

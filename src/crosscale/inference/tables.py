@@ -14,16 +14,18 @@ from crosscale.utils.files import atomic_path
 ENDINGS = (".csv", ".parquet", ".json")
 
 
-def check_ending(path: Path, endings: Sequence[str] = ENDINGS) -> None:
-    """Refuse a file whose form its name does not tell, before anything is computed.
+def check_ending(path: Path, endings: Sequence[str] = ENDINGS) -> str:
+    """The ending that tells a file's form; another one is refused before anything is computed.
 
     Raises:
         CrosscaleError: naming the endings that there are.
     """
-    if path.suffix not in endings:
+    ending = path.suffix.lower()
+    if ending not in endings:
         raise CrosscaleError(f"{path}: end the name with {' or '.join(endings)} to say its form")
     if path.is_dir():
         raise CrosscaleError(f"{path} is a folder; name a file")
+    return ending
 
 
 def write_table(table: pa.Table, path: Path) -> None:
@@ -32,11 +34,11 @@ def write_table(table: pa.Table, path: Path) -> None:
     Raises:
         CrosscaleError: when the ending is another one, or the file cannot be written.
     """
-    check_ending(path)
+    ending = check_ending(path)
     with atomic_path(path) as temporary:
-        if path.suffix == ".csv":
+        if ending == ".csv":
             pyarrow.csv.write_csv(table, temporary)
-        elif path.suffix == ".parquet":
+        elif ending == ".parquet":
             pq.write_table(table, temporary, compression="zstd")
         else:
             text = json.dumps(table.to_pylist(), indent=1, ensure_ascii=False, allow_nan=False)

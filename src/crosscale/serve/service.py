@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crosscale import __version__
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.inference.answers import Answers
+from crosscale.inference.answers import answer
 from crosscale.inference.head import Head
 from crosscale.inference.index import Index
 from crosscale.inference.live import LiveClassifier
@@ -179,8 +179,8 @@ class Service:
         Raises:
             CrosscaleError: when there is no head.
         """
-        table = Answers.of(self._head(), vectors).table(list(names))
-        return [Classified(**row) for row in table.to_pylist()]
+        rows = answer(self._head(), vectors, names).to_pylist()
+        return [Classified(**row) for row in rows]
 
     def segment(
         self, recording: Recording, window: float, step: float, rate: float

@@ -1,7 +1,6 @@
 """An interactive map of embeddings: one dot a clip, which plays when it is pointed at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,40 +20,31 @@ COORDINATES = 10e6  # bytes of a page, of which base64 makes a third more
 FEWEST_FRAMES, MOST_FRAMES = 12, 48  # kept of a clip
 
 
-@dataclass(frozen=True, eq=False)
-class EmbeddingMap:
-    """A page, and what it holds.
-
-    Attributes:
-        html: the page.
-        clips: how many are on it.
-        frames: most frames that are kept of a clip.
-    """
-
-    html: str
-    clips: int
-    frames: int
-
-
-def embedding_map(
-    store: ClipStore, model: Model, parts: Split | None, *, clips: int, seed: int, title: str
-) -> EmbeddingMap:
+def map_html(
+    store: ClipStore,
+    model: Model,
+    rows: NDArray[np.int64],
+    frames: int,
+    parts: Split | None,
+    *,
+    seed: int,
+    title: str,
+) -> str:
     """Lay clips out by their embeddings with t-SNE and make the page.
 
     Args:
-        store: the clips.
-        model: embeds those that are drawn.
+        store: where the clips are.
+        model: embeds them.
+        rows: (N,) of the clips, see `sampled`.
+        frames: at most so many of each clip, see `frames_kept`.
         parts: which clips train and which test, for the marks.
-        clips: at most so many, drawn at random.
-        seed: of the draw and of t-SNE.
+        seed: of t-SNE.
         title: of the page.
 
     Raises:
-        CrosscaleError: when there are too few clips for a map, or too many for a page.
+        CrosscaleError: when there are too few clips for a map.
         BadClip: as `Model.embed`.
     """
-    rows = sampled(len(store), clips, seed)
-    frames = frames_kept(store, rows)
     vectors = model.embed([store.coordinates(row) for row in rows], store.layout)
     points = tsne(vectors, seed)
     if points is None:
@@ -71,7 +61,7 @@ def embedding_map(
         "parts": _parts(parts, rows),
         "clips": [_clip_json(store, row, frames) for row in rows.tolist()],
     }
-    html = page_template("map.html.j2").render(
+    return page_template("map.html.j2").render(
         title=title,
         policy=POLICY,
         map=data,
@@ -81,7 +71,6 @@ def embedding_map(
         frames=frames,
         marked=parts.name if parts else None,
     )
-    return EmbeddingMap(html, len(rows), frames)
 
 
 def _centred(points: NDArray[np.float32]) -> NDArray[np.float64]:

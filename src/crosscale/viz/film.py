@@ -8,6 +8,7 @@ import numpy as np
 
 from crosscale.errors import CrosscaleError, needs
 from crosscale.evaluation.plots import STYLE
+from crosscale.inference.tables import check_ending
 from crosscale.skeleton.layout import JOINT_SCALE
 from crosscale.utils.files import atomic_path
 from crosscale.viz.player_clip import PlayedClip, edge_sides
@@ -40,9 +41,7 @@ def write_film(path: Path, clips: Sequence[PlayedClip], columns: int | None = No
         CrosscaleError: when the name ends otherwise, a clip takes longer than a minute, or there
             is no ffmpeg for an MP4.
     """
-    kind = path.suffix.lower()
-    if kind not in (".gif", ".mp4"):
-        raise CrosscaleError(f"{path}: a film's name must end in .gif or .mp4")
+    kind = check_ending(path, (".gif", ".mp4"))
     settings = STYLE | ({"animation.ffmpeg_path": _ffmpeg(path)} if kind == ".mp4" else {})
     seconds = max(clip.recorded / (clip.rate or ASSUMED_RATE) for clip in clips)
     if seconds > SECONDS:

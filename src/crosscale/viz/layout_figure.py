@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from crosscale.errors import CrosscaleError, needs
+from crosscale.errors import needs
 from crosscale.evaluation.plots import INK, STYLE, class_colours
 from crosscale.evaluation.report import page_template
+from crosscale.inference.tables import check_ending
 from crosscale.skeleton.layout import FINE_SCALE, JOINT_SCALE, Graph, Layout
 from crosscale.utils.files import atomic_path
 from crosscale.viz.film import SIDE_COLOURS
@@ -41,9 +42,7 @@ def write_layout(path: Path, layout: Layout, places: np.ndarray) -> Path:
     Raises:
         CrosscaleError: when the name ends otherwise.
     """
-    kind = path.suffix.lower()
-    if kind not in (".png", ".html"):
-        raise CrosscaleError(f"{path}: a layout is drawn into a .png or .html file")
+    kind = check_ending(path, (".png", ".html"))
     picture = layout_png(layout, places)
     if kind == ".html":
         return write_page(path, _page(layout, picture))
