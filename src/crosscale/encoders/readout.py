@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from crosscale.encoders.base import Encoder
+from crosscale.errors import CrosscaleError
 
 Pooling = Literal["mean", "nodes"]
 Layers = int | Literal["all"]
@@ -28,7 +29,14 @@ class Readout(nn.Module):
         dim: length of the vector.
     """
 
-    def __init__(self, encoder: Encoder, pooling: Pooling = "mean", layers: Layers = 1) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        pooling: Pooling = "mean",
+        layers: Layers = 1,
+        output: "OutputLayer | None" = None,
+        network: nn.Module | None = None,
+    ) -> None:
         """Read an encoder.
 
         Args:
@@ -36,6 +44,11 @@ class Readout(nn.Module):
             pooling: the `mean` over time and nodes, which is what was trained; or the mean over
                 time at each of the `nodes`, one after the other.
             layers: how many of the last layers, or `all`.
+            output: comes after it, where there is one; the vector is then one part.
+            network: what computes the maps; by default the encoder fused, never to be trained.
+
+        Raises:
+            CrosscaleError: when the output layer is one over another number of features.
         """
         super().__init__()
         known = encoder.layers
@@ -44,8 +57,14 @@ class Readout(nn.Module):
         self.parts = tuple(
             layer.dim * (layer.nodes if pooling == "nodes" else 1) for layer in known[-self.count :]
         )
+        if output is not None:
+            read, taken = sum(self.parts), len(output.mean)
+            if read != taken:
+                raise CrosscaleError(f"the output layer takes {taken} features, {read} are read")
+            self.parts = (output.dim,)
         self.dim = sum(self.parts)
-        self.network: Any = encoder.fused()
+        self.output = output
+        self.network: Any = encoder.fused() if network is None else network
 
     def forward(self, bodies: Tensor) -> Tensor:
         """(B, C, T, V) to (B, dim)."""
@@ -54,7 +73,8 @@ class Readout(nn.Module):
             read = [layer.mean(dim=(2, 3)) for layer in maps]
         else:
             read = [layer.mean(dim=3).transpose(1, 2).flatten(1) for layer in maps]
-        return torch.cat(read, dim=1)
+        features = torch.cat(read, dim=1)
+        return features if self.output is None else self.output(features)
 
     def for_frames(self, frames: int) -> "Readout":
         """A copy for bodies of this many frames only, faster where the network knows how."""
@@ -63,3 +83,38 @@ class Readout(nn.Module):
         if hasattr(self.network, "for_frames"):
             other.network = self.network.for_frames(frames)
         return other
+
+
+class OutputLayer(nn.Module):
+    """A fixed linear layer over what is read of an encoder, fitted after training."""
+
+    mean: Tensor
+    axes: Tensor
+
+    def __init__(self, mean: Tensor, axes: Tensor) -> None:
+        """Keep what it does.
+
+        Args:
+            mean: (D,) subtracted from the features.
+            axes: (D, K) onto which they are projected, scales included.
+
+        Raises:
+            CrosscaleError: when the two do not fit each other.
+        """
+        super().__init__()
+        if mean.dim() != 1 or axes.dim() != 2 or len(mean) != len(axes):
+            raise CrosscaleError(
+                f"an output layer needs a mean (D,) and axes (D, K), not {tuple(mean.shape)} and "
+                f"{tuple(axes.shape)}"
+            )
+        self.register_buffer("mean", mean)
+        self.register_buffer("axes", axes)
+
+    @property
+    def dim(self) -> int:
+        """K, the length of what it gives."""
+        return self.axes.shape[1]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) to (B, K)."""
+        return (features - self.mean) @ self.axes

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -138,7 +139,7 @@ def save_tuned(
     folders = [folder] if len(trained) == 1 else [folder / str(1 + i) for i in range(len(trained))]
     for target, (run, encoders) in zip(folders, trained.items(), strict=True):
         before = encoders.details
-        labels_of = {
+        labels_of: dict[str, Any] = {
             "finetuned": tuned.evaluation.config | {"seed": tuned.evaluation.seed},
             "pretrained_on": pretrained_on(encoders),
         }

@@ -6,6 +6,7 @@ its own, which stays when the encoder is shared.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from crosscale.encoders import described, from_description
 from crosscale.encoders.base import Encoder
+from crosscale.encoders.readout import Layers, OutputLayer, Pooling, Readout
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.published import load_whole
 from crosscale.skeleton.layout import Layout
@@ -23,13 +26,44 @@ from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import Preprocess
 from crosscale.utils.files import atomic_path, sha256
 from crosscale.utils.tensors import read_safetensors, write_safetensors
+from crosscale.utils.text import listed
 
 FORMAT = "crosscale encoder 2"
 OLD_FORMAT = "crosscale encoder 1"
 ENCODER_FILE = "encoder.safetensors"
 DATA_FILE = "data.json"
 DATA_FORMAT = "crosscale data 1"
+OUTPUT = "output"  # before the names of an output layer's tensors; no stream is called so
 OLD_DATA = "store_path"  # what files of 0.1 called the store's path, which was inside them
+
+
+@dataclass(frozen=True)
+class Output:
+    """Fixed linear layers that were fitted to encoders after training.
+
+    Attributes:
+        pooling: how each layer of an encoder is pooled, see `Readout`.
+        layers: how many of the last ones are read.
+        by_stream: what comes after it.
+    """
+
+    pooling: Pooling
+    layers: Layers
+    by_stream: Mapping[str, OutputLayer]
+
+    def check(self, encoders: Mapping[str, Encoder]) -> None:
+        """Refuse encoders that it does not fit.
+
+        Raises:
+            CrosscaleError: when a stream has no layer, or one over another number of features.
+        """
+        if self.by_stream.keys() != encoders.keys():
+            raise CrosscaleError(
+                f"output layers of {', '.join(self.by_stream)} do not fit encoders of "
+                f"{', '.join(encoders)}"
+            )
+        for stream, encoder in encoders.items():
+            Readout(encoder, self.pooling, self.layers, self.by_stream[stream], network=encoder)
 
 
 @dataclass(frozen=True)
@@ -45,6 +79,8 @@ class TrainedEncoders:
         fingerprint: SHA-256 of the file.
         details: further facts: epoch, seed, store.
         data: the store that it was trained on, as far as this machine knows.
+        output: what is read of the encoders and comes after them; by default the mean over time and
+            nodes of the last layer as it is.
     """
 
     encoders: Mapping[str, Encoder]
@@ -55,6 +91,14 @@ class TrainedEncoders:
     fingerprint: str
     details: Mapping[str, Any]
     data: Path | None = None
+    output: Output | None = None
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Numbers that each stream gives of a clip."""
+        if self.output is not None:
+            return {stream: layer.dim for stream, layer in self.output.by_stream.items()}
+        return {stream: encoder.dim for stream, encoder in self.encoders.items()}
 
     @property
     def device(self) -> torch.device:
@@ -83,6 +127,7 @@ def save_encoders(
     preprocess: Preprocess,
     *,
     data: Path | None = None,
+    output: Output | None = None,
     **details: Any,
 ) -> Path:
     """Write a run's encoders, each file whole or not at all.
@@ -93,15 +138,20 @@ def save_encoders(
         layout: of the clips.
         preprocess: from a clip to a tensor.
         data: the store that they were trained on, noted beside them.
+        output: layers that were fitted to them, if any.
         details: further facts that go into the file: classes, protocol, store, epoch, seed.
 
     Returns:
         The encoder file.
     """
+    modules: dict[str, nn.Module] = dict(encoders)
+    if output is not None:
+        modules |= {f"{OUTPUT}/{stream}": layer for stream, layer in output.by_stream.items()}
+        details["readout"] = {"pooling": output.pooling, "layers": output.layers}
     tensors = {
-        f"{stream}/{name}": value.detach().cpu().contiguous()
-        for stream, encoder in encoders.items()
-        for name, value in encoder.state_dict().items()
+        f"{part}/{name}": value.detach().cpu().contiguous()
+        for part, module in modules.items()
+        for name, value in module.state_dict().items()
     }
     facts = {
         "format": FORMAT,
@@ -126,9 +176,42 @@ def rewritten(trained: TrainedEncoders, folder: Path) -> Path:
     Returns:
         The encoder file, which names no place on this machine.
     """
-    own = {"format", "streams", "encoder", "layout", "preprocess", OLD_DATA}
+    own = {"format", "streams", "encoder", "layout", "preprocess", "readout", OLD_DATA}
     details = {name: value for name, value in trained.details.items() if name not in own}
-    return save_encoders(folder, trained.encoders, trained.layout, trained.preprocess, **details)
+    return save_encoders(
+        folder,
+        trained.encoders,
+        trained.layout,
+        trained.preprocess,
+        output=trained.output,
+        **details,
+    )
+
+
+def with_output(
+    trained: TrainedEncoders,
+    by_stream: Mapping[str, OutputLayer],
+    pooling: Pooling = "mean",
+    layers: Layers = 1,
+) -> TrainedEncoders:
+    """Encoders with layers that were fitted to what is read of them; `rewritten` saves them.
+
+    Args:
+        trained: the encoders; layers that they had are replaced.
+        by_stream: a layer for each stream.
+        pooling: how each layer of an encoder is pooled, see `Readout`.
+        layers: how many of the last ones are read.
+
+    Raises:
+        CrosscaleError: when a stream has no layer, or one over another number of features.
+    """
+    output = Output(pooling, layers, dict(by_stream))
+    output.check(trained.encoders)
+    digest = hashlib.sha256(f"{trained.fingerprint} {pooling} {layers}".encode())
+    for layer in by_stream.values():
+        for tensor in (layer.mean, layer.axes):
+            digest.update(tensor.cpu().numpy().tobytes())
+    return dataclasses.replace(trained, output=output, fingerprint=digest.hexdigest())
 
 
 def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> TrainedEncoders:
@@ -153,13 +236,14 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
     encoders = {}
     for stream in facts["streams"]:
         encoder = from_description(facts["encoder"], Stream.parse(stream).graph(layout))
-        prefix = f"{stream}/"
-        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        load_whole(encoder, own, f"{path}, stream {stream}")
+        load_whole(encoder, _taken(tensors, f"{stream}/"), f"{path}, stream {stream}")
         encoders[stream] = encoder.eval().to(device)
-    strays = [k for k in tensors if k.rsplit("/", 1)[0] not in encoders]
-    if strays:
-        raise BadCheckpoint(f"{path} holds unexpected weights: {', '.join(sorted(strays))}")
+    output = None
+    if "readout" in facts:
+        output = Output(**facts["readout"], by_stream=_output_layers(tensors, facts, path, device))
+        output.check(encoders)
+    if tensors:
+        raise BadCheckpoint(f"{path} holds unexpected weights: {listed(sorted(tensors))}")
     return TrainedEncoders(
         encoders=encoders,
         layout=layout,
@@ -169,7 +253,26 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
         fingerprint=sha256(path),
         details=facts,
         data=_data_of(path, facts),
+        output=output,
     )
+
+
+def _taken(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, without that, which are taken out of all."""
+    names = [name for name in tensors if name.startswith(prefix)]
+    return {name.removeprefix(prefix): tensors.pop(name) for name in names}
+
+
+def _output_layers(
+    tensors: dict[str, Tensor], facts: Mapping[str, Any], path: Path, device: str | torch.device
+) -> dict[str, OutputLayer]:
+    layers = {}
+    for stream in facts["streams"]:
+        own = _taken(tensors, f"{OUTPUT}/{stream}/")
+        if own.keys() != {"mean", "axes"}:
+            raise BadCheckpoint(f"{path} has no whole output layer of stream {stream}")
+        layers[stream] = OutputLayer(own["mean"], own["axes"]).to(device)
+    return layers
 
 
 def _data_of(path: Path, facts: Mapping[str, Any]) -> Path | None:
@@ -191,4 +294,5 @@ def untrained(trained: TrainedEncoders, seed: int) -> TrainedEncoders:
         name: from_description(described(encoder), encoder.graph).eval().to(device)
         for name, encoder in trained.encoders.items()
     }
-    return dataclasses.replace(trained, encoders=encoders, fingerprint=f"untrained {seed}")
+    blank = f"untrained {seed}"
+    return dataclasses.replace(trained, encoders=encoders, fingerprint=blank, output=None)

@@ -110,11 +110,17 @@ def embed_stream(
 
 
 def readout_of(
-    trained: TrainedEncoders, stream: str, pooling: Pooling | None = None, layers: Layers = 1
+    trained: TrainedEncoders,
+    stream: str,
+    pooling: Pooling | None = None,
+    layers: Layers = 1,
+    network: nn.Module | None = None,
 ) -> Readout:
-    """What is read of a stream's encoder: as asked, or else as its file says."""
-    encoder = trained.encoders[stream]
-    return Readout(encoder, pooling or "mean", layers)
+    """What is read of a stream's encoder: as asked, or else as its file says, see `Readout`."""
+    encoder, output = trained.encoders[stream], trained.output
+    if pooling is not None or output is None:
+        return Readout(encoder, pooling or "mean", layers, network=network)
+    return Readout(encoder, output.pooling, output.layers, output.by_stream[stream], network)
 
 
 def prepared(

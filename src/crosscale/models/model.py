@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from crosscale.data.conversion import CoordinateSource, in_layout
 from crosscale.encoders import described
-from crosscale.encoders.base import Encoder
+from crosscale.encoders.base import Encoder, mean_over_bodies
 from crosscale.encoders.engines import EngineName
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.clips import Clips, InMemory, NamedSource, open_source
-from crosscale.models.features import FeatureExtractor, prepared
+from crosscale.models.features import FeatureExtractor, prepared, readout_of
 from crosscale.models.hub import resolve
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform
@@ -58,6 +58,8 @@ class Model(nn.Module):
         self.transforms = nn.ModuleDict(
             {_key(s): StreamTransform(Stream.parse(s), trained.layout) for s in trained.encoders}
         )
+        output = trained.output.by_stream if trained.output else {}
+        self.outputs = nn.ModuleDict({_key(s): layer for s, layer in output.items()})
         self._engine = engine
         self._built: tuple[object, FeatureExtractor] | None = None
         self.eval()
@@ -84,7 +86,7 @@ class Model(nn.Module):
     @property
     def dims(self) -> dict[str, int]:
         """Length of each stream's block in an embedding, in their order."""
-        return {name: encoder.dim for name, encoder in self.trained.encoders.items()}
+        return self.trained.dims
 
     @property
     def dim(self) -> int:
@@ -139,12 +141,18 @@ class Model(nn.Module):
             body_mask: (N, M) bool, which bodies are there; all of them where it is not given.
 
         Returns:
-            (N, dim) by stream.
+            (N, D) by stream.
         """
-        return {
-            name: encoder(self.transforms[_key(name)](coordinates), body_mask)
-            for name, encoder in self.trained.encoders.items()
-        }
+        found = {}
+        for name, encoder in self.trained.encoders.items():
+            x = self.transforms[_key(name)](coordinates)
+            if self.trained.output is None:
+                found[name] = encoder(x, body_mask)
+                continue
+            bodies, clip = encoder.present_bodies(x, body_mask)
+            read = readout_of(self.trained, name, network=encoder)
+            found[name] = mean_over_bodies(read(bodies), clip, len(x))
+        return found
 
     def prepare(self, clips: Clips, layout: Layout | str | None = None) -> ClipTensors:
         """Clips as the encoders expect them, on their device; see `embed` for what may be given.
@@ -243,7 +251,7 @@ class Model(nn.Module):
     @property
     def _extract(self) -> FeatureExtractor:
         """Built once for the weights as they are."""
-        tensors = [*self.encoders.parameters(), *self.encoders.buffers()]
+        tensors = [*self.parameters(), *self.buffers()]
         state = [(t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors]
         if self._built is None or self._built[0] != state:
             self._built = state, FeatureExtractor(self.trained, self._engine)

@@ -52,7 +52,13 @@ def write_published(trained: TrainedEncoders, path: Path) -> None:
 
     The encoder of a single stream is `encoder_q`, whatever the stream, as the published programs
     of one stream expect it.
+
+    Raises:
+        CrosscaleError: when the encoders have an output layer.
+        BadCheckpoint: when they are none that the published code knows.
     """
+    if trained.output is not None:
+        raise CrosscaleError("the published code has no output layer, which these encoders have")
     single = len(trained.encoders) == 1
     weights = {
         f"{QUERY if single else _prefix(stream)}.{name}": value.contiguous().clone()

@@ -247,8 +247,7 @@ def _facts(trained: TrainedEncoders, lengths: Sequence[int]) -> dict[str, Any]:
             },
         },
         "outputs": {
-            name: {"shape": ["batch", encoder.dim], "type": "float32"}
-            for name, encoder in trained.encoders.items()
+            name: {"shape": ["batch", dim], "type": "float32"} for name, dim in trained.dims.items()
         },
         "embedding": "what crosscale searches and classifies by: each output divided by its "
         "length, put side by side, divided by the root of the number of outputs",
