@@ -21,7 +21,7 @@ class BadClip(CrosscaleError):
 
 
 class BadCheckpoint(CrosscaleError):
-    """A checkpoint does not fit; the message names every missing and unexpected key."""
+    """A checkpoint does not fit; the message tells how many keys are wrong, and the first."""
 
 
 @contextmanager

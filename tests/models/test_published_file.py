@@ -8,7 +8,7 @@ from crosscale.cli import main
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.checkpoint import load_encoders
 from crosscale.models.model import load
-from crosscale.models.published import from_published, to_published
+from crosscale.models.published import check_whole, from_published, to_published
 from crosscale.models.published_file import read_published, write_published
 from crosscale.transforms.preprocess import PUBLISHED, Preprocess
 
@@ -113,19 +113,33 @@ def test_what_only_training_needs_is_left_out_and_told(file, tmp_path, capsys):
     assert "encoder_q.fc, queue, queue_motion, queue_ptr" in told
 
 
-def test_every_missing_and_unexpected_weight_is_named(file, tmp_path):
+def test_missing_and_unexpected_weights_are_counted_and_named(file, tmp_path):
     weights = torch.load(file)
     weights["encoder_q_motion.st_gcn_networks.3.surprise"] = torch.zeros(1)
     del weights["encoder_q_motion.A"], weights["encoder_q_motion.data_bn.bias"]
     torch.save(weights, file)
     with pytest.raises(
         BadCheckpoint,
-        match=r"stream motion.*missing: A, data_bn\.bias; unexpected: st_gcn_networks\.3\.surprise",
+        match=r"stream motion.*\nmissing \(2\): A, data_bn\.bias\nunexpected \(1\): .*surprise$",
     ):
         _run_import(file, tmp_path)
     torch.save({"backbone.conv": torch.zeros(1), "z": torch.zeros(1)}, file)
     with pytest.raises(BadCheckpoint, match=r"unexpected: backbone\.conv, z"):
         read_published(file)
+
+
+@pytest.mark.parametrize("extra", ["with", "without"])
+def test_names_that_differ_by_their_beginning_are_told_in_three_lines(trained, extra):
+    weights = trained.encoders["joint"].state_dict()
+    longer = {f"module.{name}": value for name, value in weights.items()}
+    expected, given = (weights, longer) if extra == "without" else (longer, weights)
+    with pytest.raises(BadCheckpoint) as caught:
+        check_whole(expected, given, "a.pt")
+    first, missing, unexpected = str(caught.value).splitlines()
+    assert first == f"a.pt does not fit: its names would, {extra} 'module.' before them"
+    assert f"missing ({len(weights)}): " in missing
+    assert f"unexpected ({len(weights)}): " in unexpected
+    assert unexpected.endswith(f" and {len(weights) - 3} more")
 
 
 def _run_import(file, tmp_path):
@@ -137,7 +151,7 @@ def _run_import(file, tmp_path):
 def test_another_layout_does_not_fit(file, tmp_path, capsys):
     arguments = ["import", "published", str(file), "--out", str(tmp_path / "r"), "--layout=ntu25"]
     assert main(arguments) == 2
-    assert "of another shape: A (3, 20, 20) instead of (3, 25, 25)" in capsys.readouterr().err
+    assert ": A (3, 20, 20) instead of (3, 25, 25), " in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
 
 

@@ -223,7 +223,7 @@ def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> Traine
 
     Raises:
         CrosscaleError: when there is none.
-        BadCheckpoint: naming every missing and unexpected weight.
+        BadCheckpoint: when weights are missing or unexpected.
     """
     path = Path(run)
     path = path / ENCODER_FILE if path.is_dir() else path

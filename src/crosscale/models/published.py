@@ -5,13 +5,14 @@ The published encoder stores temporal kernels as (C, C, 9, 1), the three subsets
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from crosscale.encoders.stgcn import SUBSETS
 from crosscale.errors import BadCheckpoint
+from crosscale.utils.text import listed
 
 AXES = 3
 # Published name and this package's; # stands for a block's number, * for the rest of the name.
@@ -97,11 +98,11 @@ def head_from_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def load_whole(module: nn.Module, weights: dict[str, Tensor], origin: str) -> None:
+def load_whole(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
     """Load weights completely, or not at all.
 
     Raises:
-        BadCheckpoint: naming every missing, unexpected and misshapen key.
+        BadCheckpoint: as `check_whole`.
     """
     check_whole(module.state_dict(), weights, origin)
     module.load_state_dict(weights)
@@ -111,26 +112,30 @@ def check_whole(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], o
     """Compare names and shapes of weights with those expected.
 
     Raises:
-        BadCheckpoint: naming every missing, unexpected and misshapen key.
+        BadCheckpoint: with the number and the first of the missing, unexpected and misshapen keys.
     """
-    missing = sorted(set(expected) - set(weights))
-    unexpected = sorted(set(weights) - set(expected))
-    misshapen = sorted(
-        f"{k} {tuple(weights[k].shape)} instead of {tuple(expected[k].shape)}"
-        for k in set(expected) & set(weights)
-        if expected[k].shape != weights[k].shape
-    )
-    problems = [
-        f"{what}: {', '.join(keys)}"
-        for what, keys in [
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", misshapen),
-        ]
-        if keys
+    missing, unexpected = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
+    misshapen = [
+        f"{name} {tuple(weights[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in sorted(expected.keys() & weights.keys())
+        if expected[name].shape != weights[name].shape
     ]
-    if problems:
-        raise BadCheckpoint(f"{origin} does not fit; {'; '.join(problems)}")
+    kinds = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+    lines = [f"{what} ({len(names)}): {listed(names, 3)}" for what, names in kinds if names]
+    if lines:
+        raise BadCheckpoint(
+            f"{origin} does not fit{_hint(missing, unexpected)}\n" + "\n".join(lines)
+        )
+
+
+def _hint(missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    """Whether all would fit but for the beginning of their names."""
+    for longer, shorter, what in ((unexpected, missing, "without"), (missing, unexpected, "with")):
+        ends = [name.removesuffix(shorter[0]) for name in longer if shorter]
+        for prefix in filter(None, dict.fromkeys(ends)):
+            if {prefix + name for name in shorter} <= set(longer):
+                return f": its names would, {what} '{prefix}' before them"
+    return ""
 
 
 def _reshape_in(name: str, value: Tensor) -> Tensor:

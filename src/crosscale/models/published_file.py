@@ -27,6 +27,7 @@ from crosscale.skeleton.layout import JOINT_SCALE, Layout
 from crosscale.transforms.modality import Modality, Stream
 from crosscale.transforms.preprocess import Preprocess
 from crosscale.utils.files import atomic_folder, atomic_path
+from crosscale.utils.text import listed
 
 QUERY = "encoder_q"
 _ENCODER = re.compile(rf"{QUERY}(?:_(?P<stream>\w+))?\.(?P<weight>.+)")
@@ -92,7 +93,7 @@ def read_published(path: Path, stream: str = "joint") -> Checkpoint:
         else:
             unexpected.append(name)
     if unexpected or not encoders:
-        told = f"unexpected: {', '.join(sorted(unexpected))}" if unexpected else "it is empty"
+        told = f"unexpected: {listed(sorted(unexpected))}" if unexpected else "it is empty"
         hint = "" if encoders else f"; it holds no weights {QUERY}.*"
         raise BadCheckpoint(f"{path} is not a published checkpoint; {told}{hint}")
     return Checkpoint(dict(encoders), tuple(left_out))
@@ -121,7 +122,7 @@ def import_checkpoint(
 
     Raises:
         CrosscaleError: when `out` exists, or the store has no such protocol.
-        BadCheckpoint: naming every missing, unexpected and misshapen weight.
+        BadCheckpoint: as `check_whole`.
     """
     layout = data if isinstance(data, Layout) else data.layout
     encoders = {
