@@ -11,15 +11,15 @@ from crosscale.evaluation.features import Features
 from crosscale.evaluation.tuned import HEAD_FILE, HEAD_FORMAT
 from crosscale.inference import head_file
 from crosscale.inference.index import Index
-from crosscale.models.checkpoint import ENCODER_FILE, FORMAT
+from crosscale.models.checkpoint import ENCODER_FILE, FORMAT, OLD_FORMAT
 from crosscale.models.results import read_results
 from crosscale.training import state as checkpoint
 from crosscale.utils.tensors import read_safetensors
 
 
-def tensors(expected_format: str) -> Callable[[Path], Any]:
+def tensors(expected_format: str, *older: str) -> Callable[[Path], Any]:
     def read(path: Path) -> Any:
-        found, facts = read_safetensors(path, expected_format)
+        found, facts = read_safetensors(path, expected_format, *older)
         return {name: tensor.tolist() for name, tensor in found.items()}, facts
 
     return read
@@ -42,10 +42,11 @@ def index(path: Path) -> Any:
 
 
 ENCODER = f"run/{ENCODER_FILE}"
+LAST = f"run/{checkpoint.LAST}"
 # Those that say which version of their format they have.
 NAMED: dict[str, Callable[[Path], Any]] = {
-    ENCODER: tensors(FORMAT),
-    f"run/{checkpoint.LAST}": tensors(checkpoint.FORMAT),
+    ENCODER: tensors(FORMAT, OLD_FORMAT),
+    LAST: tensors(checkpoint.FORMAT, checkpoint.OLD_FORMAT),
     "run/features-*.npz": lambda path: Features.load(path).fingerprint(),
     "run/knn/results.json": lambda path: known(read_results(path), "title", "about", "evaluations"),
     f"run/finetune/{HEAD_FILE}": tensors(HEAD_FORMAT),

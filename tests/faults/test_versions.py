@@ -4,14 +4,16 @@ import re
 
 import numpy as np
 import pytest
-from readable import NAMED
+from readable import ENCODER, LAST, NAMED
 
 from crosscale.errors import CrosscaleError
 
 NEWER = "bring crosscale up to date"
 OLDER = "again|anew|delete it"
-WRITTEN = {"run/features-*.npz": 2, "named.head": 2}  # every other file is of version 1
-READ = {("store/store.json", 2), ("named.head", 1)}  # a store of shards; a head of 0.1
+# Every other file is of version 1.
+WRITTEN = {"run/features-*.npz": 2, "named.head": 2, ENCODER: 2, LAST: 2}
+# A store of shards; what 0.1 wrote.
+READ = {("store/store.json", 2), ("named.head", 1), (ENCODER, 1), (LAST, 1)}
 
 
 def in_version(content: bytes, version: int) -> bytes:

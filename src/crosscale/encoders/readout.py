@@ -107,8 +107,8 @@ class OutputLayer(nn.Module):
                 f"an output layer needs a mean (D,) and axes (D, K), not {tuple(mean.shape)} and "
                 f"{tuple(axes.shape)}"
             )
-        self.register_buffer("mean", mean)
-        self.register_buffer("axes", axes)
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("axes", axes.float())
 
     @property
     def dim(self) -> int:
