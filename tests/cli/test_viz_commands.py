@@ -64,7 +64,7 @@ def test_view_shows_views_of_the_first_clips_of_classes(store, capsys):
     [
         (["clip_9"], "has no clip 'clip_9': did you mean"),
         (["--views", "nwucla/sgclt"], "no recipe 'nwucla/sgclt': did you mean 'nwucla/sgclr'?"),
-        (["--gif", "film.png"], "film.png: a film's name must end in .gif or .mp4"),
+        (["--gif", "film.png"], "film.png: end the name with .gif or .mp4"),
     ],
 )
 def test_view_says_in_one_line_what_is_wrong(store, capsys, words, said):
