@@ -25,7 +25,7 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 
 def test_a_reader_of_a_file_makes_a_store(rows, capsys):
-    called = ["prepare", f"{EXAMPLES / 'my_reader.py'}:Rows", "recordings", "--out", "store"]
+    called = ["prepare", f"{EXAMPLES / 'own_reader.py'}:Rows", "recordings", "--out", "store"]
     assert main([*called, "--reader.unit", "0.001", "--reader.frame_rate", "25"]) == 0
     store = ClipStore.open("store")
     assert store.names == ["jump_2", "wave_1"]
@@ -38,7 +38,7 @@ def test_a_reader_of_a_file_makes_a_store(rows, capsys):
 
 
 def test_a_reader_is_found_in_the_current_folder_by_its_name(rows):
-    shutil.copy(EXAMPLES / "my_reader.py", "a_reader_here.py")
+    shutil.copy(EXAMPLES / "own_reader.py", "a_reader_here.py")
     called = ["prepare", "a_reader_here:Rows", "recordings", "--out", "store"]
     assert main([*called, "--layout", "part10"]) == 2  # of ten joints
     assert main(called) == 0
@@ -55,7 +55,7 @@ def test_a_reader_is_found_in_the_current_folder_by_its_name(rows):
     ],
 )
 def test_what_is_no_reader_is_told(rows, reader, told, capsys):
-    shutil.copy(EXAMPLES / "my_reader.py", "a_reader_here.py")
+    shutil.copy(EXAMPLES / "own_reader.py", "a_reader_here.py")
     assert main(["prepare", reader, "recordings", "--out", "store"]) == 2
     assert told in capsys.readouterr().err
     assert main(["prepare", "a_reader_here:Rows", "r", "--out", "s", "--reader.units", "1"]) == 2

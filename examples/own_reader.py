@@ -1,6 +1,6 @@
 """A reader of one's own: text files with a row a frame, x y z of each of Kinect's twenty joints.
 
-crosscale prepare examples/my_reader.py:Rows FOLDER --out STORE --reader.unit 0.001
+crosscale prepare examples/own_reader.py:Rows FOLDER --out STORE --reader.unit 0.001
 
 The folder holds `wave_3.txt`: what is done, and the number of who does it.
 """
