@@ -1,10 +1,10 @@
 """An augmentation of one's own: a stretch of each clip stands still, as where a sensor hangs.
 
-    crosscale pretrain own/skeletonclr --augment.further '[examples/own_augmentation.py:Freeze=0.3]' \
-        --data STORE --out RUN
-    crosscale view STORE --views RECIPE.yaml --out views.html
+    crosscale pretrain own/skeletonclr --data STORE --out RUN \
+        --augment.further '[examples/own_augmentation.py:Freeze=0.3]'
 
-In a recipe: `augment: {further: [own_augmentation.py:Freeze=0.3]}`.
+In a recipe it is `augment: {further: [own_augmentation.py:Freeze=0.3]}`, and
+`crosscale view STORE --views RECIPE` shows what becomes of clips.
 """
 
 import torch

@@ -4,8 +4,8 @@
         --encoder.width 128 --data STORE --out RUN
     PYTHONPATH=examples crosscale evaluate knn RUN
 
-A run keeps the encoder's name, its settings and its weights, not its code: what reads the run must
-find `own_encoder` in the current folder or on Python's path.
+A run keeps the encoder's name, its settings and its weights, and not its code: whoever reads the
+run must have `own_encoder.py` in the current folder or on Python's path.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from crosscale.skeleton.layout import Graph
 
 
 @dataclass(frozen=True)
-class Settings:
+class TimeNetSettings:
     """Its fields are options of the command line, and checked.
 
     Attributes:
@@ -32,11 +32,11 @@ class Settings:
 
 
 class TimeNet(Encoder):
-    """Joints side by side as channels, then residual-free blocks over time."""
+    """The joints of a frame side by side as channels; blocks over time follow."""
 
-    Settings = Settings
+    Settings = TimeNetSettings
 
-    def __init__(self, graph: Graph, settings: Settings, channels: int = 3) -> None:
+    def __init__(self, graph: Graph, settings: TimeNetSettings, channels: int = 3) -> None:
         super().__init__(graph, settings, dim=settings.width)
         width, kernel = settings.width, settings.kernel
         blocks = [nn.Sequential(nn.Conv1d(channels * len(graph.names), width, 1), nn.ReLU())]

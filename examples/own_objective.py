@@ -1,66 +1,90 @@
-"""An objective of one's own: each clip against the others of its batch, as in SimCLR.
+"""An objective of one's own: tell what a slow copy of the network makes of another view (BYOL).
 
-    crosscale pretrain own/skeletonclr --objective examples/own_objective.py:InBatch \
-        --objective.temperature 0.2 --data STORE --out RUN
+    crosscale pretrain own/skeletonclr --objective examples/own_objective.py:Bootstrap \
+        --objective.momentum 0.99 --data STORE --out RUN
 
-There is no queue and no second network: two views of each clip go through one network. Source:
-Chen et al., "A simple framework for contrastive learning" (ICML 2020), without its negatives of the
-same view.
+There are no negatives and no queue. Source: Grill et al., "Bootstrap your own latent" (NeurIPS
+2020); here one view of each clip is predicted from the other, not each from each.
 """
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 
+from crosscale.augment.compose import AugmentSettings
 from crosscale.encoders.base import Encoder
 from crosscale.objectives.base import Batch, Objective, Output, StreamSpec
 from crosscale.objectives.heads import ProjectionHead
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Its fields are options of the command line, and checked.
+class BootstrapSettings:
+    """They are options of the command line: `--objective.momentum 0.99`.
 
     Attributes:
         dim: length of the vectors that are compared.
-        temperature: divides their similarities.
+        momentum: how much of the slow copy stays at each step.
+        jitter: noise of the view that is predicted from, metres.
     """
 
     dim: int = 128
-    temperature: float = 0.1
+    momentum: float = 0.99
+    jitter: float = 0.01
 
 
-class InBatch(Objective):
-    """Of each stream, a network and the loss of its two views."""
+class Bootstrap(Objective):
+    """Every stream by itself; their losses are averaged."""
 
-    Settings = Settings
+    Settings = BootstrapSettings
 
-    def __init__(self, streams: Sequence[StreamSpec], settings: Settings) -> None:
+    def __init__(self, streams: Sequence[StreamSpec], settings: BootstrapSettings) -> None:
         super().__init__(streams, settings)
-        self.branches = nn.ModuleList(stream.branch() for stream in streams)
-        self.heads = nn.ModuleList(
-            ProjectionHead(branch.encoder.dim, settings.dim) for branch in self.branches
+        branches = [stream.branch() for stream in streams]  # a view to features (N, encoder.dim)
+        self.kept = {stream.name: b.encoder for stream, b in zip(streams, branches, strict=True)}
+        self.fast = nn.ModuleList(
+            nn.Sequential(branch, ProjectionHead(branch.encoder.dim, settings.dim))
+            for branch in branches
+        )
+        self.slow = copy.deepcopy(self.fast).requires_grad_(False)
+        self.predictors = nn.ModuleList(
+            ProjectionHead(settings.dim, settings.dim) for _ in branches
         )
 
+    @classmethod
+    def views(
+        cls, settings: BootstrapSettings, augment: AugmentSettings
+    ) -> dict[str, AugmentSettings]:
+        """Any number of views, each of a name and with augmentations of its own."""
+        return {"noisy": replace(augment, jitter=settings.jitter), "other": augment}
+
     def forward(self, batch: Batch) -> Output:
-        """The mean loss of the streams."""
+        """The distance of what is predicted to what the slow copy finds."""
         losses, metrics = [], {}
-        for stream, branch, head in zip(self.streams, self.branches, self.heads, strict=True):
-            first, second = (head(branch(batch.views[view])) for view in ("first", "second"))
-            similarity = first @ second.T  # (N, N), of unit vectors
-            own = torch.arange(len(similarity), device=similarity.device)
-            logits = similarity / self.settings.temperature
-            losses.append((cross_entropy(logits, own) + cross_entropy(logits.T, own)) / 2)
-            others = similarity[own[:, None] != own]
+        networks = zip(self.fast, self.slow, self.predictors, strict=True)
+        for stream, (fast, slow, predictor) in zip(self.streams, networks, strict=True):
+            found = predictor(fast(batch.views["noisy"]))  # (N, dim), of length 1
+            with torch.no_grad():
+                wanted = slow(batch.views["other"])
+            near = (found * wanted).sum(dim=1).mean()
+            losses.append(2 - 2 * near)
             metrics[f"{stream.name}/loss"] = losses[-1].detach()
-            metrics[f"{stream.name}/pos_sim"] = similarity.diagonal().detach().mean()
-            metrics[f"{stream.name}/neg_sim"] = others.detach().mean()
-            metrics[f"{stream.name}/embedding_std"] = first.detach().std(dim=0).mean()
+            metrics[f"{stream.name}/embedding_std"] = spread(wanted)
         return Output(torch.stack(losses).mean(), metrics)
 
+    def after_step(self, progress: float) -> None:
+        """The slow copy follows."""
+        with torch.no_grad():
+            for slow, fast in zip(self.slow.parameters(), self.fast.parameters(), strict=True):
+                slow.lerp_(fast, 1 - self.settings.momentum)
+
     def encoders(self) -> dict[str, Encoder]:
-        """What is kept: heads are not."""
-        return {s.name: b.encoder for s, b in zip(self.streams, self.branches, strict=True)}
+        """What is kept of each stream when training ends."""
+        return self.kept
+
+
+def spread(vectors: Tensor) -> Tensor:
+    """How far apart vectors are; a run is said to have collapsed when this stays at zero."""
+    return vectors.std(dim=0, correction=0).mean()

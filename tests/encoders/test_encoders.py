@@ -103,3 +103,10 @@ def test_every_weight_gets_a_gradient(name):
     encoder = made(name).train()
     encoder(torch.randn(4, 3, FRAMES, 25, 1)).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
+
+
+@pytest.mark.parametrize("name", ["pathlib:Path", "made/up.py:Encoder", "crosscale.errors:needs"])
+def test_a_file_that_names_something_else_is_refused(name):
+    """Whoever wrote it: nothing of it is run."""
+    with pytest.raises(CrosscaleError, match=name):
+        from_description({"name": name}, Layout.load("ntu25").scale("joints"))

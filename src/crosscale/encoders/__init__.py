@@ -37,7 +37,8 @@ def described(encoder: Encoder) -> dict[str, Any]:
 def from_description(description: Mapping[str, Any], graph: Graph) -> Encoder:
     """An encoder with fresh weights, of the name and settings that a file keeps.
 
-    Files of 0.1 have no name, and some of their settings were called otherwise.
+    Files of 0.1 have no name, and some of their settings were called otherwise. An encoder of
+    one's own is found by its module's name; nothing but an encoder is made, whoever wrote the file.
 
     Raises:
         CrosscaleError: when there is no such encoder here, or it has other settings.
@@ -45,7 +46,12 @@ def from_description(description: Mapping[str, Any], graph: Graph) -> Encoder:
     values, _ = current({f"encoder.{name}": value for name, value in description.items()})
     settings = {name.removeprefix("encoder."): value for name, value in values.items()}
     name = settings.pop("name", "stgcn")
+    if name.partition(":")[0].endswith(".py"):
+        raise CrosscaleError(f"encoder {name} names a file, where a module's name belongs")
     kind = ENCODERS.load(name)
+    is_encoder = isinstance(kind, type) and issubclass(kind, Encoder)
+    if not is_encoder:
+        raise CrosscaleError(f"{name} is no encoder")
     try:
         made: Encoder = kind(graph, kind.Settings(**settings))
     except TypeError as error:

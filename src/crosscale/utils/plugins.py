@@ -77,7 +77,8 @@ def _of_name(name: str) -> ModuleType:
     except ModuleNotFoundError:
         file = f"{name.replace('.', '/')}.py"
         raise CrosscaleError(
-            f"there is no module {name}: neither {file} in {Path.cwd()} nor an installed package"
+            f"there is no module {name}: neither {file} in {Path.cwd()} nor an installed package; "
+            "where it is elsewhere, name that folder in PYTHONPATH"
         ) from None
 
 

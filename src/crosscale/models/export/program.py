@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import crosscale
 from crosscale.encoders.engines import LIBRARIES, quiet
@@ -116,19 +116,13 @@ class _Plan:
 
     @classmethod
     def of(cls, trained: TrainedEncoders) -> "_Plan":
-        network = ClipNetwork(trained)
-        lengths = _lengths(network, trained)
-        batch = torch.export.Dim("batch")
-        dynamic: tuple[dict[int, Any], ...] = ({0: batch}, {0: batch})
-        if len(lengths) > 1:
-            dynamic[0][2] = torch.export.Dim("frames", min=SHORTEST)
-        example = trials(trained, lengths)[0]
+        usual = trained.preprocess.frames
+        lengths = [max(SHORTEST, n) for n in (usual, usual // 2, 2 * usual + 3)]
         try:
-            with quiet("torch.export"):
-                program = torch.export.export(network, _given(example), dynamic_shapes=dynamic)
-        except Exception as error:  # tracing an encoder of anybody's may fail in any way
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise CrosscaleError(f"the encoders cannot be exported: {reason}") from error
+            program, dynamic = _traced(trained, lengths)
+        except CrosscaleError:  # an encoder may take clips of one length only
+            lengths = [usual]
+            program, dynamic = _traced(trained, lengths)
         _forget_places(program)
         return cls(trained, program, dynamic, lengths, _facts(trained, lengths))
 
@@ -152,18 +146,29 @@ def _given(clips: ClipTensors) -> tuple[Tensor, Tensor]:
     return clips.coordinates.contiguous(), clips.body_mask
 
 
-def _lengths(network: nn.Module, trained: TrainedEncoders) -> list[int]:
-    """Frames of clips to try: that of training alone where an encoder takes no other."""
-    usual, settings = trained.preprocess.frames, trained.preprocess
-    lengths = [max(SHORTEST, n) for n in (usual, usual // 2, 2 * usual + 3)]
-    body_mask = torch.ones(1, settings.bodies, dtype=torch.bool)
+def _traced(
+    trained: TrainedEncoders, lengths: Sequence[int]
+) -> tuple[torch.export.ExportedProgram, tuple[dict[int, Any], ...]]:
+    """The program for clips of these numbers of frames; from `SHORTEST` on, if there are several.
+
+    Returns:
+        It, and which axes of its inputs have any length.
+
+    Raises:
+        CrosscaleError: when the encoders cannot be traced.
+    """
+    batch = torch.export.Dim("batch")
+    dynamic: tuple[dict[int, Any], ...] = ({0: batch}, {0: batch})
+    if len(lengths) > 1:
+        dynamic[0][2] = torch.export.Dim("frames", min=SHORTEST)
+    example = _given(trials(trained, lengths)[0])
     try:
-        for frames in lengths:
-            shape = (1, 3, frames, len(trained.layout.joints), settings.bodies)
-            network(torch.zeros(shape), body_mask)
-    except Exception:  # whatever an encoder of anybody's raises
-        return [usual]
-    return lengths
+        with quiet("torch.export"):
+            program = torch.export.export(ClipNetwork(trained), example, dynamic_shapes=dynamic)
+    except Exception as error:  # tracing an encoder of anybody's may fail in any way
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise CrosscaleError(f"the encoders cannot be exported: {reason}") from error
+    return program, dynamic
 
 
 def _forget_places(program: torch.export.ExportedProgram) -> None:
