@@ -91,7 +91,7 @@ def test_without_its_code_a_run_says_where_it_is_looked_for(folder, tmp_path, mo
     monkeypatch.delitem(sys.modules, "own_encoder")
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(folder)])
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CrosscaleError, match="own_encoder.*PYTHONPATH"):
+    with pytest.raises(CrosscaleError, match=r"own_encoder.*PYTHONPATH"):
         crosscale.load_model(folder / "run")
     monkeypatch.syspath_prepend(folder)
     assert crosscale.load_model(folder / "run").dim == 16
@@ -106,8 +106,9 @@ def test_clips_stand_still_for_a_stretch(folder):
     assert torch.equal(changed, frames[:, None, :, None, None].expand_as(changed))
     steps = frames.diff(dim=1)
     held = (steps == 0).sum(dim=1)
-    assert held.max() <= 20 and held.float().mean() > 5
-    assert (steps.gather(1, steps.argmax(dim=1, keepdim=True)) <= 21).all()
+    assert held.max() <= 20
+    assert held.float().mean() > 5
+    assert steps.max() <= 21
     freeze.seed(3)
     assert torch.equal(freeze(clips), changed)
     with pytest.raises(CrosscaleError, match="share"):
