@@ -168,6 +168,15 @@ def test_the_configuration_tells_all_but_where_the_data_lay(measured, tmp_path):
     assert "/home/somebody" not in json.dumps(config)
 
 
+def test_a_recipe_is_shared_without_the_folders_that_it_names(measured, tmp_path):
+    source = {"name": "/home/me/mine.py:Mixed", "stores": ["/home/me/a", "~/b", "stores/c"]}
+    (measured / "recipe.yaml").write_text(yaml.safe_dump({"seed": 7, "source": source}))
+    main(["export", "folder", str(measured), "--out", str(tmp_path / "model")])
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["recipe"]["source"] == {"name": "mine.py:Mixed", "stores": ["a", "b", "stores/c"]}
+    assert "/home/me" not in (tmp_path / "model" / "README.md").read_text()
+
+
 def test_a_model_folder_embeds_as_the_run_does(measured, tmp_path):
     main(["export", "folder", str(measured), "--out", str(tmp_path / "model")])
     clips = list(np.random.default_rng(0).normal(size=(3, 20, 1, 20, 3)).astype(np.float32))

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from crosscale.augment.compose import AugmentSettings, View
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
-from crosscale.models.published import from_published, head_from_published, load_whole
+from crosscale.models.published import from_published, load_whole
 from crosscale.objectives.base import Batch, StreamSpec
 from crosscale.objectives.moco import MoCo, MoCoSettings
 from crosscale.skeleton.layout import Layout
@@ -38,7 +38,8 @@ def batch(query, key, *extreme, body_mask=None, mining=False):
 def _network_weights(weights, prefix):
     own = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
     encoder = {f"encoder.{k}": v for k, v in from_published(own).items()}
-    head = {f"head.{k}": v for k, v in head_from_published(own).items()}
+    layers = {"fc.0": "head.hidden", "fc.2": "head.out"}
+    head = {layers[k[:4]] + k[4:]: v for k, v in own.items() if k[:4] in layers}
     return encoder | head
 
 

@@ -11,6 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import crosscale
+from crosscale.encoders import described
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import (
     ENCODER_FILE,
@@ -125,19 +126,18 @@ def _front_matter(
         "license": licence,
         "library_name": "crosscale",
         "pipeline_tag": "feature-extraction",
-        "tags": [
-            "skeleton",
-            "action-recognition",
-            "self-supervised-learning",
-            "contrastive-learning",
-            "st-gcn",
-        ],
+        "tags": ["skeleton", "action-recognition", "self-supervised-learning", _kind(trained)],
         "datasets": [trained.details["store"]],
     }
     if figures:
         head["metrics"] = ["accuracy"]
         head["model-index"] = [{"name": name, "results": [_result(f) for f in figures]}]
     return head
+
+
+def _kind(trained: TrainedEncoders) -> str:
+    """Name of the encoders."""
+    return str(described(next(iter(trained.encoders.values())))["name"])
 
 
 def _result(figure: Figure) -> dict[str, Any]:
@@ -174,7 +174,17 @@ def _recipe(run: Path) -> dict[str, Any]:
         raise CrosscaleError(f"{path}: not a YAML file ({error})") from error
     if not isinstance(recipe, dict):
         raise CrosscaleError(f"{path} is no recipe; train again or delete it")
-    return recipe
+    return {name: _without_places(value) for name, value in recipe.items()}
+
+
+def _without_places(value: Any) -> Any:
+    """A setting without the folders of this machine that it may name."""
+    if isinstance(value, dict):
+        return {name: _without_places(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_places(part) for part in value]
+    is_place = isinstance(value, str) and Path(value).expanduser().is_absolute()
+    return Path(value).name if is_place else value
 
 
 def _figures(run: Path, streams: Collection[str]) -> Iterator[Figure]:

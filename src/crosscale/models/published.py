@@ -90,14 +90,6 @@ def to_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return theirs
 
 
-def head_from_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The two-layer head's weights (`fc.0`, `fc.2`) under this package's names."""
-    names = {"fc.0.": "hidden.", "fc.2.": "out."}
-    return {
-        names[name[:5]] + name[5:]: value for name, value in weights.items() if name[:5] in names
-    }
-
-
 def load_whole(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
     """Load weights completely, or not at all.
 
