@@ -79,7 +79,7 @@ EMBED = """
 import numpy as np
 import crosscale
 
-model = crosscale.load("parts")
+model = crosscale.load_model("parts")
 walk = np.random.default_rng(0).normal(size=(40, 1, 25, 3)).astype("float32")
 assert model.embed([walk], layout="ntu25").shape[0] == 1
 """
@@ -99,6 +99,8 @@ for line in (
     "search index a",
 ):
     assert main(line.split()) == 0, line
+assert main("pretrain own/skeletonclr --data store --out run".split()) == 2
+assert main("view store --out page.html".split()) == 2
 """
 
 
@@ -112,11 +114,13 @@ def test_commands_on_own_recordings_need_no_extra(tmp_path):
     (tmp_path / "recordings").mkdir()
     labels = [f"{name},{label}" for name, label in zip("abcd", ("walk", "wave") * 2, strict=True)]
     (tmp_path / "labels.csv").write_text("\n".join(["name,label", *labels, ""]))
-    run_with_only(PROJECT["dependencies"], COMMANDS, tmp_path)
+    told = run_with_only(PROJECT["dependencies"], COMMANDS, tmp_path)
+    assert told.count("pip install 'crosscale[train]'") == 1
+    assert told.count("pip install 'crosscale[plots]'") == 1
 
 
-def run_with_only(requirements: Iterable[str], code: str, folder: Path) -> None:
-    """Run code in a process that finds no installed module but those of some requirements."""
+def run_with_only(requirements: Iterable[str], code: str, folder: Path) -> str:
+    """What code tells in a process that finds no modules but those of some requirements."""
     needed = modules_of(requirements)
     hidden = sorted(set(packages_distributions()) - needed - {"crosscale"})
     hide = f"""
@@ -135,6 +139,7 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
         [sys.executable, "-c", hide + code], cwd=folder, capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stderr
 
 
 def modules_of(requirements: Iterable[str]) -> set[str]:

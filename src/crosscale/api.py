@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-
-from lightning_fabric import Fabric
+from typing import TYPE_CHECKING, Any
 
 from crosscale.data.store import ClipStore
 from crosscale.encoders import ENCODERS
@@ -17,6 +15,9 @@ from crosscale.training.loop import make_source
 from crosscale.training.loop import pretrain as train
 from crosscale.training.recipe import Family, Recipe, read_recipe, recipe_names
 from crosscale.training.sources import Source
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def pretrain(
@@ -100,7 +101,7 @@ def opened(
     device: str = "auto",
     processes: int = 1,
     nodes: int = 1,
-) -> tuple[Fabric, Source, list[Callback]]:
+) -> tuple["Fabric", Source, list[Callback]]:
     """The processes of a run, its source of clips, and what looks at its neighbours."""
     fabric = team_fabric(recipe.precision, device, processes, nodes)
     source = make_source(recipe, [ClipStore.open(Path(path)) for path in data], fabric.device)

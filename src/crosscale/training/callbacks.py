@@ -9,11 +9,9 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol
 
 import torch
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch import Tensor
-from torch.utils.tensorboard.summary import scalar
 
+from crosscale.errors import needs
 from crosscale.objectives.base import Objective, Output
 from crosscale.training.distributed import Team
 from crosscale.utils.files import atomic_path
@@ -70,12 +68,14 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path, epochs_done: int) -> None:
+        with needs("training", extra="train"):
+            from torch.utils.tensorboard import SummaryWriter
         path = folder / METRICS
         kept = [row for row in read_metrics(folder) if row["epoch"] <= epochs_done]
         with atomic_path(path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
         self.file = path.open("a")
-        self.board = EventFileWriter(str(folder / "tensorboard"))
+        self.board = SummaryWriter(str(folder / "tensorboard"))
 
     def __enter__(self) -> "MetricsLog":
         return self
@@ -95,7 +95,7 @@ class MetricsLog:
         self.file.flush()
         for name, value in done.metrics.items():
             if name != "epoch":
-                self.board.add_event(Event(step=done.epoch, summary=scalar(name, value)))
+                self.board.add_scalar(name, value, done.epoch)
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

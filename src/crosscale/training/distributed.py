@@ -8,22 +8,22 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies.ddp import DDPStrategy
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, distributed, nn
 
 from crosscale.augment.random import Part
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, needs
 from crosscale.training.recipe import Precision
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 T = TypeVar("T")
 
 
-def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: int = 1) -> Fabric:
+def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: int = 1) -> "Fabric":
     """Launch the processes of a run.
 
     Args:
@@ -35,6 +35,10 @@ def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: in
     Raises:
         CrosscaleError: when there cannot be so many.
     """
+    with needs("training", extra="train"):
+        from lightning_fabric import Fabric
+        from lightning_fabric.strategies.ddp import DDPStrategy
+        from lightning_fabric.utilities.exceptions import MisconfigurationException
     if distributed.is_torchelastic_launched():
         processes = int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = int(os.environ["WORLD_SIZE"]) // processes
@@ -62,7 +66,7 @@ def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: in
 class Team:
     """The processes of a run, seen from one of them; alone, everything is as without it."""
 
-    def __init__(self, fabric: Fabric) -> None:
+    def __init__(self, fabric: "Fabric") -> None:
         self.world_size = fabric.world_size
         self.rank = fabric.global_rank
         self.device = fabric.device

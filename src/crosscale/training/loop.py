@@ -12,11 +12,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import yaml
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from crosscale.augment.compose import View, Views
@@ -46,6 +45,9 @@ from crosscale.utils.files import atomic_path, only_writer
 from crosscale.utils.repeatable import derived_seed, repeatable
 from crosscale.utils.tensors import write_safetensors
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 RECIPE_FILE = "recipe.yaml"
 BAD_BATCH = "not-finite.safetensors"
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -55,7 +57,7 @@ def pretrain(
     recipe: Recipe,
     source: Source,
     folder: Path,
-    fabric: Fabric,
+    fabric: "Fabric",
     *,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -170,7 +172,7 @@ def steps_per_epoch(recipe: Recipe, clips: int) -> int:
 class _Run:
     """A run under way: what it was made of, and where it stands."""
 
-    def __init__(self, recipe: Recipe, source: Source, folder: Path, fabric: Fabric) -> None:
+    def __init__(self, recipe: Recipe, source: Source, folder: Path, fabric: "Fabric") -> None:
         self.recipe, self.source, self.folder = recipe, source, folder
         self.team = Team(fabric)
         self.steps_an_epoch = steps_per_epoch(recipe, source.epoch_clips)

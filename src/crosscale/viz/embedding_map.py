@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, needs
 from crosscale.evaluation.plots import class_colours, tsne
 from crosscale.evaluation.report import page_template
 from crosscale.models.model import Model
 from crosscale.viz.page import POLICY
 from crosscale.viz.player_clip import player_json, skeleton_json, stored_clip
+
+with needs("drawing maps", extra="plots"):
+    from matplotlib.colors import to_hex
 
 COORDINATES = 10e6  # bytes of a page, of which base64 makes a third more
 FEWEST_FRAMES, MOST_FRAMES = 12, 48  # kept of a clip

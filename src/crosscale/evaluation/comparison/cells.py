@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from crosscale import __version__
 from crosscale.config import plain
 from crosscale.data.splits import Split, split
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, needs
 from crosscale.evaluation.comparison.plan import Cell, Judge, Plan
 from crosscale.evaluation.comparison.results import (
     Result,
@@ -38,6 +37,9 @@ from crosscale.training.callbacks import Callback, EpochEnd
 from crosscale.training.loop import RECIPE_FILE, make_source, pretrain, steps_per_epoch
 from crosscale.training.recipe import Recipe
 from crosscale.utils.files import atomic_path
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 CELL_FILE = "cell.json"  # in a run folder: what it was begun for, and the seconds it has taken
 
@@ -76,6 +78,8 @@ def run_cells(
         CrosscaleError: before any training when a store, a protocol or a result file is bad.
         KeyboardInterrupt: after Ctrl-C, once the state of the cell in training is saved.
     """
+    with needs("training", extra="train"):
+        from lightning_fabric import Fabric
     grounds = _grounds(plan)
     results = {}
     for cell, result in read_results(out, plan).items():
@@ -157,7 +161,7 @@ def _train(
     cell: Cell,
     ground: _Ground,
     folder: Path,
-    fabric: Fabric,
+    fabric: "Fabric",
     report: Callable[[EpochEnd], None],
     say: Callable[[str], None],
 ) -> float:
@@ -199,7 +203,7 @@ def _judge(
     judges: Mapping[str, Judge],
     ground: _Ground,
     folder: Path,
-    fabric: Fabric,
+    fabric: "Fabric",
     seconds: float,
 ) -> Result:
     started = time.perf_counter()
