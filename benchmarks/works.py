@@ -20,8 +20,8 @@ from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.engines import fastest
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
-from crosscale.evaluation.knn import knn_scores
-from crosscale.evaluation.linear import LinearConfig, linear_scores, one_thread
+from crosscale.evaluation.probes.knn import knn_scores
+from crosscale.evaluation.probes.linear import LinearProbe, one_thread
 from crosscale.models.published import from_published, load_whole
 from crosscale.objectives.base import Batch, StreamSpec
 from crosscale.objectives.moco import MoCo, MoCoSettings
@@ -260,10 +260,10 @@ def linear(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
     del multiply
     x, y = _features(size.train)
     test, _ = _features(size.test)
-    config = LinearConfig(epochs=size.epochs)
+    probe = LinearProbe(size.epochs, device=str(device))
     works: dict[str, Callable[[], object]] = {
         "plain": lambda: naive.linear_epoch(torch.from_numpy(x), torch.from_numpy(y), CLASSES),
-        "ours": lambda: linear_scores(x, y, test, CLASSES, config, device=device),
+        "ours": lambda: probe.fit(x, y).decision_function(test),
     }
     seconds = fastest_seconds(works, 1, device)
     yield Row(

@@ -8,7 +8,7 @@ import torch
 
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
-from crosscale.evaluation.knn import knn_scores
+from crosscale.evaluation.probes.knn import knn_scores
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import Preprocess, preprocess
 

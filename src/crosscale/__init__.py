@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crosscale.api import pretrain as pretrain
     from crosscale.data.clip import Clip as Clip
     from crosscale.encoders import create_encoder as create_encoder
+    from crosscale.evaluation.runner import evaluate as evaluate
     from crosscale.models.model import load as load
     from crosscale.models.model import load_model as load_model
     from crosscale.skeleton.layout import Layout as Layout
@@ -31,6 +32,7 @@ _HOMES = {
     "ClipDataset": "crosscale.transforms.dataset",
     "Layout": "crosscale.skeleton.layout",
     "create_encoder": "crosscale.encoders",
+    "evaluate": "crosscale.evaluation.runner",
     "list_encoders": "crosscale.api",
     "list_objectives": "crosscale.api",
     "list_recipes": "crosscale.api",

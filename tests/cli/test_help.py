@@ -9,6 +9,7 @@ import pytest
 from crosscale.cli import COMMANDS, GROUPS, _parser_of, first_line, main
 from crosscale.cli.help import kebab
 from crosscale.cli.parser import spelled
+from crosscale.evaluation.probes import PROBES
 
 PYTHON = re.compile(
     r"Literal|Union|Optional|<class|typing|NoneType|None\b|type: |default: null|Namespace|pathlib"
@@ -66,6 +67,8 @@ def test_the_first_screen_has_an_example_that_is_understood(name, capsys):
 def test_help_shows_the_functions_own_words(name, capsys):
     module, function = COMMANDS[name].split(".")
     documented = getattr(import_module(f"crosscale.cli.{module}"), function).__doc__
+    if name.startswith("evaluate "):
+        documented = PROBES.load(name.split()[1]).__doc__
     assert documented.splitlines()[0] == first_line(name)
     assert first_line(name).rstrip(".") in " ".join(told(capsys, *name.split(), "--help").split())
 

@@ -39,7 +39,7 @@ def run(store, tmp_path_factory):
 def test_recordings_become_an_accuracy(store, run):
     assert main(["evaluate", "linear", str(run)]) == 0
     assert main(["evaluate", "knn", str(run), str(run), "--neighbours", "3"]) == 2
-    assert main(["evaluate", "knn", str(run), "--neighbours", "3", "--floors"]) == 0
+    assert main(["evaluate", "knn", str(run), "--neighbours", "3", "--baselines"]) == 0
     results = json.loads((run / "linear" / "results.json").read_text())
     metrics = results["evaluations"][0]["metrics"]["official"]
     assert set(metrics) == {"joint", "joint@part10", "sum"}

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from crosscale.encoders.fused import SPECTRAL_CHANNELS
-from crosscale.encoders.readout import READOUTS, Readout
+from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.skeleton.layout import Layout
 
@@ -74,8 +74,8 @@ def test_nodes_are_read_one_after_the_other_and_their_mean_is_what_was_trained()
     assert torch.allclose(nodes(bodies), right, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("readout", "read"), [("blocks", 3), ("all", 10)])
-def test_blocks_are_the_nodes_of_the_last_ones_one_after_the_other(readout, read):
+@pytest.mark.parametrize(("layers", "read"), [(3, 3), ("all", 10)])
+def test_blocks_are_the_nodes_of_the_last_ones_one_after_the_other(layers, read):
     encoder = _trained()
     bodies = torch.randn(5, 3, FRAMES, _nodes(encoder))
     seen = []
@@ -83,7 +83,7 @@ def test_blocks_are_the_nodes_of_the_last_ones_one_after_the_other(readout, read
         block.register_forward_hook(lambda _block, _inputs, maps: seen.append(maps.clone()))
     encoder(bodies.unsqueeze(-1))
     right = [maps.mean(dim=3).transpose(1, 2).flatten(1) for maps in seen]  # of (B, C, V, T')
-    blocks = Readout(encoder, *READOUTS[readout])
+    blocks = Readout(encoder, "nodes", layers)
     assert blocks.parts == tuple(part.shape[1] for part in right)
     assert blocks.dim == sum(blocks.parts)
     assert torch.allclose(blocks(bodies), torch.cat(right, dim=1), rtol=1e-4, atol=1e-5)

@@ -2,18 +2,18 @@ import numpy as np
 
 from crosscale.data.splits import Split
 from crosscale.evaluation.curves import labelled_panels, pretraining_panels
-from crosscale.evaluation.evaluation import evaluate
+from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.linear import LinearConfig
+from crosscale.evaluation.probes.linear import LinearProbe
 
 ROWS = [
-    {"epoch": 1, "lr": 0.1, "loss": 4.0, "joint/loss": 3.0, "loss_of_chance": 6.2},
+    {"epoch": 1, "lr": 0.1, "loss": 4.0, "joint/loss": 3.0, "chance_loss": 6.2},
     {
         "epoch": 2,
         "lr": 0.1,
         "loss": 2.0,
         "joint/loss": 1.0,
-        "loss_of_chance": 6.2,
+        "chance_loss": 6.2,
         "joint/knn": 0.5,
     },
 ]
@@ -49,7 +49,7 @@ def test_the_linear_layer_has_curves_and_nearest_neighbours_have_none():
         {"joint": np.eye(2, dtype=np.float32)[labels]},
     )
     split = Split("x", np.arange(6), {"test": np.arange(6, 12)})
-    panels = labelled_panels(evaluate("linear", features, split, LinearConfig(epochs=3)))
+    panels = labelled_panels(evaluate_features(LinearProbe(epochs=3), features, split))
     assert [list(lines) for lines in panels.values()] == [["joint"], ["joint"]]
     assert panels["accuracy, training clips (%)"]["joint"][0] == [1, 2, 3]
-    assert labelled_panels(evaluate("knn", features, split)) == {}
+    assert labelled_panels(evaluate_features("knn", features, split)) == {}

@@ -1,18 +1,22 @@
 import json
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
+from sklearn.gaussian_process import GaussianProcessClassifier
 
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.evaluation import evaluate
+from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.knn import KnnConfig
-from crosscale.evaluation.linear import LinearConfig
-from crosscale.evaluation.semi import SemiConfig
+from crosscale.evaluation.probes.knn import KnnProbe
+from crosscale.evaluation.probes.linear import LinearProbe
+from crosscale.evaluation.semi import FewLabels
 
-QUICK = LinearConfig(epochs=8)
+QUICK = LinearProbe(epochs=8)
 
 
 def features(clips=120, classes=4, noise=0.8, labels=None, seed=0):
@@ -36,9 +40,9 @@ def halves(clips=120):
     return Split("made up", np.arange(clips // 2), {"official": test, "leak_free": test[:40]})
 
 
-@pytest.mark.parametrize(("kind", "config"), [("linear", QUICK), ("ridge", None), ("knn", None)])
-def test_every_stream_and_their_sum_are_judged_on_every_test_set(kind, config):
-    found = evaluate(kind, features(), halves(), config)
+@pytest.mark.parametrize("probe", [QUICK, "ridge", "knn", LinearDiscriminantAnalysis()])
+def test_every_stream_and_their_sum_are_judged_on_every_test_set(probe):
+    found = evaluate_features(probe, features(), halves())
     assert list(found.metrics) == ["official", "leak_free"]
     for test, clips in (("official", 60), ("leak_free", 40)):
         assert list(found.metrics[test]) == ["joint", "motion", "sum"]
@@ -49,24 +53,23 @@ def test_every_stream_and_their_sum_are_judged_on_every_test_set(kind, config):
 
 
 def test_the_leak_free_figure_is_that_of_the_remaining_clips():
-    found = evaluate("knn", features(), halves())
-    joint = found.scores["joint"]
-    names = [f"clip{i}" for i in range(60, 100)]
-    kept = joint.select(names)
-    share = (kept.values.argmax(axis=1) == kept.labels).mean()
+    found = evaluate_features("knn", features(), halves())
+    assert found.judged == tuple(f"clip{i}" for i in range(60, 120))
+    answers = found.scores["joint"][:40].argmax(axis=1)
+    share = (answers == features().labels[60:100]).mean()
     assert found.metrics["leak_free"]["joint"].top1 == pytest.approx(share)
 
 
 def test_one_stream_alone_has_no_sum():
     alone = replace(features(), vectors={"joint": features().vectors["joint"]})
-    assert list(evaluate("knn", alone, halves()).metrics["official"]) == ["joint"]
+    assert list(evaluate_features("knn", alone, halves()).metrics["official"]) == ["joint"]
 
 
 def test_the_same_seed_gives_the_same_evaluation():
-    one, two = (evaluate("linear", features(), halves(), QUICK, seed=3) for _ in range(2))
+    one, two = (evaluate_features(QUICK, features(), halves(), seed=3) for _ in range(2))
     assert one == two
     for stream in one.scores:
-        np.testing.assert_array_equal(one.scores[stream].values, two.scores[stream].values)
+        np.testing.assert_array_equal(one.scores[stream], two.scores[stream])
 
 
 def test_the_order_of_clips_in_the_features_changes_no_accuracy():
@@ -76,16 +79,16 @@ def test_the_order_of_clips_in_the_features_changes_no_accuracy():
     moved = Split(
         split.name, place[split.train], {name: place[clips] for name, clips in split.tests.items()}
     )
-    straight = evaluate("knn", features(), split)
-    shuffled = evaluate("knn", features().select(order), moved)
+    straight = evaluate_features("knn", features(), split)
+    shuffled = evaluate_features("knn", features().select(order), moved)
     assert straight.metrics == shuffled.metrics
-    for stream, part in straight.scores.items():
-        again = shuffled.scores[stream].select(part.names)
-        np.testing.assert_allclose(again.values, part.values, atol=1e-6)
+    rows = [shuffled.judged.index(name) for name in straight.judged]
+    for stream, scores in straight.scores.items():
+        np.testing.assert_allclose(shuffled.scores[stream][rows], scores, atol=1e-6)
 
 
 def test_it_says_which_clips_configuration_and_seed_were_used():
-    found = evaluate("linear", features(), halves(), QUICK, seed=3)
+    found = evaluate_features(QUICK, features(), halves(), seed=3)
     assert found.train.per_class == {f"class{i}": 15 for i in range(4)}
     assert found.tests["leak_free"].used == 40
     assert (found.seed, found.config["epochs"], found.protocol) == (3, 8, "made up")
@@ -94,7 +97,7 @@ def test_it_says_which_clips_configuration_and_seed_were_used():
 
 
 def test_it_becomes_json_without_its_scores():
-    found = evaluate("knn", features(), halves(), KnnConfig(3))
+    found = evaluate_features(KnnProbe(3), features(), halves())
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert "scores" not in plain
     assert plain["config"] == {"neighbours": 3}
@@ -104,7 +107,7 @@ def test_it_becomes_json_without_its_scores():
 def test_unlabelled_clips_are_left_out_and_counted():
     labels = np.arange(120) % 4
     labels[[3, 4, 70]] = -1
-    found = evaluate("knn", features(labels=labels), halves())
+    found = evaluate_features("knn", features(labels=labels), halves())
     assert (found.train.used, found.train.unlabelled) == (58, 2)
     assert (found.tests["official"].used, found.tests["official"].unlabelled) == (59, 1)
     assert "training part: 2 clips without a label were left out." in found.notes
@@ -113,7 +116,7 @@ def test_unlabelled_clips_are_left_out_and_counted():
 
 def test_classes_without_training_or_test_clips_are_named():
     labels = np.where(np.arange(120) < 60, np.arange(120) % 3, 1 + np.arange(120) % 3)
-    found = evaluate("linear", features(labels=labels), halves(), QUICK)
+    found = evaluate_features(QUICK, features(labels=labels), halves())
     notes = " ".join(found.notes)
     assert "official: 20 clips are of classes without a training clip" in notes
     assert "class3" in notes
@@ -133,38 +136,63 @@ def test_classes_without_training_or_test_clips_are_named():
 )
 def test_too_few_labels_are_refused(labels, message):
     with pytest.raises(CrosscaleError, match=message):
-        evaluate("knn", features(labels=labels), halves())
+        evaluate_features("knn", features(labels=labels), halves())
 
 
 def test_a_split_that_does_not_fit_is_refused():
     split = halves()
     with pytest.raises(CrosscaleError, match="features of 100"):
-        evaluate("knn", features().select(range(100)), split)
+        evaluate_features("knn", features().select(range(100)), split)
     leaky = Split("leaky", np.arange(62), split.tests)
     with pytest.raises(CrosscaleError, match="both training and test part: clip60, clip61"):
-        evaluate("knn", features(), leaky)
+        evaluate_features("knn", features(), leaky)
 
 
 def test_a_split_without_a_test_and_fine_tuning_of_features_are_refused():
     with pytest.raises(CrosscaleError, match="all tests no clip"):
-        evaluate("knn", features(), Split("all", np.arange(120), {}))
+        evaluate_features("knn", features(), Split("all", np.arange(120), {}))
     with pytest.raises(CrosscaleError, match="cannot be done on features"):
-        evaluate("finetune", features(), halves())
+        evaluate_features("finetune", features(), halves())
 
 
 @pytest.mark.parametrize("kind", ["linear", "ridge", "knn", "retrieval", "semi"])
 def test_every_evaluation_says_how_many_clips_of_which_class_it_used(kind):
-    config = {"linear": QUICK, "semi": SemiConfig(epochs=8, share=0.2, draws=2)}.get(kind)
-    found = json.loads(json.dumps(evaluate(kind, features(), halves(), config).to_dict()))
+    probe = {"linear": QUICK, "semi": FewLabels(epochs=8, share=0.2, draws=2)}.get(kind, kind)
+    found = json.loads(json.dumps(evaluate_features(probe, features(), halves()).to_dict()))
+    assert found["kind"] == kind
     clips = 3 if kind == "semi" else 15
     assert found["train"]["per_class"] == {f"class{i}": clips for i in range(4)}
     assert found["tests"]["official"]["per_class"] == {f"class{i}": 15 for i in range(4)}
 
 
-def test_a_stream_called_sum_and_settings_of_another_kind_are_refused():
+def test_a_stream_called_sum_and_features_that_a_probe_refuses_are_told():
     vectors = features().vectors
     named = replace(features(), vectors={"joint": vectors["joint"], "sum": vectors["motion"]})
     with pytest.raises(CrosscaleError, match="'sum'"):
-        evaluate("knn", named, halves())
-    with pytest.raises(CrosscaleError, match="another kind"):
-        evaluate("knn", features(), halves(), QUICK)
+        evaluate_features("knn", named, halves())
+    with pytest.raises(CrosscaleError, match=r"GaussianProcess.*cannot be fitted to stream joint"):
+        evaluate_features(GaussianProcessClassifier(multi_class="?"), features(), halves())
+
+
+class Given(DummyClassifier):
+    """Remembers what it was given."""
+
+    seen: ClassVar[list[tuple[object, ...]]] = []
+
+    def __init__(self, random_state=None, device="", parts=(), constant=0):
+        super().__init__(strategy="constant", constant=constant)
+        self.random_state, self.device, self.parts = random_state, device, parts
+
+    def fit(self, X, y):
+        self.seen.append((self.random_state, self.device, self.parts))
+        return super().fit(X, y)
+
+
+def test_a_probe_is_given_seed_device_and_parts_and_is_left_as_it_was():
+    probe = Given(constant=2)
+    given = replace(features(), parts={"motion": (2, 4)})
+    found = evaluate_features(probe, given, halves(), kind="mine:Given", seed=7)
+    assert Given.seen == [(7, "cpu", None), (7, "cpu", (2, 4))]
+    assert (probe.random_state, probe.device) == (None, "")
+    assert (found.kind, found.title, found.config) == ("mine:Given", "Given", {"constant": 2})
+    assert found.metrics["official"]["sum"].per_class == (0, 0, 1, 0)

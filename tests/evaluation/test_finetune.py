@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,23 +9,18 @@ from torch.nn import functional
 
 from crosscale.cli import main
 from crosscale.data.splits import split
-from crosscale.errors import BadCheckpoint, CrosscaleError
-from crosscale.evaluation.finetune import FinetuneConfig, tune
-from crosscale.evaluation.linear import new_layer
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.finetune import Finetune, tune
+from crosscale.evaluation.probes import make_probe
+from crosscale.evaluation.probes.linear import new_layer
 from crosscale.evaluation.semi import draw
-from crosscale.evaluation.tuned import (
-    HEAD_FILE,
-    HEAD_FORMAT,
-    finetune,
-    load_heads,
-    save_tuned,
-)
+from crosscale.evaluation.tuned import finetune, save_tuned
 from crosscale.models.checkpoint import load_encoders, untrained
+from crosscale.training.optim import learning_rate
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import load
-from crosscale.utils.tensors import read_safetensors, write_safetensors
 
-QUICK = FinetuneConfig(epochs=2, warmup=0, batch_size=8)
+QUICK = Finetune(epochs=2, warmup=0, batch_size=8)
 
 
 def tuned(run, store, config=QUICK, seed=0):
@@ -73,7 +69,7 @@ def test_a_step_goes_down_the_gradient_of_encoder_and_layer(run, nwucla):
     rows = split(nwucla, "xview").train.tolist()
     clips, labels = load(nwucla, rows, trained.preprocess), torch.from_numpy(nwucla.labels[rows])
     transform = StreamTransform(Stream("joint"), trained.layout)
-    config = FinetuneConfig(epochs=1, warmup=0, learning_rate=0.3, weight_decay=0.01)
+    config = Finetune(epochs=1, warmup=0, learning_rate=0.3, weight_decay=0.01)
     model, _ = tune(encoder, transform, clips, labels, 3, config, seed=5)
 
     start = torch.normal(0.0, 0.01, (3, 8), generator=torch.Generator().manual_seed(5))
@@ -132,7 +128,7 @@ def test_test_clips_never_train(run, nwucla, write_store):
     assert same(states(found), states(other))
     assert other.evaluation.tests["official"].per_class["throw"] == 12
     names = {nwucla.names[i] for i in split(nwucla, "xview").tests["official"]}
-    assert set(found.evaluation.scores["joint"].names) == names
+    assert set(found.evaluation.judged) == names
 
 
 def test_bodies_that_are_not_there_do_not_count(make_run, write_store):
@@ -152,17 +148,26 @@ def test_it_learns_each_stream_and_adds_their_scores(run, nwucla):
         curve = found.curves[stream]
         assert len(curve.train_loss) == 12
         assert curve.train_loss[-1] < 0.8 * curve.train_loss[0]
-        values = found.scores[stream].values
+        values = found.scores[stream]
         np.testing.assert_allclose(np.exp(values).sum(axis=1), 1, rtol=1e-5)
-    added = sum(found.scores[s].values for s in ("joint", "joint@part10"))
-    np.testing.assert_allclose(found.scores["sum"].values, added, rtol=1e-6)
+    added = sum(found.scores[s] for s in ("joint", "joint@part10"))
+    np.testing.assert_allclose(found.scores["sum"], added, rtol=1e-6)
     assert found.metrics["official"]["sum"].top1 > 0.5
 
 
-def test_the_rate_rises_and_then_falls_to_nothing():
-    schedule = FinetuneConfig(epochs=10, learning_rate=0.2, warmup=2).schedule
-    assert (schedule.epochs, schedule.learning_rate) == (10, 0.2)
-    assert (schedule.schedule, schedule.warmup) == ("cosine", 2)
+def test_the_rate_rises_and_then_falls_to_nothing(run, nwucla, monkeypatch):
+    rates = []
+
+    def followed(*arguments):
+        rates.append(learning_rate(*arguments))
+        return rates[-1]
+
+    monkeypatch.setattr("crosscale.evaluation.finetune.learning_rate", followed)
+    tuned(run, nwucla, Finetune(epochs=10, learning_rate=0.2, warmup=2, batch_size=24))
+    first = rates[:10]  # an epoch is one step
+    assert first[0] < first[1] < first[2] == pytest.approx(0.2)
+    assert all(a > b > 0 for a, b in pairwise(first[2:]))
+    assert first[-1] < 0.02
 
 
 @pytest.mark.parametrize(
@@ -178,7 +183,7 @@ def test_the_rate_rises_and_then_falls_to_nothing():
 )
 def test_settings_without_sense_are_refused(wrong):
     with pytest.raises(CrosscaleError):
-        FinetuneConfig(**wrong)
+        make_probe("finetune", wrong)
 
 
 def test_divergence_is_an_error_with_a_remedy(run, nwucla):
@@ -186,35 +191,23 @@ def test_divergence_is_an_error_with_a_remedy(run, nwucla):
         tuned(run, nwucla, replace(QUICK, epochs=9, learning_rate=1e30))
 
 
-def test_kept_encoders_and_layers_give_the_judged_scores_again(run, nwucla, tmp_path):
+def test_kept_encoders_are_those_that_were_judged(run, nwucla, tmp_path):
     trained = {"a": load_encoders(run)}
-    parts = split(nwucla, "xview")
-    found = finetune(trained, nwucla, parts, QUICK)
+    found = finetune(trained, nwucla, split(nwucla, "xview"), QUICK)
     (folder,) = save_tuned(tmp_path / "kept", found, trained, nwucla, "xview")
     again = load_encoders(folder)
     assert again.classes == nwucla.classes
-    heads = load_heads(folder, again)
-    judged = found.evaluation.scores["joint"].names
-    rows = [nwucla.names.index(name) for name in judged]
-    features = again.embed(load(nwucla, rows, again.preprocess))
-    for stream, head in heads.items():
-        with torch.no_grad():
-            values = functional.log_softmax(head(features[stream]), dim=1)
-        expected = found.evaluation.scores[stream].values
-        np.testing.assert_allclose(values.numpy(), expected, atol=1e-4)
-    with pytest.raises(BadCheckpoint, match="other encoders"):
-        load_heads(folder, trained["a"])
-    tensors, facts = read_safetensors(folder / HEAD_FILE, HEAD_FORMAT)
-    write_safetensors(folder / HEAD_FILE, tensors, {**facts, "format": "crosscale head 1"})
-    assert load_heads(folder, again).keys() == heads.keys()  # as 0.1 wrote it
+    for stream, model in found.models["a"].items():
+        assert same(again.encoders[stream].state_dict(), model.encoder.state_dict())
+    assert {path.name for path in folder.iterdir()} == {"encoder.safetensors", "data.json"}
 
 
-COMMAND = ["--config.epochs=2", "--config.warmup=0"]
+COMMAND = ["--epochs=2", "--warmup=0"]
 
 
 def test_the_command_writes_figures_and_encoders_and_leaves_the_run_as_it_was(run, capsys):
     before = (run / "encoder.safetensors").read_bytes()
-    assert main(["evaluate", "finetune", str(run), "--floors", *COMMAND]) == 0
+    assert main(["evaluate", "finetune", str(run), "--baselines", *COMMAND]) == 0
     assert (run / "encoder.safetensors").read_bytes() == before
     told = " ".join(capsys.readouterr().out.split())
     assert "trained from scratch" in told
@@ -231,9 +224,9 @@ def test_the_command_writes_figures_and_encoders_and_leaves_the_run_as_it_was(ru
 
 
 def test_the_floor_is_the_same_training_of_untrained_weights(run, nwucla):
-    assert main(["evaluate", "finetune", str(run), "--floors", "--seed=3", *COMMAND]) == 0
+    assert main(["evaluate", "finetune", str(run), "--baselines", "--seed=3", *COMMAND]) == 0
     results = json.loads((run / "finetune" / "results.json").read_text())
-    config = FinetuneConfig(epochs=2, warmup=0)
+    config = Finetune(epochs=2, warmup=0)
     blank = untrained(load_encoders(run), 3)
     found = finetune({"a": blank}, nwucla, split(nwucla, "xview"), config, seed=3).evaluation
     assert results["baselines"]["trained from scratch"] == found.headline_top1
@@ -241,7 +234,7 @@ def test_the_floor_is_the_same_training_of_untrained_weights(run, nwucla):
 
 
 def test_fine_tuned_encoders_are_judged_like_a_run_and_said_to_have_seen_labels(run):
-    half = [*COMMAND, "--config.share=0.5"]
+    half = [*COMMAND, "--share=0.5"]
     assert main(["evaluate", "finetune", str(run), *half, "--out", str(run / "half")]) == 0
     assert main(["evaluate", "knn", str(run / "half")]) == 0
     about = json.loads((run / "half" / "knn" / "results.json").read_text())["about"]

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from crosscale.evaluation import online
-from crosscale.evaluation.knn import knn_scores
 from crosscale.evaluation.online import NeighbourProbe
+from crosscale.evaluation.probes.knn import knn_scores
 from crosscale.skeleton.layout import Layout
 from crosscale.training.callbacks import EpochEnd
 

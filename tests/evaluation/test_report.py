@@ -9,14 +9,14 @@ import pytest
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation import report as report_module
-from crosscale.evaluation.evaluation import evaluate
+from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.linear import LinearConfig
+from crosscale.evaluation.probes.linear import LinearProbe
 from crosscale.evaluation.report import Report, report_html, results_json, write_report
 
 NASTY = ["<script>alert(1)</script>", '"quoted" & $math$', "喝水"]
 CURVE = [
-    {"epoch": epoch, "lr": 0.1, "loss": 5 / epoch, "joint/loss": 5 / epoch, "loss_of_chance": 6.2}
+    {"epoch": epoch, "lr": 0.1, "loss": 5 / epoch, "joint/loss": 5 / epoch, "chance_loss": 6.2}
     for epoch in range(1, 6)
 ]
 
@@ -45,8 +45,8 @@ def make_report(given=None, **changes):
     parts = {
         "title": "A run",
         "evaluations": [
-            evaluate("linear", given, split, LinearConfig(epochs=2)),
-            evaluate("knn", given, split),
+            evaluate_features(LinearProbe(epochs=2), given, split),
+            evaluate_features("knn", given, split),
         ],
         "about": {"run": "runs/<b>1</b>"},
         "baselines": {"chance": {"official": 1 / 3, "leak_free": 1 / 3}, "raw": {"official": 0.5}},
@@ -185,7 +185,9 @@ def test_both_files_are_written_and_nothing_else(tmp_path):
 
 def test_evaluations_of_different_test_sets_do_not_share_a_table():
     given = make_report().evaluations[0]
-    other = evaluate("knn", features(), Split("x", np.arange(30), {"test": np.arange(30, 60)}))
+    other = evaluate_features(
+        "knn", features(), Split("x", np.arange(30), {"test": np.arange(30, 60)})
+    )
     with pytest.raises(CrosscaleError, match="same test sets"):
         make_report(evaluations=[given, other])
     with pytest.raises(CrosscaleError, match="at least one evaluation"):

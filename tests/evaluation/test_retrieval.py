@@ -6,7 +6,7 @@ from sklearn.metrics import average_precision_score
 
 from crosscale.data.splits import Split
 from crosscale.evaluation import retrieval
-from crosscale.evaluation.evaluation import evaluate
+from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.report import Report, report_html
 from crosscale.evaluation.retrieval import average_precision, side_by_side
@@ -73,12 +73,12 @@ def test_side_by_side_the_cosine_is_the_mean_of_the_streams():
 
 
 def test_every_stream_and_their_sum_have_a_precision_on_every_test_set():
-    found = evaluate("retrieval", features(), HALVES)
+    found = evaluate_features("retrieval", features(), HALVES)
     assert {test: list(streams) for test, streams in found.precision.items()} == {
         "official": ["joint", "motion", "sum"],
         "leak_free": ["joint", "motion", "sum"],
     }
-    alone = evaluate("knn", features(), HALVES)
+    alone = evaluate_features("knn", features(), HALVES)
     for stream in ("joint", "motion"):  # the first clip found is the nearest neighbour
         assert found.metrics["official"][stream] == alone.metrics["official"][stream]
     single = [found.precision["official"][stream] for stream in ("joint", "motion")]
@@ -87,7 +87,7 @@ def test_every_stream_and_their_sum_have_a_precision_on_every_test_set():
 
 def test_the_sums_first_clip_is_that_of_the_summed_similarities():
     given = features()
-    found = evaluate("retrieval", given, HALVES)
+    found = evaluate_features("retrieval", given, HALVES)
     both = side_by_side(given.vectors)
     nearest = (both[30:] @ both[:30].T).argmax(axis=1)
     share = (given.labels[nearest] == given.labels[30:]).mean()
@@ -96,11 +96,14 @@ def test_the_sums_first_clip_is_that_of_the_summed_similarities():
 
 def test_one_stream_alone_has_no_sum():
     alone = replace(features(), vectors={"joint": features().vectors["joint"]})
-    assert list(evaluate("retrieval", alone, HALVES).precision["official"]) == ["joint"]
+    assert list(evaluate_features("retrieval", alone, HALVES).precision["official"]) == ["joint"]
 
 
 def test_the_report_and_the_table_show_the_precision_beside_kinds_that_have_none():
-    found = [evaluate("retrieval", features(), HALVES), evaluate("knn", features(), HALVES)]
+    found = [
+        evaluate_features("retrieval", features(), HALVES),
+        evaluate_features("knn", features(), HALVES),
+    ]
     report = Report("A run", found, {}, {"chance": {"official": 1 / 3, "leak_free": 1 / 3}})
     page = report_html(report)
     assert page.count('scope="col">mAP</th>') == 2

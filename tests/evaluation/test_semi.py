@@ -3,11 +3,12 @@ import pytest
 
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.evaluation import evaluate
+from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.linear import LinearConfig
+from crosscale.evaluation.probes import make_probe
+from crosscale.evaluation.probes.linear import LinearProbe
 from crosscale.evaluation.report import Report, report_html
-from crosscale.evaluation.semi import SemiConfig, draw
+from crosscale.evaluation.semi import FewLabels, draw
 from crosscale.evaluation.table import accuracy_table
 
 SIZES = (60, 30, 5)  # training clips of each class
@@ -63,18 +64,18 @@ def test_clips_that_do_not_train_are_never_drawn():
 
 
 def test_figures_are_means_over_the_draws_and_each_draw_is_kept():
-    found = evaluate("semi", features(), SPLIT, SemiConfig(share=0.05, **QUICK))
+    found = evaluate_features(FewLabels(share=0.05, **QUICK), features(), SPLIT)
     for stream in ("joint", "motion", "sum"):
         draws = found.draws["official"][stream]
         assert len(draws) == 3
         assert found.metrics["official"][stream].top1 == pytest.approx(np.mean(draws))
     assert np.sum(found.metrics["official"]["sum"].confusion) == 3 * 30
     assert found.metrics["official"]["sum"].clips == 30
-    assert evaluate("semi", features(), SPLIT, SemiConfig(share=0.05, **QUICK)) == found
+    assert evaluate_features(FewLabels(share=0.05, **QUICK), features(), SPLIT) == found
 
 
 def test_it_says_how_many_clips_of_which_class_it_used():
-    found = evaluate("semi", features(), SPLIT, SemiConfig(share=0.1, **QUICK))
+    found = evaluate_features(FewLabels(share=0.1, **QUICK), features(), SPLIT)
     assert found.train.per_class == {"walk": 6, "run": 3, "jump": 1}
     assert found.notes == (
         "10 % of the labels are 10 training clips, drawn 3 times: walk 6, run 3, jump 1.",
@@ -83,14 +84,14 @@ def test_it_says_how_many_clips_of_which_class_it_used():
 
 
 def test_all_labels_give_what_linear_evaluation_gives():
-    semi = evaluate("semi", features(), SPLIT, SemiConfig(share=1, epochs=8, draws=1))
-    linear = evaluate("linear", features(), SPLIT, LinearConfig(epochs=8))
+    semi = evaluate_features(FewLabels(share=1, epochs=8, draws=1), features(), SPLIT)
+    linear = evaluate_features(LinearProbe(epochs=8), features(), SPLIT)
     assert semi.metrics == linear.metrics
 
 
 def test_few_labels_are_normalised_by_all_training_clips():
-    config = SemiConfig(share=0.01, **QUICK)  # one clip a class says little about their spread
-    one, other = (evaluate("semi", features(scale), SPLIT, config) for scale in (1.0, 100.0))
+    config = FewLabels(share=0.01, **QUICK)  # one clip a class says little about their spread
+    one, other = (evaluate_features(config, features(scale), SPLIT) for scale in (1.0, 100.0))
     assert one.draws == other.draws
     assert min(one.draws["official"]["sum"]) > 0.5
 
@@ -98,12 +99,12 @@ def test_few_labels_are_normalised_by_all_training_clips():
 @pytest.mark.parametrize("wrong", [{"share": 0}, {"share": 1.1}, {"draws": 0}, {"epochs": 0}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(CrosscaleError):
-        SemiConfig(**wrong)
+        make_probe("semi", wrong)
 
 
 def test_the_report_and_the_table_show_every_share_with_its_spread():
     found = [
-        evaluate("semi", features(noise=2), SPLIT, SemiConfig(share=share, **QUICK))
+        evaluate_features(FewLabels(share=share, **QUICK), features(noise=2), SPLIT)
         for share in (0.05, 0.5)
     ]
     report = Report("A run", found, {}, {"chance": {"official": 1 / 3}})

@@ -9,20 +9,20 @@ import torch
 
 from crosscale.cli import main
 from crosscale.data.splits import split
-from crosscale.evaluation.evaluation import evaluate
-from crosscale.evaluation.extract import extract
+from crosscale.evaluation.evaluation import evaluate_features
+from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.linear import LinearConfig
-from crosscale.evaluation.semi import SemiConfig
+from crosscale.evaluation.probes.linear import LinearProbe
+from crosscale.evaluation.semi import FewLabels
 from crosscale.models.checkpoint import load_encoders
 
 QUICK = {
-    "linear": ["--config.epochs=2", "--floors"],
-    "ridge": ["--floors"],
-    "knn": ["--floors"],
+    "linear": ["--epochs=2", "--baselines"],
+    "ridge": ["--baselines"],
+    "knn": ["--baselines"],
     "retrieval": [],
-    "semi": ["--config.epochs=2", "--draws=2", "--shares=[0.5]"],
-    "finetune": ["--config.epochs=1"],
+    "semi": ["--epochs=2", "--draws=2", "--shares=[0.5]"],
+    "finetune": ["--epochs=1"],
 }
 
 
@@ -75,26 +75,28 @@ def test_the_encoder_inside_the_package_is_judged_by_its_name(utdmhad, tmp_path,
 
 
 def test_each_readout_has_features_and_results_of_its_own(run):
-    for more in ([], ["--readout", "nodes"], ["--readout", "nodes", "--floors"]):
+    for more in ([], ["--pooling", "nodes"], ["--pooling", "nodes", "--layers=1", "--baselines"]):
         assert main(["evaluate", "knn", str(run), *more]) == 0
+    assert main(["evaluate", "ridge", str(run), "--layers", "2"]) == 0
     widths = {Features.load(path).vectors["joint"].shape[1] for path in run.glob("features-*.npz")}
     width = load_encoders(run).encoders["joint"].dim
-    assert widths == {width, 20 * width}
+    assert widths == {width, 2 * width, 20 * width}
+    assert (run / "ridge-2" / "results.json").exists()
     told = json.loads((run / "knn-nodes" / "results.json").read_text())
     assert told["about"]["read of each encoder"] == "the mean over time of each node"
     assert (run / "knn" / "results.json").exists()
 
 
 def test_the_parts_that_were_read_reach_the_evaluation(run, nwucla):
-    found = extract(load_encoders(run), nwucla, torch.device("cpu"), readout="all")
+    found = extract(load_encoders(run), nwucla, torch.device("cpu"), Extraction("nodes", "all"))
     assert {stream: len(parts) for stream, parts in found.parts.items()} == {
         "joint": 10,
         "joint@part10": 10,
     }
     parts = split(nwucla, "xview")
-    together = evaluate("ridge", replace(found, parts={}), parts)
-    apart = evaluate("ridge", found, parts)
-    assert not np.allclose(apart.scores["joint"].values, together.scores["joint"].values, atol=1e-3)
+    together = evaluate_features("ridge", replace(found, parts={}), parts)
+    apart = evaluate_features("ridge", found, parts)
+    assert not np.allclose(apart.scores["joint"], together.scores["joint"], atol=1e-3)
 
 
 def test_with_mirror_a_clip_and_its_mirror_image_have_the_same_features(run, write_store, nwucla):
@@ -105,7 +107,7 @@ def test_with_mirror_a_clip_and_its_mirror_image_have_the_same_features(run, wri
 
     encoders, image = load_encoders(run), write_store("nwucla", exchanged)
     plain, plain_image, both, both_image = (
-        extract(encoders, store, torch.device("cpu"), readout="blocks", mirror=mirror).vectors
+        extract(encoders, store, torch.device("cpu"), Extraction("nodes", 3, mirror)).vectors
         for mirror in (False, True)
         for store in (nwucla, image)
     )
@@ -117,7 +119,7 @@ def test_with_mirror_a_clip_and_its_mirror_image_have_the_same_features(run, wri
 
 
 def test_with_mirror_features_and_results_are_kept_apart(run):
-    for more in ([], ["--mirror"], ["--mirror", "--readout", "nodes"]):
+    for more in ([], ["--mirror"], ["--mirror", "--pooling", "nodes"]):
         assert main(["evaluate", "ridge", str(run), *more]) == 0
     assert len(list(run.glob("features-*.npz"))) == 3
     assert (run / "ridge" / "results.json").exists()
@@ -146,7 +148,7 @@ def test_a_store_of_another_layout_is_refused_by_name(kind, run, write_store, ca
     error = capsys.readouterr().err
     assert f"{other.path}: the recordings have layout ntu25" in error
     assert "trained on kinect20" in error
-    assert {path.name for path in run.iterdir()} == {"encoder.safetensors"}
+    assert {path.name for path in run.iterdir()} == {"encoder.safetensors", "data.json"}
 
 
 def test_a_protocol_may_be_named_and_must_exist(run, utdmhad, capsys):
@@ -175,8 +177,8 @@ def test_on_frozen_features_only_the_layer_is_trained(target, run, request):
     features = extract(encoders, store, torch.device("cpu"))
     before = features.fingerprint()
     parts = split(store, {"nwucla": "xview", "utdmhad": "odd_even"}[target])
-    linear = evaluate("linear", features, parts, LinearConfig(epochs=20))
-    evaluate("semi", features, parts, SemiConfig(epochs=20, draws=2, share=0.5))
+    linear = evaluate_features(LinearProbe(epochs=20), features, parts)
+    evaluate_features(FewLabels(epochs=20, draws=2, share=0.5), features, parts)
     for stream, encoder in encoders.encoders.items():
         for name, value in encoder.state_dict().items():
             assert torch.equal(value, fresh.encoders[stream].state_dict()[name]), name

@@ -54,7 +54,7 @@ def files(commands: Commands, inputs: Path, tmp_path_factory: pytest.TempPathFac
     shutil.copytree(inputs, work)
     for words in (
         ("evaluate", "knn", "run"),
-        ("evaluate", "finetune", "run", "--config.epochs=1"),
+        ("evaluate", "finetune", "run", "--epochs=1"),
         ("compare", "plan.yaml", "--out", "compared"),
         (
             *("classify", "run", "store", "--unlabelled", "old_store"),

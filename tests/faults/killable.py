@@ -142,9 +142,9 @@ COMMANDS = {
         "old_store",
     ),
     "pretrain": Killed((*PRETRAIN, "--out", "new_run"), "new_run", again=resumed),
-    "linear": Killed(("evaluate", "linear", "run", "--floors"), "run"),
+    "linear": Killed(("evaluate", "linear", "run", "--baselines"), "run"),
     "knn": Killed(("evaluate", "knn", "run"), "run"),
-    "finetune": Killed(("evaluate", "finetune", "run", "--config.epochs=2"), "run"),
+    "finetune": Killed(("evaluate", "finetune", "run", "--epochs=2"), "run"),
     "embed": Killed(("embed", "run", "store", "--out", "vectors.parquet"), "vectors.parquet"),
     "index": Killed(
         ("index", "run", "store", "--out", "made.index", "--overwrite"), "made.index", "old_index"

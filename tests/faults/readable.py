@@ -8,7 +8,6 @@ from crosscale.data.store import ClipStore
 from crosscale.data.store_files import DESCRIPTION, FRAMES, TABLE, describe
 from crosscale.evaluation.comparison.results import read_result
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.tuned import HEAD_FILE, HEAD_FORMAT
 from crosscale.inference import head_file
 from crosscale.inference.index import Index
 from crosscale.models.checkpoint import ENCODER_FILE, FORMAT, OLD_FORMAT
@@ -49,7 +48,7 @@ NAMED: dict[str, Callable[[Path], Any]] = {
     LAST: tensors(checkpoint.FORMAT, checkpoint.OLD_FORMAT),
     "run/features-*.npz": lambda path: Features.load(path).fingerprint(),
     "run/knn/results.json": lambda path: known(read_results(path), "title", "about", "evaluations"),
-    f"run/finetune/{HEAD_FILE}": tensors(HEAD_FORMAT),
+    f"run/finetune/{ENCODER_FILE}": tensors(FORMAT),
     "named.head": tensors(head_file.FORMAT),
     f"store/{DESCRIPTION}": store,
     "old_index/index.json": index,

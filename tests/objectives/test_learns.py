@@ -6,7 +6,7 @@ import pytest
 import crosscale
 from crosscale.cli import main
 from crosscale.data.splits import split
-from crosscale.evaluation.knn import knn_scores
+from crosscale.evaluation.probes.knn import knn_scores
 from crosscale.models.checkpoint import untrained
 from crosscale.models.model import Model
 from crosscale.objectives import OBJECTIVES

@@ -32,12 +32,10 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "training and judging": {
         "pretrain": "pretrain.train",
-        "evaluate linear": "evaluate.linear",
-        "evaluate ridge": "evaluate.ridge",
-        "evaluate knn": "evaluate.knn",
-        "evaluate retrieval": "evaluate.retrieval",
-        "evaluate semi": "evaluate.semi",
-        "evaluate finetune": "evaluate.finetune",
+        **{
+            f"evaluate {probe}": "evaluate.evaluate"
+            for probe in ("linear", "ridge", "knn", "retrieval", "semi", "finetune")
+        },
         "compare": "compare.compare",
     },
     "using an encoder": {
@@ -71,7 +69,8 @@ COMMANDS = {name: place for section in SECTIONS.values() for name, place in sect
 GROUPS = {
     "data": "Look at a prepared data set, or merge several.",
     "layout": "Look at the layout of a skeleton, or begin one.",
-    "evaluate": "Judge the encoders of one or more runs.",
+    "evaluate": "Judge the encoders of one or more runs by a probe: one of these, or one's own by "
+    "import path, such as sklearn.svm:LinearSVC.",
     "export": "Write a run's encoders for other programs, or for others to load.",
     "import": "Make a run folder of what other programs wrote.",
 }
@@ -112,7 +111,7 @@ def _run(arguments: list[str]) -> int:
         print(f"crosscale {__version__}")
         return 0
     name = _command(arguments)
-    if name not in COMMANDS:
+    if name not in COMMANDS and not name.startswith("evaluate "):
         told = _help_of_group(name) if name else _help_of_all()
         asked = len(arguments) > len(name.split())
         print(told, end="", file=sys.stdout if asked else sys.stderr)
@@ -120,9 +119,9 @@ def _run(arguments: list[str]) -> int:
     from crosscale.cli.parser import spelled
 
     rest = [_present_name(word) for word in spelled(arguments[len(name.split()) :])]
-    if name == "pretrain":
+    if (head := name.split()[0]) in ("pretrain", "evaluate"):
         say = partial(_complain, colour=_YELLOW)
-        rest = import_module("crosscale.cli.pretrain").current_arguments(rest, say)
+        rest = import_module(f"crosscale.cli.{head}").current_arguments(rest, say)
     parser = _parser_of(name, rest)
     if asked_for := set(HELP).intersection(rest):
         print(parser.told(everything="--help_all" in asked_for), end="")
@@ -130,6 +129,8 @@ def _run(arguments: list[str]) -> int:
     values = parser.instantiate(parser.parse_args(rest))
     if name == "pretrain":
         import_module("crosscale.cli.pretrain").run(values)
+    elif name.startswith("evaluate "):
+        import_module("crosscale.cli.evaluate").run(name.split()[1], values)
     else:
         _function(name)(**vars(values))
     return 0
@@ -146,6 +147,8 @@ def _command(arguments: Sequence[str]) -> str:
     for word in arguments[:2]:
         if word in HELP:
             return name
+        if name == "evaluate" and not word.startswith("-"):
+            return f"evaluate {word}"  # any probe: a registered one, or an import path
         known = [c.split()[1] for c in COMMANDS if c.startswith(f"{name} ")] if name else heads
         if word not in known:
             see = " ".join(filter(None, ("crosscale", name, "--help")))
@@ -179,6 +182,10 @@ def _help_of_group(group: str) -> str:
 
 def first_line(name: str) -> str:
     """What a command does, without importing it."""
+    if name.startswith("evaluate "):
+        from crosscale.cli.listing import entries
+
+        return next(entry.about for entry in entries("probes") if entry.name == name.split()[1])
     module, function = COMMANDS[name].split(".")
     text = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
     found = re.search(rf'^def {function}\(.*?"""(.*?)$', text, re.DOTALL | re.MULTILINE)
@@ -196,6 +203,9 @@ def _parser_of(name: str, arguments: Sequence[str]) -> "CrosscaleParser":
     if name == "pretrain":
         made: CrosscaleParser = import_module("crosscale.cli.pretrain").make_parser(arguments)
         return made
+    if name.startswith("evaluate "):
+        own: CrosscaleParser = import_module("crosscale.cli.evaluate").make_parser(name.split()[1])
+        return own
     function = _function(name)
     parser = CrosscaleParser(name, (getdoc(function) or "").split("\n\nArgs:")[0])
     add_function(parser, function)

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from crosscale.cli.data import prepare
-from crosscale.cli.evaluate import linear
+from crosscale.cli.evaluate import evaluate
 from crosscale.cli.pretrain import train
 from crosscale.cli.synth import synth
 from crosscale.evaluation.report import Report
@@ -36,7 +36,7 @@ def demo(*, out: Path = Path("demo"), epochs: int = 48, seed: int = 0) -> Report
     recipe = read_recipe("synthetic/crosscale", chosen)
     train(recipe, data=[store], out=run)
     console.print("accuracy on the synthetic actors that did not train, in per cent:")
-    return linear([run], floors=True)
+    return evaluate("linear", [run], baselines=True)
 
 
 def _precision() -> Precision:

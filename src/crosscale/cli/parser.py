@@ -94,7 +94,7 @@ def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: st
     A `list[Path]` takes one or more values, a `list[str]` any number of them; both come last.
     """
     parameters = signature(function).parameters
-    switches = [name for name, p in parameters.items() if p.default is False]
+    switches = [name for name, p in parameters.items() if p.default is False and name not in skip]
     several = {
         name: p.annotation
         for name, p in parameters.items()

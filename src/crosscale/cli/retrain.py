@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from crosscale.cli.data import merge, prepare
-from crosscale.cli.evaluate import knn, linear
+from crosscale.cli.evaluate import evaluate
 from crosscale.cli.export import folder
 from crosscale.cli.pretrain import train
 from crosscale.errors import CrosscaleError
@@ -58,6 +58,6 @@ def retrain(
     console = Console()
     for name in ("both", *sources):
         console.print(f"accuracy on {name}, in per cent:")
-        for judge in (knn, linear):
-            judge([run], data=stores / name)
+        for probe in ("knn", "linear"):
+            evaluate(probe, [run], data=stores / name)
     return folder(run, out=model, license="mit")

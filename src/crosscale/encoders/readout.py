@@ -11,14 +11,6 @@ from crosscale.errors import CrosscaleError
 
 Pooling = Literal["mean", "nodes"]
 Layers = int | Literal["all"]
-# What 0.1 called `readout`.
-ReadoutName = Literal["mean", "nodes", "blocks", "all"]
-READOUTS: dict[ReadoutName, tuple[Pooling, Layers]] = {
-    "mean": ("mean", 1),
-    "nodes": ("nodes", 1),
-    "blocks": ("nodes", 3),
-    "all": ("nodes", "all"),
-}
 
 
 class Readout(nn.Module):

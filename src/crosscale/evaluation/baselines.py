@@ -1,6 +1,7 @@
 """What any encoder must beat: guessing, raw coordinates, and the encoder before training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,11 +10,11 @@ from torch import Tensor
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
-from crosscale.encoders.readout import ReadoutName
-from crosscale.evaluation.evaluation import Config, Kind, evaluate
-from crosscale.evaluation.extract import extract, untrained_on
-from crosscale.evaluation.features import Features, merge_features
-from crosscale.evaluation.named import UNLABELLED
+from crosscale.evaluation.evaluation import evaluate_features
+from crosscale.evaluation.extract import Extraction, extract, untrained_on
+from crosscale.evaluation.features import UNLABELLED, Features, merge_features
+from crosscale.evaluation.probes.knn import KnnProbe
+from crosscale.evaluation.semi import FewLabels
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.transforms.preprocess import load
 
@@ -28,7 +29,7 @@ def chance(labels: NDArray[np.int64]) -> float:
 def raw_features(
     names: Sequence[str], labels: NDArray[np.int64], classes: Sequence[str], clips: Tensor
 ) -> Features:
-    """Flatten preprocessed clips into features, so that every evaluation runs on them.
+    """Flatten preprocessed clips into features, so that every probe judges them.
 
     Args:
         names: (N,) clip names.
@@ -40,44 +41,44 @@ def raw_features(
     return Features(names, labels, classes, {RAW: vectors})
 
 
-def floors(
-    kind: Kind,
-    trained: Sequence[TrainedEncoders],
+def baselines(
+    probes: Sequence[Any],
+    trained: Mapping[str, TrainedEncoders],
     store: ClipStore,
     split: Split,
-    config: Config,
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    readout: ReadoutName = "mean",
-    mirror: bool = False,
+    how: Extraction = Extraction(),  # noqa: B008
 ) -> dict[str, dict[str, float]]:
     """Top-1 on each test of what trained encoders must beat.
 
     Args:
-        kind: of the evaluation that the encoders went through, on frozen features.
-        trained: the encoders; the untrained ones have their shapes and streams, and the raw
-            coordinates the preprocessing of the first.
+        probes: that judged the frozen encoders.
+        trained: the encoders by run; the untrained ones have their shapes and streams, and the
+            raw coordinates the preprocessing of the first.
         store: the whole data set.
         split: training and test clips.
-        config: of that kind.
-        seed: of the untrained weights and of the linear layer.
+        seed: of the untrained weights and of the probes.
         device: where the computation runs.
-        readout: of the untrained encoders.
-        mirror: take the mean of the untrained encoders' features and of those of mirror images.
+        how: what is read of the untrained encoders.
     """
     device = torch.device(device)
-    clips = load(store, range(len(store)), trained[0].preprocess)
+    first = next(iter(trained.values()))
+    clips = load(store, range(len(store)), first.preprocess)
     raw = raw_features(store.names, store.labels, store.classes, clips.coordinates)
-    untrained = {str(i): untrained_on(device, t, seed) for i, t in enumerate(trained)}
     blank = merge_features(
         {
-            i: extract(encoders, store, device, readout=readout, mirror=mirror)
-            for i, encoders in untrained.items()
+            run: extract(untrained_on(device, encoders, seed), store, device, how)
+            for run, encoders in trained.items()
         }
     )
-    judged = [("untrained", evaluate(kind, blank, split, config, seed=seed))]
-    judged += [(RAW, evaluate(kind, raw, split, config, seed=seed))]
-    if kind in ("linear", "ridge"):
-        judged += [(RAW, evaluate("knn", raw, split))]
-    return {f"{name}, {result.title.lower()}": result.headline_top1 for name, result in judged}
+    features = {"untrained": blank, RAW: raw}
+    judged = [(name, probe) for probe in probes for name in features]
+    if not any(isinstance(probe, KnnProbe | FewLabels) for probe in probes):
+        judged.append((RAW, KnnProbe()))
+    return {
+        f"{name}, {found.title.lower()}": found.headline_top1
+        for name, probe in judged
+        for found in [evaluate_features(probe, features[name], split, seed=seed, device=device)]
+    }

@@ -2,47 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.finetune import FinetuneConfig
-from crosscale.evaluation.knn import KnnConfig, knn_scores
-from crosscale.evaluation.linear import LinearConfig, linear_scores
+from crosscale.evaluation.finetune import Finetune
 from crosscale.evaluation.metrics import Metrics, measure
-from crosscale.evaluation.named import pick
-from crosscale.evaluation.retrieval import RetrievalConfig, average_precision, side_by_side
-from crosscale.evaluation.ridge import RidgeConfig, ridge_scores
-from crosscale.evaluation.scores import Scores, add_scores
-from crosscale.evaluation.semi import SemiConfig, draw, mean_metrics, normalise_by
+from crosscale.evaluation.probes import PROBES, class_scores, make_probe, settings_of, title_of
+from crosscale.evaluation.retrieval import Retrieval, average_precision, side_by_side
+from crosscale.evaluation.semi import FewLabels, draw, mean_metrics, normalise_by
 from crosscale.evaluation.task import ClipCount, Task, make_task
 
 SUM = "sum"
 T = TypeVar("T")
-
-Kind = Literal["linear", "ridge", "knn", "retrieval", "semi", "finetune"]
-Config = LinearConfig | RidgeConfig | KnnConfig | RetrievalConfig | SemiConfig | FinetuneConfig
-CONFIGS: Mapping[Kind, type[Config]] = {
-    "linear": LinearConfig,
-    "ridge": RidgeConfig,
-    "knn": KnnConfig,
-    "retrieval": RetrievalConfig,
-    "semi": SemiConfig,
-    "finetune": FinetuneConfig,
-}
-TITLES: Mapping[Kind, str] = {
-    "linear": "Linear layer",
-    "ridge": "Linear layer by least squares",
-    "knn": "Nearest neighbours",
-    "retrieval": "Retrieval",
-    "semi": "Linear layer with {:.4g} % of the labels",
-    "finetune": "Fine-tuning with {:.4g} % of the labels",
-}
+Scores = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -55,30 +34,32 @@ class Curve:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one kind of evaluation found.
+    """What a probe found.
 
     Attributes:
-        kind: of the evaluation.
+        kind: name of the probe.
+        title: what judged, for a reader.
         protocol: name of the split.
         classes: (K,) class names.
-        config: settings of the classifier.
-        seed: of the layer's start, the order of clips, and the draws of a share of the labels.
+        config: settings of the probe.
+        seed: of the probe's start, the order of clips, and the draws of a share of the labels.
         train: clips it learned from; in every draw as many, for `semi`.
         tests: clips of each test set; the first is the headline.
         metrics: by test set, then by stream; `sum` adds the streams where there are several.
             For `semi`, means over the draws, and confusions added up over them.
         precision: mean average precision (0 to 1), by test set, then by stream, for `retrieval`.
         draws: top-1 of each draw, by test set, then by stream, for `semi`.
-        curves: by stream, for `linear` and `finetune`.
+        curves: by stream, of probes that are trained in epochs.
         notes: what a reader of the figures must know, in sentences.
-        scores: by stream, over the clips of all test sets (not part of the JSON); of the first
-            draw, for `semi`.
+        judged: (N,) names of the clips of all test sets (not part of the JSON, nor are scores).
+        scores: (N, K) of these clips by stream; of the first draw, for `semi`.
     """
 
-    kind: Kind
+    kind: str
+    title: str
     protocol: str
     classes: tuple[str, ...]
-    config: dict[str, object]
+    config: dict[str, Any]
     seed: int
     train: ClipCount
     tests: dict[str, ClipCount]
@@ -87,13 +68,8 @@ class Evaluation:
     draws: dict[str, dict[str, tuple[float, ...]]]
     curves: dict[str, Curve]
     notes: tuple[str, ...]
-    scores: Mapping[str, Scores] = field(repr=False, compare=False)
-
-    @property
-    def title(self) -> str:
-        """What did the judging, for a reader."""
-        share = self.config.get("share")
-        return TITLES[self.kind].format(100 * share if isinstance(share, int | float) else "")
+    judged: tuple[str, ...] = field(repr=False)
+    scores: Scores = field(repr=False, compare=False)
 
     @property
     def headline(self) -> str:
@@ -106,104 +82,111 @@ class Evaluation:
         """Top-1 (0 to 1) of the headline, by test set."""
         return {test: streams[self.headline].top1 for test, streams in self.metrics.items()}
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """The figures as JSON values, without the scores."""
         parts = asdict(replace(self, scores={}))
-        del parts["scores"]
+        del parts["scores"], parts["judged"]
         return parts
 
 
-def evaluate(
-    kind: Kind,
+def evaluate_features(
+    probe: Any,
     features: Features,
     split: Split,
-    config: Config | None = None,
     *,
+    kind: str | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> Evaluation:
     """Train on the split's training clips and judge each of its test sets.
 
     Args:
-        kind: `linear` layer, the same by least squares (`ridge`), nearest neighbours (`knn`),
-            `retrieval`, or the linear layer on a share of the labels (`semi`). For `finetune`,
-            which needs the encoders themselves, see `crosscale.evaluation.tuned`.
+        probe: a name (see `crosscale.evaluation.probes`) or a scikit-learn classifier, which is
+            left as it is.
         features: of the whole data set, in the order the split's indices count.
         split: training and test clips.
-        config: of that kind; its defaults when None.
-        seed: of the linear layer and of `semi`'s draws; the others need none.
+        kind: name of the probe for the results; by default the one it is registered under.
+        seed: of what is random.
         device: where the computation runs.
 
     Raises:
         CrosscaleError: when the split does not fit the features, a clip is in both parts, or
             no labelled clip or only one class is left to learn from.
     """
-    config = config or CONFIGS[kind]()
-    _check(kind, config, features)
+    if isinstance(probe, str):
+        kind, probe = kind or probe, make_probe(probe)
+    _check(probe, features)
     task = make_task(features, split)
     draws = [task.train]
-    if isinstance(config, SemiConfig):
-        draws = draw(task.train, features.labels, config.share, config.draws, seed)
-        features = normalise_by(features, split.train, config)
-        task = task.learning_from(draws[0], config.share, config.draws)
-    if isinstance(config, RetrievalConfig) and len(features.vectors) > 1:
-        # Streams are added before ranking: what is summed is similarity to one and the same clip.
+    if isinstance(probe, FewLabels):
+        draws = draw(task.train, features.labels, probe.share, probe.draws, seed)
+        features = normalise_by(features, split.train, probe.normalise)
+        task = task.learning_from(draws[0], probe.share, probe.draws)
+    if isinstance(probe, Retrieval) and len(features.vectors) > 1:
         both = {**features.vectors, SUM: side_by_side(features.vectors)}
         features = replace(features, vectors=both)
-    scored = [_scores(config, features, task, rows, seed, device) for rows in draws]
-    is_retrieval = isinstance(config, RetrievalConfig)
+    fitted = [_fitted(probe, features, rows, seed, str(device)) for rows in draws]
+    is_drawn = isinstance(probe, FewLabels)
     return made_evaluation(
-        kind,
+        probe,
         task,
-        config,
-        [scores for scores, _ in scored],
+        [_scores(probes, features, task) for probes in fitted],
+        kind=kind,
         seed=seed,
-        precision=_precision(features, task, device) if is_retrieval else {},
-        curves=scored[0][1] if kind == "linear" else {},
+        precision=_precision(features, task, device) if isinstance(probe, Retrieval) else {},
+        curves={
+            stream: Curve(one.train_loss_, one.train_accuracy_)
+            for stream, one in fitted[0].items()
+            if hasattr(one, "train_loss_") and not is_drawn
+        },
     )
 
 
 def made_evaluation(
-    kind: Kind,
+    probe: Any,
     task: Task,
-    config: Config,
-    scored: Sequence[Mapping[str, Scores]],
+    scored: Sequence[Scores],
     *,
+    kind: str | None = None,
     seed: int,
     precision: dict[str, dict[str, float]],
     curves: dict[str, Curve],
 ) -> Evaluation:
     """Measure the scores of one draw or more, by stream, over the clips that a task judges."""
-    each = {test: _measured(scored, task, rows) for test, rows in task.tests.items()}
+    scored = [with_sum(scores) for scores in scored]
+    labels = task.clips.labels[task.judged]
+    each = {
+        test: {
+            stream: [measure(draw[stream][rows], labels[rows]) for draw in scored]
+            for stream in scored[0]
+        }
+        for test, rows in task.judged_rows.items()
+    }
+    is_drawn = isinstance(probe, FewLabels)
     return Evaluation(
-        kind=kind,
+        kind=kind or PROBES.name_of(type(probe)),
+        title=title_of(probe),
         protocol=task.protocol,
         classes=tuple(task.clips.classes),
-        config=asdict(config),
+        config=settings_of(probe),
         seed=seed,
         train=task.train_count,
         tests=task.test_counts,
         metrics=_for_each(each, mean_metrics),
         precision=precision,
-        draws=_for_each(each, lambda m: tuple(d.top1 for d in m)) if kind == "semi" else {},
+        draws=_for_each(each, lambda m: tuple(d.top1 for d in m)) if is_drawn else {},
         curves=curves,
         notes=task.notes,
+        judged=tuple(task.clips.names[row] for row in task.judged),
         scores=scored[0],
     )
 
 
-def with_sum(scores: Mapping[str, Scores]) -> dict[str, Scores]:
+def with_sum(scores: Scores) -> Scores:
     """Scores by stream, and their sum where there are several."""
-    is_needed = len(scores) > 1 and SUM not in scores
-    return {**scores, SUM: add_scores(scores)} if is_needed else dict(scores)
-
-
-def _measured(
-    draws: Sequence[Mapping[str, Scores]], task: Task, rows: NDArray[np.int64]
-) -> dict[str, list[Metrics]]:
-    """The metrics of some judged clips by stream, one of each draw."""
-    names = pick(task.clips.names, rows)
-    return {stream: [measure(s[stream].select(names)) for s in draws] for stream in draws[0]}
+    if len(scores) < 2 or SUM in scores:
+        return scores
+    return {**scores, SUM: np.sum([*scores.values()], axis=0, dtype=np.float32)}
 
 
 def _for_each(
@@ -216,51 +199,31 @@ def _for_each(
     }
 
 
-def _scores(
-    config: Config,
-    features: Features,
-    task: Task,
-    train: NDArray[np.int64],
-    seed: int,
-    device: torch.device | str,
-) -> tuple[dict[str, Scores], dict[str, Curve]]:
-    """Scores of every stream and of their sum, and the linear layers' curves."""
-    scores: dict[str, Scores] = {}
-    curves: dict[str, Curve] = {}
-    for stream in features.vectors:
-        scores[stream], curve = _score(config, features, stream, task, train, seed, device)
-        curves |= {stream: curve} if curve else {}
-    return with_sum(scores), curves
+def _fitted(
+    probe: Any, features: Features, train: NDArray[np.int64], seed: int, device: str
+) -> dict[str, Any]:
+    """A copy of the probe for each stream, fitted to some of its clips."""
+    fitted = {}
+    for stream, vectors in features.vectors.items():
+        given = {"random_state": seed, "device": device, "parts": features.parts.get(stream)}
+        if isinstance(probe, FewLabels):
+            given["normalise"] = "none"  # done by all training clips already
+        known = probe.get_params()
+        own = clone(probe).set_params(**{k: v for k, v in given.items() if k in known})
+        try:
+            fitted[stream] = own.fit(vectors[train], features.labels[train])
+        except ValueError as error:
+            told = f"{title_of(probe)} cannot be fitted to stream {stream}: {error}"
+            raise CrosscaleError(told) from error
+    return fitted
 
 
-def _score(
-    config: Config,
-    features: Features,
-    stream: str,
-    task: Task,
-    train: NDArray[np.int64],
-    seed: int,
-    device: torch.device | str,
-) -> tuple[Scores, Curve | None]:
-    """Scores of one stream for the judged clips, and the linear layer's curve."""
-    vectors, labels, classes = features.vectors[stream], features.labels, len(features.classes)
-    curve = None
-    known, asked = vectors[train], vectors[task.judged]
-    if isinstance(config, LinearConfig):
-        if isinstance(config, SemiConfig):
-            config = replace(config, normalise="none")  # done by all training clips already
-        result = linear_scores(
-            known, labels[train], asked, classes, config, seed=seed, device=device
-        )
-        values, curve = result.scores, Curve(result.train_loss, result.train_accuracy)
-    elif isinstance(config, RidgeConfig):
-        values = ridge_scores(
-            known, labels[train], asked, classes, config, parts=features.parts.get(stream)
-        )
-    else:
-        voting = config if isinstance(config, KnnConfig) else KnnConfig()
-        values = knn_scores(known, labels[train], asked, classes, voting, device=device)
-    return task.scores(values), curve
+def _scores(probes: Mapping[str, Any], features: Features, task: Task) -> Scores:
+    classes = len(features.classes)
+    return {
+        stream: class_scores(probe, features.vectors[stream][task.judged], classes)
+        for stream, probe in probes.items()
+    }
 
 
 def _precision(
@@ -275,15 +238,13 @@ def _precision(
         for stream, array in features.vectors.items()
     }
     return {
-        test: {stream: float(each[stream][np.isin(judged, clips)].mean()) for stream in each}
-        for test, clips in task.tests.items()
+        test: {stream: float(found[rows].mean()) for stream, found in each.items()}
+        for test, rows in task.judged_rows.items()
     }
 
 
-def _check(kind: Kind, config: Config, features: Features) -> None:
-    if isinstance(config, FinetuneConfig):
+def _check(probe: Any, features: Features) -> None:
+    if isinstance(probe, Finetune):
         raise CrosscaleError("fine-tuning trains the encoders, and cannot be done on features")
-    if type(config) is not CONFIGS[kind]:
-        raise CrosscaleError(f"{kind} evaluation got the settings of another kind: {config}")
     if len(features.vectors) > 1 and SUM in features.vectors:
         raise CrosscaleError(f"a stream must not be named {SUM!r}: that is the streams' sum")

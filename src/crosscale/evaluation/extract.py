@@ -1,7 +1,9 @@
 """Features of a whole store from trained encoders: computed once, kept beside the run."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from crosscale.augment.spatial import Mirror
 from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import EngineChoice
-from crosscale.encoders.readout import READOUTS, ReadoutName
+from crosscale.encoders.readout import Layers, Pooling
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features, cached_features, features_key
 from crosscale.models.checkpoint import TrainedEncoders, untrained
@@ -19,16 +21,50 @@ from crosscale.models.features import FeatureExtractor
 from crosscale.transforms.preprocess import ClipTensors, load
 
 CHUNK = 1024
+# What 0.1 called a readout.
+READOUTS: Mapping[str, tuple[Pooling, Layers]] = MappingProxyType(
+    {"mean": ("mean", 1), "nodes": ("nodes", 1), "blocks": ("nodes", 3), "all": ("nodes", "all")}
+)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How features are taken from encoders.
+
+    Attributes:
+        pooling: of each layer that is read, see `crosscale.encoders.readout.Readout`; by default
+            what the encoders' file says: the mean, or an output layer that was fitted to them.
+        layers: how many of the last are read, or `all`.
+        mirror: mean of each clip's features and of those with its left and right exchanged.
+        engine: what computes; all agree to about 1e-5.
+    """
+
+    pooling: Pooling | None = None
+    layers: Layers = 1
+    mirror: bool = False
+    engine: EngineChoice = "auto"
+
+    def __str__(self) -> str:
+        """In words."""
+        nodes = "of each node" if self.pooling == "nodes" else "and nodes"
+        several = "all layers" if self.layers == "all" else f"the last {self.layers} layers"
+        layers = "" if self.layers == 1 else f", of {several}"
+        images = ", averaged with that of the mirror image" if self.mirror else ""
+        return f"the mean over time {nodes}{layers}{images}"
+
+    @property
+    def label(self) -> str:
+        """In short, for names of folders and of columns; empty for the usual."""
+        words = ["nodes"] if self.pooling == "nodes" else []
+        words += [] if self.layers == 1 else [str(self.layers)]
+        return "-".join([*words, *(["mirror"] if self.mirror else [])])
 
 
 def extract(
     encoders: TrainedEncoders,
     store: ClipStore,
     device: torch.device,
-    engine: EngineChoice = "auto",
-    readout: ReadoutName = "mean",
-    *,
-    mirror: bool = False,
+    how: Extraction = Extraction(),
 ) -> Features:
     """Embed every clip of a store, in the store's order.
 
@@ -36,25 +72,25 @@ def extract(
         encoders: on `device`.
         store: of any size; a part of it is in memory at a time.
         device: where the computation runs.
-        engine: what computes; all agree to about 1e-5.
-        readout: what is read of each encoder, see `crosscale.encoders.readout`.
-        mirror: mean of each clip's features and of those with its left and right exchanged.
+        how: what is read of the encoders, and by which engine.
 
     Raises:
         CrosscaleError: when the store's clips cannot be brought to the encoders' layout, or the
             engine's library is missing.
     """
     check_layout(encoders, store)
-    pooling, layers = READOUTS[readout]
     bodies = int(store.column("bodies").clip(max=encoders.preprocess.bodies).sum())
-    embed = FeatureExtractor(encoders, engine, pooling=pooling, layers=layers, bodies=bodies)
+    pooling = how.pooling if how.layers == 1 else how.pooling or "mean"
+    embed = FeatureExtractor(
+        encoders, how.engine, pooling=pooling, layers=how.layers, bodies=bodies
+    )
     mirrored = Mirror(1.0, encoders.layout.other_side)
     parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
     for start in range(0, len(store), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(store)))
         clips = load_onto(device, encoders, store, rows)
         found = embed(clips)
-        if mirror:
+        if how.mirror:
             images = embed(replace(clips, coordinates=mirrored(clips.coordinates)))
             found = {stream: (own + images[stream]) / 2 for stream, own in found.items()}
         for stream, embedded in found.items():
@@ -68,26 +104,21 @@ def extract_once(
     store: ClipStore,
     device: torch.device,
     folder: Path,
-    engine: EngineChoice = "auto",
-    readout: ReadoutName = "mean",
-    *,
-    mirror: bool = False,
+    how: Extraction = Extraction(),
 ) -> Features:
     """As `extract`, taken from the folder's cache when encoders and store are the same.
 
     Features are the same for the cache, whichever engine computed them.
     """
-    sources: dict[str, object]
-    sources = {"checkpoint": encoders.fingerprint, "store": store.fingerprint}
-    if readout != "mean":
-        sources["readout"] = readout
-    if mirror:
-        sources["mirror"] = mirror
-    key = features_key(**sources)
-    path = folder / f"features-{store.name}-{key[:12]}.npz"
-    return cached_features(
-        path, key, lambda: extract(encoders, store, device, engine, readout, mirror=mirror)
+    key = features_key(
+        checkpoint=encoders.fingerprint,
+        store=store.fingerprint,
+        pooling=how.pooling,
+        layers=how.layers,
+        mirror=how.mirror,
     )
+    path = folder / f"features-{store.name}-{key[:12]}.npz"
+    return cached_features(path, key, lambda: extract(encoders, store, device, how))
 
 
 def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:

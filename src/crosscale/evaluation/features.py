@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.named import align, check_labels, check_unique, pick
 from crosscale.utils.arrayfiles import open_arrays
 from crosscale.utils.files import atomic_path
 from crosscale.utils.formats import refuse_other_version
 from crosscale.utils.text import listed
 
 FORMAT = "crosscale features 2"
+UNLABELLED = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +45,9 @@ class Features:
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "classes", tuple(self.classes))
-        check_unique("clip", self.names)
-        check_unique("class", self.classes)
-        check_labels(self.labels, len(self.names), self.classes)
+        _check_unique("clip", self.names)
+        _check_unique("class", self.classes)
+        _check_labels(self.labels, len(self.names), len(self.classes))
         if not self.vectors:
             raise CrosscaleError("features need at least one stream")
         for stream, vectors in self.vectors.items():
@@ -64,7 +65,7 @@ class Features:
         """The clips at `indices`, in that order."""
         rows = np.asarray(indices, dtype=np.int64)
         return Features(
-            names=pick(self.names, rows),
+            names=[self.names[row] for row in rows],
             labels=self.labels[rows],
             classes=self.classes,
             vectors={stream: vectors[rows] for stream, vectors in self.vectors.items()},
@@ -183,7 +184,7 @@ def merge_features(parts: Mapping[str, Features]) -> Features:
         CrosscaleError: when the runs' clips, classes or labels differ.
     """
     first = next(iter(parts.values()))
-    rows = {title: align(first.names, part.names, title) for title, part in parts.items()}
+    rows = {title: _align(first.names, part.names, title) for title, part in parts.items()}
     for title, part in parts.items():
         if part.classes != first.classes:
             raise CrosscaleError(f"{title} has other classes than {next(iter(parts))}")
@@ -213,6 +214,35 @@ def stream_titles(runs: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], st
     }
 
 
+def _align(wanted: Sequence[str], names: Sequence[str], title: str) -> NDArray[np.int64]:
+    """Where each wanted name lies in `names`; both must hold the same names."""
+    places = {name: i for i, name in enumerate(names)}
+    if missing := [name for name in wanted if name not in places]:
+        raise CrosscaleError(f"{title} lacks {listed(missing)}")
+    if extra := places.keys() - set(wanted):
+        raise CrosscaleError(f"{title} has {listed(sorted(extra))}, which the others lack")
+    return np.array([places[name] for name in wanted], dtype=np.int64)
+
+
+def _check_unique(kind: str, names: Sequence[str]) -> None:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise CrosscaleError(f"{kind} names must be unique; more than once: {listed(twice)}")
+
+
+def _check_labels(labels: NDArray[np.int64], clips: int, classes: int) -> None:
+    if labels.shape != (clips,) or labels.dtype != np.int64:
+        raise CrosscaleError(
+            f"labels must be {clips} whole numbers (int64), one per clip; "
+            f"got shape {labels.shape} of {labels.dtype}"
+        )
+    wrong = np.unique(labels[(labels < UNLABELLED) | (labels >= classes)])
+    if len(wrong):
+        raise CrosscaleError(
+            f"labels {listed(wrong.tolist())} do not fit {classes} classes: "
+            f"allowed are 0 to {classes - 1}, and -1 for an unlabelled clip"
+        )
+
+
 def _check_vectors(stream: str, vectors: NDArray[np.float32], names: Sequence[str]) -> None:
     if vectors.ndim != 2 or len(vectors) != len(names) or vectors.dtype != np.float32:
         raise CrosscaleError(
@@ -223,5 +253,5 @@ def _check_vectors(stream: str, vectors: NDArray[np.float32], names: Sequence[st
     if len(bad):
         raise CrosscaleError(
             f"stream {stream!r}: infinite or not-a-number features of "
-            f"{listed(pick(names, bad))}; the encoder or these clips are broken"
+            f"{listed(names[row] for row in bad.tolist())}; the encoder or these clips are broken"
         )

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.linear import new_layer
+from crosscale.evaluation.probes.linear import new_layer
 from crosscale.evaluation.semi import check_share
 from crosscale.models.features import embed_stream
 from crosscale.training.optim import Cosine, learning_rate
@@ -19,9 +20,11 @@ from crosscale.transforms.preprocess import ClipTensors
 from crosscale.utils.repeatable import derived_seed, repeatable
 
 
-@dataclass(frozen=True)
-class FinetuneConfig:
-    """How encoder and layer are trained: by SGD on the clips as they are, without random views.
+@dataclass(eq=False, repr=False)
+class Finetune(BaseEstimator):
+    """Encoder and linear layer, trained together with labels.
+
+    By SGD on the clips as they are, without random views.
 
     Source: HiCLR's (AAAI 2023) released settings, which go on from AimCLR's code: rate 0.1 with a
     warm-up of 5 epochs, batches of 64, momentum 0.9, weight decay 1e-4, 70 epochs, a tenth of the
@@ -47,7 +50,10 @@ class FinetuneConfig:
     weight_decay: float = 1e-4
     share: float = 1.0
 
-    def __post_init__(self) -> None:
+    title = "Fine-tuning with {:.4g} % of the labels"
+
+    def check(self) -> None:
+        """Refuse settings without sense."""
         if self.epochs < 1 or self.batch_size < 1 or self.warmup < 0:
             raise CrosscaleError(
                 "fine-tuning needs at least one epoch and one clip a batch, and no warm-up below 0"
@@ -94,7 +100,7 @@ def tune(
     clips: ClipTensors,
     labels: Tensor,
     classes: int,
-    config: FinetuneConfig,
+    config: Finetune,
     *,
     seed: int = 0,
     report: Callable[[EpochTuned], None] = lambda done: None,
@@ -157,7 +163,7 @@ def tune(
 
 
 def _batches(
-    count: int, config: FinetuneConfig, generator: torch.Generator, device: torch.device
+    count: int, config: Finetune, generator: torch.Generator, device: torch.device
 ) -> Iterator[Tensor]:
     order = torch.randperm(count, generator=generator).to(device)
     yield from order.split(config.batch_size)

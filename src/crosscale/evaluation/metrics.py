@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.scores import Scores
 
 TOP_K = 5
 
@@ -35,21 +34,23 @@ class Metrics:
     confusion: tuple[tuple[int, ...], ...]
 
 
-def measure(scores: Scores) -> Metrics:
-    """Judge scores by their labels; of equal scores, the earlier class wins.
+def measure(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Metrics:
+    """Judge scores (N, K) by labels (N,); of equal scores, the earlier class wins.
 
     Raises:
         CrosscaleError: when a clip has no label, or there is no clip.
     """
-    labels = scores.labels
-    if labels is None or not len(labels) or (labels < 0).any():
+    if not len(labels) or (labels < 0).any():
         raise CrosscaleError("accuracy needs at least one clip, and a label for each")
-    classes = len(scores.classes)
+    classes = scores.shape[1]
     k = min(TOP_K, classes)
-    ranked = np.argsort(-scores.values, axis=1, kind="stable")[:, :k]  # (N, k)
+    ranked = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # (N, k)
     right = ranked == labels[:, None]
     confusion = confusion_matrix(labels, ranked[:, 0], labels=range(classes))
-    per_class = _accuracies(confusion)
+    clips = confusion.sum(axis=1)
+    per_class = tuple(
+        float(confusion[i, i] / clips[i]) if clips[i] else None for i in range(classes)
+    )
     return Metrics(
         clips=len(labels),
         top1=float(right[:, 0].mean()),
@@ -58,12 +59,4 @@ def measure(scores: Scores) -> Metrics:
         mean_class=float(np.mean([share for share in per_class if share is not None])),
         per_class=per_class,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
-    )
-
-
-def _accuracies(confusion: NDArray[np.int64]) -> tuple[float | None, ...]:
-    """Share of each row on the diagonal; None for an empty row."""
-    clips = confusion.sum(axis=1)
-    return tuple(
-        float(confusion[i, i] / clips[i]) if clips[i] else None for i in range(len(confusion))
     )

@@ -5,7 +5,7 @@ import torch
 
 from crosscale.data.splits import split, validation
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.knn import knn_scores
+from crosscale.evaluation.probes.knn import knn_scores
 from crosscale.models.features import embed_stream
 from crosscale.training.callbacks import EpochEnd
 from crosscale.training.recipe import Recipe

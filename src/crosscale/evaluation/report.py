@@ -212,8 +212,8 @@ def _map(report: Report) -> dict[str, object] | None:
     if report.features is None:
         return None
     features = report.features
-    names = set(next(iter(report.evaluations[0].scores.values())).names)
-    rows = np.array([i for i, name in enumerate(features.names) if name in names])
+    judged = set(report.evaluations[0].judged)
+    rows = np.array([i for i, name in enumerate(features.names) if name in judged])
     if len(rows) > MAP_CLIPS:
         rows = np.sort(np.random.default_rng(report.seed).permutation(rows)[:MAP_CLIPS])
     points = tsne(side_by_side(features.select(rows).vectors), report.seed)

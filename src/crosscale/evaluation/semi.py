@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.linear import LinearConfig, normalised
 from crosscale.evaluation.metrics import Metrics
+from crosscale.evaluation.probes.linear import LinearProbe, Normalise, Normaliser
 
 SHARES = (0.01, 0.05, 0.1)  # the field's habit
 
 
-@dataclass(frozen=True)
-class SemiConfig(LinearConfig):
-    """How the linear layer is trained, and on how few labels.
+@dataclass(eq=False, repr=False)
+class FewLabels(LinearProbe):
+    """The linear layer, trained on a small share of the labels, several times.
 
     Attributes:
         share: of each class's training clips, above 0 and at most 1; at least one clip a class.
@@ -27,8 +27,11 @@ class SemiConfig(LinearConfig):
     share: float = 0.1
     draws: int = 5
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    title = "Linear layer with {:.4g} % of the labels"
+
+    def check(self) -> None:
+        """Refuse settings without sense."""
+        super().check()
         check_share(self.share)
         if self.draws < 1:
             raise CrosscaleError("draws must be at least 1")
@@ -66,12 +69,12 @@ def draw(
     return drawn
 
 
-def normalise_by(features: Features, train: NDArray[np.int64], config: LinearConfig) -> Features:
+def normalise_by(features: Features, train: NDArray[np.int64], how: Normalise) -> Features:
     """Normalise by all training clips, which needs no label and is steadier than a few."""
     vectors = {}
     for stream, array in features.vectors.items():
         whole = torch.from_numpy(array)
-        vectors[stream] = normalised(whole[torch.from_numpy(train)], whole, config)[1].numpy()
+        vectors[stream] = Normaliser(whole[torch.from_numpy(train)], how)(whole).numpy()
     return replace(features, vectors=vectors)
 
 

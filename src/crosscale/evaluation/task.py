@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.named import UNLABELLED, pick
-from crosscale.evaluation.scores import Scores
+from crosscale.evaluation.features import UNLABELLED
 from crosscale.utils.text import listed
 
 
@@ -72,11 +71,10 @@ class Task:
         """Rows of all test sets, each once though the sets overlap."""
         return np.unique(np.concatenate(list(self.tests.values())))
 
-    def scores(self, values: NDArray[np.float32]) -> Scores:
-        """Scores (N, K) of the judged clips, with their names and labels."""
-        rows = self.judged
-        names = pick(self.clips.names, rows)
-        return Scores(names, self.clips.classes, values, self.clips.labels[rows])
+    @property
+    def judged_rows(self) -> dict[str, NDArray[np.int64]]:
+        """Where the clips of each test set lie in `judged`."""
+        return {test: np.searchsorted(self.judged, rows) for test, rows in self.tests.items()}
 
     def learning_from(self, rows: NDArray[np.int64], share: float, draws: int) -> "Task":
         """The same with a share of the training clips, drawn so many times; `rows` is one draw."""
@@ -126,7 +124,7 @@ def _check_rows(clips: Labelled, split: Split) -> None:
             )
     both = np.intersect1d(split.train, np.concatenate(list(split.tests.values())))
     if len(both):
-        names = listed(pick(clips.names, both))
+        names = listed(clips.names[row] for row in both.tolist())
         raise CrosscaleError(f"{split.name} has clips in both training and test part: {names}")
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuned encoders: judged on a protocol like frozen ones, and kept with their layers."""
+"""Fine-tuned encoders: judged on a protocol like frozen ones, and kept."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -6,29 +6,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
-from crosscale.errors import BadCheckpoint, CrosscaleError
-from crosscale.evaluation.evaluation import Curve, Evaluation, made_evaluation, with_sum
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.evaluation import Curve, Evaluation, made_evaluation
 from crosscale.evaluation.extract import check_layout, load_onto
 from crosscale.evaluation.features import stream_titles
-from crosscale.evaluation.finetune import Classifier, EpochTuned, FinetuneConfig, tune
-from crosscale.evaluation.scores import Scores
+from crosscale.evaluation.finetune import Classifier, EpochTuned, Finetune, tune
 from crosscale.evaluation.semi import draw
 from crosscale.evaluation.task import make_task
 from crosscale.models.checkpoint import TrainedEncoders, save_encoders
-from crosscale.models.published import load_whole
 from crosscale.training.loop import RECIPE_FILE
 from crosscale.transforms.modality import Stream, StreamTransform
-from crosscale.utils.files import sha256
-from crosscale.utils.tensors import read_safetensors, write_safetensors
-
-HEAD_FILE = "head.safetensors"
-HEAD_FORMAT = "crosscale tuned layers 1"
-OLDER_HEAD_FORMAT = "crosscale head 1"  # the same, under a name that heads of `classify` had too
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +41,7 @@ def finetune(
     trained: Mapping[str, TrainedEncoders],
     store: ClipStore,
     split: Split,
-    config: FinetuneConfig,
+    config: Finetune,
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
@@ -77,18 +70,18 @@ def finetune(
     task = task.learning_from(rows, config.share, 1)
     titles = stream_titles({run: list(t.encoders) for run, t in trained.items()})
     labels = torch.from_numpy(store.labels[rows]).to(device)
-    scores: dict[str, Scores] = {}
+    scores: dict[str, NDArray[np.float32]] = {}
     curves: dict[str, Curve] = {}
     models: dict[str, dict[str, Classifier]] = {}
     for run, encoders in trained.items():
-        known, asked = (load_onto(device, encoders, store, part) for part in (rows, task.judged))
+        clips, query = (load_onto(device, encoders, store, part) for part in (rows, task.judged))
         models[run] = {}
         for stream, encoder in encoders.encoders.items():
             title = titles[run, stream]
             model, epochs = tune(
                 encoder,
                 StreamTransform(Stream.parse(stream), encoders.layout).to(device),
-                known,
+                clips,
                 labels,
                 len(store.classes),
                 config,
@@ -96,11 +89,9 @@ def finetune(
                 report=partial(report, title),
             )
             models[run][stream] = model
-            scores[title] = task.scores(model.scores(asked).cpu().numpy())
+            scores[title] = model.scores(query).cpu().numpy()
             curves[title] = Curve(tuple(e.loss for e in epochs), tuple(e.accuracy for e in epochs))
-    evaluation = made_evaluation(
-        "finetune", task, config, [with_sum(scores)], seed=seed, precision={}, curves=curves
-    )
+    evaluation = made_evaluation(config, task, [scores], seed=seed, precision={}, curves=curves)
     return Tuned(evaluation, models)
 
 
@@ -124,7 +115,7 @@ def save_tuned(
     store: ClipStore,
     protocol: str,
 ) -> list[Path]:
-    """Write the encoders for `load_encoders` and their layers for `load_heads`.
+    """Write the encoders, for `load_encoders`.
 
     Args:
         folder: of one run's encoders; those of several runs go into folders 1, 2, ... in it.
@@ -143,7 +134,7 @@ def save_tuned(
             "finetuned": tuned.evaluation.config | {"seed": tuned.evaluation.seed},
             "pretrained_on": pretrained_on(encoders),
         }
-        path = save_encoders(
+        save_encoders(
             target,
             {stream: model.encoder for stream, model in tuned.models[run].items()},
             encoders.layout,
@@ -156,43 +147,9 @@ def save_tuned(
             seed=before["seed"],
             **labels_of,
         )
-        tensors = {
-            f"{stream}/{name}": value.detach().cpu().contiguous()
-            for stream, model in tuned.models[run].items()
-            for name, value in model.head.state_dict().items()
-        }
-        facts = {"format": HEAD_FORMAT, "encoders": sha256(path), "classes": list(store.classes)}
-        write_safetensors(target / HEAD_FILE, tensors, facts)
     return folders
 
 
 def pretrained_on(encoders: TrainedEncoders) -> str:
     """Name of the data set that encoders were pre-trained on without labels."""
     return str(encoders.details.get("pretrained_on", encoders.details["store"]))
-
-
-def load_heads(folder: Path, encoders: TrainedEncoders) -> dict[str, nn.Linear]:
-    """The linear layers that were trained together with fine-tuned encoders.
-
-    Args:
-        folder: which `save_tuned` wrote.
-        encoders: loaded from it.
-
-    Returns:
-        By stream: from its features (N, width) to one output a class, in the encoders' order.
-
-    Raises:
-        BadCheckpoint: when the file is damaged, or belongs to other encoders.
-    """
-    path = folder / HEAD_FILE
-    tensors, facts = read_safetensors(path, HEAD_FORMAT, OLDER_HEAD_FORMAT)
-    if facts.get("encoders") != encoders.fingerprint:
-        raise BadCheckpoint(f"{path} was trained with other encoders than those given")
-    heads = {}
-    for stream, encoder in encoders.encoders.items():
-        prefix = f"{stream}/"
-        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        heads[stream] = nn.Linear(encoder.dim, len(encoders.classes))
-        load_whole(heads[stream], own, f"{path}, stream {stream}")
-        heads[stream].to(next(encoder.parameters()).device)
-    return heads

@@ -65,7 +65,7 @@ CELL = "synthetic--SkeletonCLR--0"
 def without_recompute(out):
     values = json.loads((out / "results" / f"{CELL}.json").read_text())
     del values["checksum"]
-    del values["recipe"]["optimisation"]["recompute"]
+    del values["recipe"]["training"]["recompute"]
     return values
 
 
@@ -77,7 +77,7 @@ def test_a_result_tells_how_it_was_made(write_plan, out):
     results = list(read_results(out, read_plan(write_plan())).values())
     one, two = results[0], results[1]
     assert (one.data, one.method, one.seed) == ("synthetic", "SkeletonCLR", 0)
-    assert one.recipe["optimisation"]["epochs"] == 2
+    assert one.recipe["training"]["epochs"] == 2
     assert one.parameters < two.parameters
     assert one.clips_per_second == pytest.approx(2 * 18 / one.seconds)
     assert list(two.evaluations["knn"].top1["official"]) == ["joint", "joint@part10", "sum"]

@@ -2,11 +2,7 @@ import pytest
 
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import read_plan
-from crosscale.evaluation.finetune import FinetuneConfig
-from crosscale.evaluation.knn import KnnConfig
-from crosscale.evaluation.linear import LinearConfig
-from crosscale.evaluation.retrieval import RetrievalConfig
-from crosscale.evaluation.ridge import RidgeConfig
+from crosscale.evaluation.extract import Extraction
 
 
 def test_a_plan_becomes_cells_with_whole_recipes_one_seed_after_the_other(write_plan):
@@ -81,22 +77,31 @@ def test_evaluations_come_in_their_order_and_semi_once_a_share(write_plan):
     )
     names = ["linear", "ridge", "semi 1 %", "semi 50 %", "knn", "retrieval", "finetune"]
     assert list(plan.judges) == names
-    assert plan.judges["linear"].config == LinearConfig(learning_rate=10)
-    assert plan.judges["ridge"].config == RidgeConfig(2.0, root=False)
-    assert plan.judges["semi 50 %"].config.draws == 3
-    assert plan.judges["knn"].config == KnnConfig()
-    assert plan.judges["retrieval"].config == RetrievalConfig()
-    assert plan.judges["finetune"].config == FinetuneConfig(epochs=3, share=0.5)
+    config = {label: judge.config for label, judge in plan.judges.items()}
+    assert config["linear"]["learning_rate"] == 10
+    assert config["ridge"] == {"penalty": 2.0, "root": False}
+    assert config["semi 50 %"]["draws"] == 3
+    assert config["knn"] == {"neighbours": 1}
+    assert config["retrieval"] == {}
+    assert (config["finetune"]["epochs"], config["finetune"]["share"]) == (3, 0.5)
+
+
+def test_any_classifier_judges_with_settings_under_its_import_path(write_plan):
+    path = "sklearn.svm:LinearSVC"
+    plan = read_plan(write_plan(evaluations=[path, "knn"], **{path: {"C": 0.1}}))
+    assert list(plan.judges) == [path, "knn"]
+    assert plan.judges[path].config["C"] == 0.1
 
 
 def test_frozen_encoders_are_judged_by_each_readout(write_plan):
-    kinds = {"evaluations": ["knn", "finetune"], "readouts": ["mean", "nodes", "all"]}
-    judges = read_plan(write_plan(**kinds)).judges
-    assert {label: judge.readout for label, judge in judges.items()} == {
-        "knn": "mean",
-        "knn, nodes": "nodes",
-        "knn, all": "all",
-        "finetune": "mean",
+    readouts = ["mean", "nodes", {"pooling": "nodes", "layers": 2}, "all"]  # the last is 0.1's
+    plan = read_plan(write_plan(evaluations=["knn", "finetune"], readouts=readouts))
+    assert {label: judge.how for label, judge in plan.judges.items()} == {
+        "knn": Extraction("mean", 1),
+        "knn, nodes": Extraction("nodes", 1),
+        "knn, nodes-2": Extraction("nodes", 2),
+        "knn, nodes-all": Extraction("nodes", "all"),
+        "finetune": Extraction(),
     }
 
 
@@ -106,7 +111,8 @@ def test_frozen_encoders_are_judged_by_each_readout(write_plan):
         ({"seed": [0]}, "unknown 'seed': did you mean 'seeds'"),
         ({"seeds": [1, 1]}, "different whole numbers"),
         ({"readouts": ["node"]}, "did you mean 'nodes'"),
-        ({"readouts": "nodes"}, "readouts is a list of mean, nodes, blocks"),
+        ({"readouts": "nodes"}, "readouts is a list"),
+        ({"readouts": [{"pool": "mean"}]}, "did you mean 'pooling'"),
         ({"seeds": None}, "'seeds' is missing"),
         ({"methods": {"a": "skeletonclt"}, "against": None}, "'synthetic/skeletonclr'"),
         ({"methods": {"a/b": "skeletonclr"}}, "'a/b' becomes a folder's name"),
@@ -121,10 +127,10 @@ def test_frozen_encoders_are_judged_by_each_readout(write_plan):
         ({"evaluations": ["linaer"]}, "did you mean 'linear'"),
         ({"evaluations": "knn"}, "evaluations is a list"),
         ({"linear": {"epochs": 3}}, "linear is set, but evaluations does not list it"),
-        ({"knn": {"neighbour": 3}}, "knn: unknown 'neighbour': did you mean 'neighbours'"),
+        ({"knn": {"neighbour": 3}}, "knn has no setting 'neighbour': did you mean 'neighbours'"),
         ({"evaluations": ["semi"], "semi": {"share": 0.1}}, "did you mean 'shares'"),
         ({"evaluations": ["semi"], "semi": {"shares": [2]}}, "above 0 and at most 1"),
-        ({"evaluations": ["finetune"], "finetune": {"rate": 2}}, "finetune: unknown 'rate'"),
+        ({"evaluations": ["finetune"], "finetune": {"rate": 2}}, "finetune has no setting 'rate'"),
     ],
 )
 def test_a_mistake_is_refused_with_its_place_and_the_nearest_right_name(

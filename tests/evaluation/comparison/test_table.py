@@ -1,7 +1,6 @@
 import csv
 import io
 import re
-from dataclasses import asdict
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy import stats
 
 from crosscale.evaluation.comparison.page import html, markdown, table_csv, write_tables
 from crosscale.evaluation.comparison.plan import read_plan
-from crosscale.evaluation.comparison.results import Judged, Result, plain
+from crosscale.evaluation.comparison.results import Judged, Result
 from crosscale.evaluation.comparison.table import compare, difference
 
 ACCURACY = {  # by method, then by seed: joint, sum
@@ -46,9 +45,7 @@ def result(cell, plan):
     tests = {"official": streams, "leak_free": {name: v - 0.1 for name, v in streams.items()}}
     headline = "joint" if both is None else "sum"
     evaluations = {
-        label: Judged(
-            plain(asdict(judge.config)), headline, tests, tests if label == "retrieval" else {}
-        )
+        label: Judged(judge.config, headline, tests, tests if label == "retrieval" else {})
         for label, judge in plan.judges.items()
     }
     costs = {"seconds": 90.0, "evaluation_seconds": 1.0, "clips_per_second": 10.0}

@@ -26,10 +26,10 @@ from crosscale.evaluation.comparison.results import (
     result_path,
     write_result,
 )
-from crosscale.evaluation.evaluation import Evaluation, evaluate
+from crosscale.evaluation.evaluation import Evaluation, evaluate_features
 from crosscale.evaluation.extract import extract_once
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.finetune import FinetuneConfig
+from crosscale.evaluation.finetune import Finetune
 from crosscale.evaluation.online import NeighbourProbe
 from crosscale.evaluation.tuned import finetune
 from crosscale.models.checkpoint import ENCODER_FILE, TrainedEncoders, load_encoders
@@ -153,7 +153,7 @@ def _stale(result: Result, cell: Cell, store: ClipStore) -> str:
 def _missing(result: Result, judges: Mapping[str, Judge]) -> str:
     """Labels of the evaluations that a result lacks, or has with other settings."""
     configs = {label: found.config for label, found in result.evaluations.items()}
-    wanted = {label: plain(dataclasses.asdict(judge.config)) for label, judge in judges.items()}
+    wanted = {label: judge.config for label, judge in judges.items()}
     return ", ".join(label for label in wanted if configs.get(label) != wanted[label])
 
 
@@ -209,13 +209,11 @@ def _judge(
     started = time.perf_counter()
     encoders = load_encoders(folder, fabric.device)
     features = {
-        readout: extract_once(encoders, ground.store, fabric.device, folder, readout=readout)
-        for readout in {judge.readout for judge in judges.values()}
+        how: extract_once(encoders, ground.store, fabric.device, folder, how)
+        for how in {judge.how for judge in judges.values()}
     }
     found = {
-        label: _evaluated(
-            judge, encoders, features[judge.readout], ground, cell.seed, fabric.device
-        )
+        label: _evaluated(judge, encoders, features[judge.how], ground, cell.seed, fabric.device)
         for label, judge in judges.items()
     }
     return Result(
@@ -242,11 +240,13 @@ def _evaluated(
     seed: int,
     device: torch.device,
 ) -> Evaluation:
-    parts = ground.parts
-    if isinstance(judge.config, FinetuneConfig):
+    store, parts = ground.store, ground.parts
+    if isinstance(judge.probe, Finetune):
         run = {"": encoders}
-        return finetune(run, ground.store, parts, judge.config, seed=seed, device=device).evaluation
-    return evaluate(judge.kind, features, parts, judge.config, seed=seed, device=device)
+        return finetune(run, store, parts, judge.probe, seed=seed, device=device).evaluation
+    return evaluate_features(
+        judge.probe, features, parts, kind=judge.kind, seed=seed, device=device
+    )
 
 
 def _clips_trained(recipe: Recipe, clips: int) -> int:

@@ -5,31 +5,36 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 
 from crosscale.config import built, current, flat_keys
-from crosscale.encoders.readout import ReadoutName
 from crosscale.errors import CrosscaleError, nearest
-from crosscale.evaluation.evaluation import CONFIGS, Config, Kind
-from crosscale.evaluation.semi import SHARES, SemiConfig
+from crosscale.evaluation.extract import READOUTS, Extraction
+from crosscale.evaluation.finetune import Finetune
+from crosscale.evaluation.probes import PROBES, settings_of
+from crosscale.evaluation.runner import make_probes
+from crosscale.evaluation.semi import FewLabels
 from crosscale.training.recipe import Recipe, recipe_type, recipe_values
 
 T = TypeVar("T")
-KINDS: tuple[Kind, ...] = get_args(Kind)
-READOUTS: tuple[ReadoutName, ...] = get_args(ReadoutName)
-_KEYS = ("data", "methods", "seeds", "set", "evaluations", "readouts", "against", *KINDS)
+_KEYS = ("data", "methods", "seeds", "set", "evaluations", "readouts", "against")
 _NAME = re.compile(r"\w[\w+@. -]*")  # names become folders
 
 
 @dataclass(frozen=True)
 class Judge:
-    """One evaluation that every cell goes through."""
+    """One evaluation that every cell goes through: by which probe, of which features."""
 
-    kind: Kind
-    config: Config
-    readout: ReadoutName = "mean"
+    kind: str
+    probe: Any
+    how: Extraction = Extraction()  # noqa: RUF009
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The probe's settings, as results have them."""
+        return settings_of(self.probe)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,17 +103,18 @@ def read_plan(path: Path) -> Plan:
       file, or `{recipe: ..., set: {...}}` with settings by dotted name.
     - `seeds`: whole numbers.
     - `set`: settings of all cells; those of a data set win, and those of a method over both.
-    - `evaluations`: of linear, ridge, knn, retrieval, semi and finetune; their settings stand
-      under their names.
-    - `readouts`: what the evaluations of frozen encoders read, of mean, nodes, blocks and all (see
-      `Frozen`); `[mean]` by default.
+    - `evaluations`: probes by name or import path; their settings stand under their names.
+    - `readouts`: what is read of frozen encoders, each `{pooling: ..., layers: ...}` or a pooling
+      alone, `mean` (the default) or `nodes`.
     - `against`: the method that the others are compared with.
 
     Raises:
         CrosscaleError: naming the place and the nearest right name.
     """
     values = _loaded(path)
-    _refuse_unknown(values, _KEYS, str(path))
+    listed = values.get("evaluations")
+    own = listed if isinstance(listed, list) else []
+    _refuse_unknown(values, [*_KEYS, *PROBES.paths(), *own], str(path))
     for key in ("data", "methods", "seeds", "evaluations"):
         if not values.get(key):
             raise CrosscaleError(f"{path}: '{key}' is missing")
@@ -165,47 +171,37 @@ def _resolved(
 
 def _judges(values: Mapping[str, Any], path: Path) -> dict[str, Judge]:
     """The evaluations by label, in the order in which they are listed."""
-    kinds = values["evaluations"]
+    kinds, known = values["evaluations"], PROBES.paths()
     if not isinstance(kinds, list):
-        raise CrosscaleError(f"{path}: evaluations is a list of {', '.join(KINDS)}")
-    _refuse_unknown(kinds, KINDS, f"{path}, evaluations")
-    for kind in KINDS:
+        raise CrosscaleError(f"{path}: evaluations is a list of {', '.join(known)}")
+    for kind in known:
         if kind in values and kind not in kinds:
             raise CrosscaleError(f"{path}: {kind} is set, but evaluations does not list it")
+    readouts = _readouts(values.get("readouts", ["mean"]), path)
     judges: dict[str, Judge] = {}
-    for kind in kinds:
-        place = f"{path}, {kind}"
-        given = _mapping(values.get(kind) or {}, place)
-        if kind == "semi":
-            judges |= _semi(given, place)
-        else:
-            judges[kind] = Judge(kind, _typed(CONFIGS[kind], given, place))
-    return _read_out(judges, values.get("readouts", ["mean"]), path)
+    for kind in map(str, kinds):
+        try:
+            probes = make_probes(kind, _mapping(values.get(kind) or {}, kind))
+        except CrosscaleError as error:
+            raise CrosscaleError(f"{path}: {error}") from error
+        for probe in probes:
+            few = isinstance(probe, FewLabels)
+            label = f"{kind} {100 * probe.share:.4g} %" if few else kind
+            for how in [Extraction()] if isinstance(probe, Finetune) else readouts:
+                judges[", ".join(filter(None, [label, how.label]))] = Judge(kind, probe, how)
+    return judges
 
 
-def _read_out(judges: Mapping[str, Judge], readouts: object, path: Path) -> dict[str, Judge]:
-    """Each evaluation of frozen encoders once for each thing to read of them."""
-    if not isinstance(readouts, list) or not readouts:
-        raise CrosscaleError(f"{path}: readouts is a list of {', '.join(READOUTS)}")
-    _refuse_unknown(readouts, READOUTS, f"{path}, readouts")
-    chosen = [readout for readout in READOUTS if readout in readouts]
-    return {
-        label if readout == "mean" else f"{label}, {readout}": replace(judge, readout=readout)
-        for label, judge in judges.items()
-        for readout in (READOUTS[:1] if judge.kind == "finetune" else chosen)
-    }
-
-
-def _semi(given: Mapping[str, Any], place: str) -> dict[str, Judge]:
-    """One evaluation a share of the labels."""
-    known = {*flat_keys(SemiConfig), "shares"} - {"share"}
-    _refuse_unknown(given, known, place)
-    shares = given.get("shares", SHARES)
-    if not isinstance(shares, list | tuple) or not shares:
-        raise CrosscaleError(f"{place}: shares is a list, for example [0.05, 0.1]")
-    common = {key: value for key, value in given.items() if key != "shares"}
-    configs = [_typed(SemiConfig, common | {"share": share}, place) for share in shares]
-    return {f"semi {100 * config.share:.4g} %": Judge("semi", config) for config in configs}
+def _readouts(given: object, path: Path) -> list[Extraction]:
+    """What is read of frozen encoders; words are poolings, and names that 0.1 had."""
+    if not isinstance(given, list) or not given:
+        raise CrosscaleError(f"{path}: readouts is a list such as [mean, nodes]")
+    place = f"{path}, readouts"
+    _refuse_unknown([one for one in given if isinstance(one, str)], READOUTS, place)
+    return [
+        Extraction(*READOUTS[one]) if isinstance(one, str) else _typed(Extraction, one, place)
+        for one in given
+    ]
 
 
 def _data(given: object, place: str) -> _Data:

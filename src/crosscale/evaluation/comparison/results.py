@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import crosscale
-from crosscale.config import flat, plain
+from crosscale.config import flat
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import Cell, Plan
 from crosscale.evaluation.evaluation import Evaluation
@@ -77,7 +77,7 @@ def judged(evaluation: Evaluation) -> Judged:
         test: {stream: metrics.top1 for stream, metrics in streams.items()}
         for test, streams in evaluation.metrics.items()
     }
-    return Judged(plain(evaluation.config), evaluation.headline, top1, evaluation.precision)
+    return Judged(evaluation.config, evaluation.headline, top1, evaluation.precision)
 
 
 def result_path(out: Path, cell: Cell) -> Path:

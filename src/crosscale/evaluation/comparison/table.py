@@ -1,12 +1,11 @@
 """The figures of a comparison: means over seeds, and differences tested in pairs of seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import mean, stdev
 
 from scipy.stats import ttest_rel
 
-from crosscale.config import plain
 from crosscale.evaluation.comparison.plan import Cell, Plan
 from crosscale.evaluation.comparison.results import Judged, Result
 
@@ -152,8 +151,7 @@ def _wanted(plan: Plan, result: Result) -> dict[str, Judged]:
     return {
         label: result.evaluations[label]
         for label, judge in plan.judges.items()
-        if label in result.evaluations
-        and result.evaluations[label].config == plain(asdict(judge.config))
+        if label in result.evaluations and result.evaluations[label].config == judge.config
     }
 
 

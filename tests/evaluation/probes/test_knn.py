@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation import knn
-from crosscale.evaluation.knn import KnnConfig, knn_scores
+from crosscale.evaluation.probes import knn
+from crosscale.evaluation.probes.knn import KnnProbe, knn_scores
 
 
 def data(train=40, test=15, classes=4, width=6, seed=0):
@@ -17,10 +17,10 @@ def data(train=40, test=15, classes=4, width=6, seed=0):
 def naive_scores(train_x, train_y, test_x, classes, k):
     """One test clip and one training clip at a time."""
     rows = []
-    for asked in test_x.astype(float):
+    for query in test_x.astype(float):
         weights = []
-        for known in train_x.astype(float):
-            cosine = asked @ known / np.linalg.norm(asked) / np.linalg.norm(known)
+        for clip in train_x.astype(float):
+            cosine = query @ clip / np.linalg.norm(query) / np.linalg.norm(clip)
             weights.append((1 + cosine) / 2)
         voters = np.argsort(weights)[-k:]
         row = np.zeros(classes)
@@ -37,7 +37,7 @@ def naive_scores(train_x, train_y, test_x, classes, k):
 @pytest.mark.parametrize("neighbours", [1, 3, 40])
 def test_scores_equal_a_naive_search(neighbours):
     train_x, train_y, test_x = data()
-    scores = knn_scores(train_x, train_y, test_x, 4, KnnConfig(neighbours))
+    scores = knn_scores(train_x, train_y, test_x, 4, neighbours)
     expected = naive_scores(train_x, train_y, test_x, 4, neighbours)
     np.testing.assert_allclose(scores, expected, atol=1e-5)
 
@@ -46,7 +46,7 @@ def test_scores_equal_a_naive_search(neighbours):
 @given(seed=st.integers(0, 10_000), neighbours=st.integers(1, 12), classes=st.integers(2, 9))
 def test_the_answer_is_always_the_class_with_most_votes(seed, neighbours, classes):
     train_x, train_y, test_x = data(classes=classes, seed=seed)
-    scores = knn_scores(train_x, train_y, test_x, classes, KnnConfig(neighbours))
+    scores = knn_scores(train_x, train_y, test_x, classes, neighbours)
     cosine = test_x @ train_x.T
     cosine /= np.linalg.norm(test_x, axis=1)[:, None] * np.linalg.norm(train_x, axis=1)
     for row, similarities in zip(scores, cosine, strict=True):
@@ -70,9 +70,9 @@ def test_length_of_vectors_does_not_matter():
 
 
 def test_chunks_do_not_change_scores(monkeypatch):
-    whole = knn_scores(*data(), 4, KnnConfig(3))
+    whole = knn_scores(*data(), 4, 3)
     monkeypatch.setattr(knn, "SIMILARITIES_AT_ONCE", 80)  # two test clips at once
-    np.testing.assert_allclose(knn_scores(*data(), 4, KnnConfig(3)), whole, atol=1e-6)
+    np.testing.assert_allclose(knn_scores(*data(), 4, 3), whole, atol=1e-6)
 
 
 def test_a_class_without_training_clips_scores_nothing():
@@ -90,6 +90,14 @@ def test_a_vector_of_zeros_is_no_trouble():
 
 def test_more_neighbours_than_training_clips_are_refused():
     with pytest.raises(CrosscaleError, match="41 neighbours asked of 40 training clips"):
-        knn_scores(*data(), 4, KnnConfig(41))
+        KnnProbe(41).fit(*data()[:2])
     with pytest.raises(CrosscaleError, match="at least 1"):
-        KnnConfig(0)
+        KnnProbe(0).fit(*data()[:2])
+
+
+def test_the_probe_scores_its_classes_as_the_function_does():
+    train_x, train_y, test_x = data()
+    probe = KnnProbe(3).fit(train_x, train_y)
+    np.testing.assert_array_equal(
+        probe.decision_function(test_x), knn_scores(train_x, train_y, test_x, 4, 3)
+    )

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.linear import LinearConfig, linear_scores
+from crosscale.evaluation.probes import class_scores
+from crosscale.evaluation.probes.linear import LinearProbe
 
 
 def clusters(clips=90, classes=3, width=8, scale=1.0, seed=0):
@@ -17,6 +18,10 @@ def clusters(clips=90, classes=3, width=8, scale=1.0, seed=0):
 
 def accuracy(scores, labels):
     return (scores.argmax(axis=1) == labels).mean()
+
+
+def linear_scores(x, y, test, **settings):
+    return LinearProbe(**settings).fit(x, y).decision_function(test)
 
 
 def naive_training(x, y, test, classes, config, seed):
@@ -43,7 +48,7 @@ def naive_training(x, y, test, classes, config, seed):
 
 
 def test_the_published_settings_are_the_default_ones():
-    config = LinearConfig()
+    config = LinearProbe()
     assert (config.epochs, config.learning_rate, config.milestones) == (100, 3.0, (80,))
     assert (config.batch_size, config.momentum, config.weight_decay) == (128, 0.9, 0.0)
 
@@ -52,7 +57,7 @@ def test_the_published_settings_are_the_default_ones():
 def test_training_equals_hand_written_gradient_steps(weight_decay):
     x, y = clusters(clips=50)
     test = clusters(seed=1)[0]
-    config = LinearConfig(
+    config = LinearProbe(
         epochs=4,
         learning_rate=0.5,
         milestones=(2, 3),
@@ -61,33 +66,32 @@ def test_training_equals_hand_written_gradient_steps(weight_decay):
         normalise="none",
     )
     expected = naive_training(x.astype(float), y, test.astype(float), 3, config, seed=5)
-    result = linear_scores(x, y, test, 3, config, seed=5)
-    np.testing.assert_allclose(result.scores, expected, atol=1e-5)
+    found = config.set_params(random_state=5).fit(x, y).decision_function(test)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_it_learns_separable_classes_and_its_curves_show_it():
     x, y = clusters()
     test, truth = clusters(seed=1)
-    result = linear_scores(x, y, test, 3, LinearConfig(epochs=20))
-    assert accuracy(result.scores, truth) == 1
-    assert len(result.train_loss) == len(result.train_accuracy) == 20
-    assert result.train_loss[-1] < 0.1 < result.train_loss[0]
-    assert result.train_accuracy[-1] == 1
+    probe = LinearProbe(epochs=20).fit(x, y)
+    assert probe.score(test, truth) == 1
+    assert len(probe.train_loss_) == len(probe.train_accuracy_) == 20
+    assert probe.train_loss_[-1] < 0.1 < probe.train_loss_[0]
+    assert probe.train_accuracy_[-1] == 1
 
 
 def test_scores_are_log_probabilities():
     x, y = clusters()
-    scores = linear_scores(x, y, x, 3, LinearConfig(epochs=2)).scores
+    scores = linear_scores(x, y, x, epochs=2)
     assert scores.shape == (90, 3)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others():
     x, y = clusters()
-    config = LinearConfig(epochs=3)
-    one, two = (linear_scores(x, y, x, 3, config, seed=1).scores for _ in range(2))
+    one, two = (linear_scores(x, y, x, epochs=3, random_state=1) for _ in range(2))
     np.testing.assert_array_equal(one, two)
-    assert (linear_scores(x, y, x, 3, config, seed=2).scores != one).any()
+    assert (linear_scores(x, y, x, epochs=3, random_state=2) != one).any()
 
 
 def test_the_number_of_threads_neither_changes_the_result_nor_is_changed():
@@ -97,7 +101,7 @@ def test_the_number_of_threads_neither_changes_the_result_nor_is_changed():
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            results.append(linear_scores(x, y, x, 3, LinearConfig(epochs=3)).scores)
+            results.append(linear_scores(x, y, x, epochs=3))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -107,9 +111,9 @@ def test_the_number_of_threads_neither_changes_the_result_nor_is_changed():
 @pytest.mark.parametrize("normalise", ["standardise", "l2"])
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_normalised_features_make_the_learning_rate_independent_of_their_scale(normalise, scale):
-    config = LinearConfig(epochs=5, normalise=normalise)
+    settings = {"epochs": 5, "normalise": normalise}
     scores = [
-        linear_scores(*clusters(scale=s), clusters(scale=s, seed=1)[0], 3, config).scores
+        linear_scores(*clusters(scale=s), clusters(scale=s, seed=1)[0], **settings)
         for s in (1.0, scale)
     ]
     np.testing.assert_allclose(*scores, atol=1e-2)
@@ -118,27 +122,27 @@ def test_normalised_features_make_the_learning_rate_independent_of_their_scale(n
 def test_standardising_uses_training_clips_only_and_survives_constant_features():
     x, y = clusters()
     x = np.concatenate([x, np.full((90, 1), 5, np.float32)], axis=1)
-    together = linear_scores(x, y, x[:9], 3, LinearConfig(epochs=3)).scores
-    alone = linear_scores(x, y, x[:1], 3, LinearConfig(epochs=3)).scores
+    together = linear_scores(x, y, x[:9], epochs=3)
+    alone = linear_scores(x, y, x[:1], epochs=3)
     np.testing.assert_allclose(together[:1], alone, atol=1e-6)
-    collapsed = linear_scores(np.ones_like(x), y, np.ones_like(x), 3, LinearConfig(epochs=3))
-    assert np.isfinite(collapsed.scores).all()
+    collapsed = linear_scores(np.ones_like(x), y, np.ones_like(x), epochs=3)
+    assert np.isfinite(collapsed).all()
 
 
 def test_fewer_clips_than_a_batch_and_classes_without_clips_are_no_trouble():
     x, y = clusters(clips=6, classes=2)
-    result = linear_scores(x, y, x, 5, LinearConfig(epochs=30))
-    assert result.scores.shape == (6, 5)
-    assert accuracy(result.scores, y) == 1
+    scores = class_scores(LinearProbe(epochs=30).fit(x, y), x, 5)
+    assert scores.shape == (6, 5)
+    assert accuracy(scores, y) == 1
 
 
 def test_divergence_is_an_error_with_a_remedy():
     x, y = clusters(scale=1e20)
     with pytest.raises(CrosscaleError, match=r"diverged in epoch .*learning_rate"):
-        linear_scores(x, y, x, 3, LinearConfig(normalise="none"))
+        linear_scores(x, y, x, normalise="none")
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}])
 def test_settings_without_sense_are_refused(wrong):
     with pytest.raises(CrosscaleError):
-        LinearConfig(**wrong)
+        LinearProbe(**wrong).fit(*clusters())

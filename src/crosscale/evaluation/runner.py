@@ -1,0 +1,227 @@
+"""From the names of runs to figures: what is judged, on which clips, and by which probe."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.base import clone
+
+from crosscale.data.splits import ALL, Split, protocols, split
+from crosscale.data.store import ClipStore
+from crosscale.encoders.engines import EngineChoice
+from crosscale.encoders.readout import Layers, Pooling
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.evaluation import Evaluation, evaluate_features
+from crosscale.evaluation.extract import Extraction, check_layout, extract, extract_once
+from crosscale.evaluation.features import Features, merge_features
+from crosscale.evaluation.finetune import Finetune
+from crosscale.evaluation.probes import make_probe, parameters, refuse_unknown
+from crosscale.evaluation.semi import SHARES, FewLabels
+from crosscale.evaluation.tuned import finetune, pretrained_on
+from crosscale.models.checkpoint import TrainedEncoders, load_encoders
+from crosscale.models.hub import resolve
+
+
+def evaluate(
+    probe: Any,
+    model: Any,
+    store: ClipStore | Path | str | None = None,
+    *,
+    protocol: str | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    pooling: Pooling | None = None,
+    layers: Layers = 1,
+    mirror: bool = False,
+    engine: EngineChoice = "auto",
+    **settings: Any,
+) -> Evaluation:
+    """Judge what encoders have learned: each stream alone, and their sum, on each test set.
+
+        found = crosscale.evaluate("linear", "runs/nwucla", epochs=50)
+        found.headline_top1["official"]
+        crosscale.evaluate(LinearSVC(C=0.1), "parts", "stores/mine", protocol="random_subjects")
+
+    Nothing is written; the command `crosscale evaluate` writes a report, too.
+
+    Args:
+        probe: `linear`, `ridge`, `knn`, `retrieval`, `semi`, `finetune`, an import path, or a
+            scikit-learn classifier; see `crosscale.evaluation.probes`.
+        model: a run folder or a model's name, loaded encoders, or a list of these, whose streams
+            are judged together; or features of the whole store.
+        store: a prepared data set; by default the one that the first run was trained on.
+        protocol: which clips train and test; by default that of the first run, or the first one
+            of the data set where that is of no use.
+        seed: of all that is random.
+        device: where the computation runs.
+        pooling: of each layer that is read, see `crosscale.encoders.readout.Readout`; by default
+            what the encoders' file says.
+        layers: how many of the last are read, or `all`.
+        mirror: mean of each clip's features and of those of its mirror image.
+        engine: what computes the features.
+        **settings: of the probe, by name.
+
+    Raises:
+        CrosscaleError: when there is no such probe, setting, model, store or protocol, or they do
+            not fit each other.
+    """
+    kind = probe if isinstance(probe, str) else None
+    probe = make_probe(probe, settings) if kind else clone(probe).set_params(**settings)
+    if isinstance(model, Features):
+        if store is None:
+            raise CrosscaleError("features need the store that they are of, for its protocols")
+        opened = _opened(store)
+        parts = split(opened, protocol or next(iter(protocols(opened)), ALL))
+        return evaluate_features(probe, model, parts, kind=kind, seed=seed, device=device)
+    runs = open_runs(model if isinstance(model, list) else [model], store, protocol, device)
+    if isinstance(probe, Finetune):
+        return finetune(
+            runs.trained, runs.store, runs.parts, probe, seed=seed, device=device
+        ).evaluation
+    features = runs.features(Extraction(pooling, layers, mirror, engine))
+    return evaluate_features(probe, features, runs.parts, kind=kind, seed=seed, device=device)
+
+
+def make_probes(name: str, settings: Mapping[str, Any]) -> list[Any]:
+    """The probes of a name; of `semi` there is one for each share of the labels.
+
+    Args:
+        name: registered, or an import path.
+        settings: of `make_probe`, and `shares` for `semi`.
+
+    Raises:
+        CrosscaleError: as `make_probe`.
+    """
+    if name != "semi":
+        return [make_probe(name, settings)]
+    refuse_unknown(name, settings, {*parameters(FewLabels), "shares"} - {"share"})
+    own = dict(settings)
+    shares = own.pop("shares", SHARES)
+    if not isinstance(shares, list | tuple) or not shares:
+        raise CrosscaleError("shares is a list of at least one share, for example [0.05, 0.1]")
+    return [make_probe(name, {**own, "share": share}) for share in shares]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Encoders that are judged together, and the clips it is done on.
+
+    Attributes:
+        trained: by the name of their run.
+        store: the whole data set.
+        parts: training and test clips.
+        device: where the encoders are.
+    """
+
+    trained: dict[str, TrainedEncoders]
+    store: ClipStore
+    parts: Split
+    device: torch.device
+
+    @property
+    def streams(self) -> int:
+        """Number of all streams."""
+        return sum(len(encoders.encoders) for encoders in self.trained.values())
+
+    @property
+    def pretrained_elsewhere(self) -> list[str]:
+        """Data sets of pre-training that are not the one judged on."""
+        sources = {pretrained_on(encoders) for encoders in self.trained.values()}
+        return sorted(sources - {self.store.name})
+
+    def features(self, how: Extraction, kept_in: Mapping[str, Path] | None = None) -> Features:
+        """Features of all runs' streams.
+
+        Args:
+            how: they are taken.
+            kept_in: folders of their caches, by run; nothing is kept without.
+        """
+        found = {}
+        for run, encoders in self.trained.items():
+            if kept_in is None:
+                found[run] = extract(encoders, self.store, self.device, how)
+            else:
+                found[run] = extract_once(encoders, self.store, self.device, kept_in[run], how)
+        return merge_features(found)
+
+    def about(self) -> dict[str, str]:
+        """How the figures were made, for a reader."""
+        store = self.store
+        facts = f"{store.name} ({store.path}), {len(store)} clips, layout {store.layout.name}"
+        layouts = {e.layout.name for e in self.trained.values()} - {store.layout.name}
+        facts += f", brought to {' and '.join(sorted(layouts))}" if layouts else ""
+        return {"judged on": facts} | {run: _told(e) for run, e in self.trained.items()}
+
+
+def open_runs(
+    models: Sequence[Any],
+    store: ClipStore | Path | str | None = None,
+    protocol: str | None = None,
+    device: torch.device | str = "cpu",
+) -> Runs:
+    """Load encoders and open what they are judged on.
+
+    Args:
+        models: folders, names or loaded encoders.
+        store: by default the one that the first was trained on.
+        protocol: by default that of the first, or the first one of the data set where that is of
+            no use.
+        device: where to put encoders.
+
+    Raises:
+        CrosscaleError: when a model is named twice, there is no such model, device, store or
+            protocol, or the clips cannot be brought to a model's layout.
+    """
+    named = [str(one) if isinstance(one, str | Path) else str(i) for i, one in enumerate(models)]
+    if len(set(named)) != len(named):
+        raise CrosscaleError("a run is named twice; its streams would count twice in the sum")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # how a build without CUDA says it
+        raise CrosscaleError(f"--device {device} cannot be used here: take cpu") from error
+    trained = {name: _loaded(one, device) for name, one in zip(named, models, strict=True)}
+    first = next(iter(trained.values()))
+    opened = _opened(first.store_path if store is None else store)
+    for encoders in trained.values():
+        check_layout(encoders, opened)
+    return Runs(
+        trained, opened, split(opened, protocol or _usual(opened, first)), torch.device(device)
+    )
+
+
+def _usual(store: ClipStore, encoders: TrainedEncoders) -> str:
+    """The protocol of a run where the store has it and it tests clips, else the store's first."""
+    own = protocols(store)
+    is_known = store.name == encoders.details["store"] or encoders.protocol in own
+    is_of_use = is_known and encoders.protocol != ALL
+    return encoders.protocol if is_of_use or not own else own[0]
+
+
+def _opened(store: ClipStore | Path | str) -> ClipStore:
+    return store if isinstance(store, ClipStore) else ClipStore.open(Path(store))
+
+
+def _loaded(model: Any, device: torch.device | str) -> TrainedEncoders:
+    if isinstance(model, str | Path):
+        return load_encoders(resolve(model), device)
+    found: TrainedEncoders = getattr(model, "trained", model)
+    return found
+
+
+def _told(encoders: TrainedEncoders) -> str:
+    """Where a run's encoders come from."""
+    facts: Any = encoders.details
+    told = (
+        f"{', '.join(encoders.encoders)}; pre-trained on {pretrained_on(encoders)} without labels, "
+        f"epoch {facts['epoch']}, seed {facts['seed']}"
+    )
+    told += "; with an output layer, fitted after training" if encoders.output else ""
+    if "finetuned" in facts:
+        share = 100 * facts["finetuned"]["share"]
+        told += (
+            f"; fine-tuned with {share:.4g} % of the labels of {facts['store']}, "
+            f"{encoders.protocol}, seed {facts['finetuned']['seed']}"
+        )
+    return told
