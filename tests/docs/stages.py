@@ -161,8 +161,13 @@ def _contributing(folder: Path) -> None:
     (folder / "Makefile").write_text("install test-fast lint:\n\t@echo $@\n")
 
 
+def _extend(folder: Path) -> None:
+    (folder / "examples").symlink_to(ROOT / "examples")
+
+
 STAGES = {
     "CONTRIBUTING": Stage(_contributing),
+    "extend": Stage(_extend),
     # What make does here is run by .ci/run, and from a clone by the page "index".
     "README": Stage(
         _readme,

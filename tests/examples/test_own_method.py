@@ -14,6 +14,7 @@ import yaml
 
 import crosscale
 from crosscale.cli import main
+from crosscale.encoders import described
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import load_encoders
 from crosscale.utils.plugins import load_object
@@ -68,6 +69,31 @@ def test_a_run_in_two_parts_equals_one_in_one(folder):
     (whole,), (parts,) = (load_encoders(run).encoders.values() for run in ("run", "parts"))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name
+
+
+PACKAGE = """
+[crosscale.objectives]
+bootstrap = own_objective:Bootstrap
+[crosscale.encoders]
+timenet = own_encoder:TimeNet
+[crosscale.augmentations]
+freeze = own_augmentation:Freeze
+"""
+
+
+def test_a_package_gives_them_names(folder, monkeypatch):
+    package = folder / "installed" / "mine-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(PACKAGE)
+    monkeypatch.syspath_prepend(folder / "installed")
+    named = ["--objective", "bootstrap", "--encoder", "timenet", "--encoder.width", "16"]
+    assert (
+        pretrain("named", *named, "--augment.further", "[freeze=0.3]", "--training.epochs=1") == 0
+    )
+    (encoder,) = load_encoders("named").encoders.values()
+    assert described(encoder)["name"] == "timenet"
+    assert {"bootstrap", "vicreg"} <= set(crosscale.list_objectives())
 
 
 def test_it_embeds_and_is_judged(folder):
