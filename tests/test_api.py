@@ -21,6 +21,7 @@ NAMES = {
     "ClipDataset",
     "Layout",
     "create_encoder",
+    "evaluate",
     "list_encoders",
     "list_objectives",
     "list_recipes",

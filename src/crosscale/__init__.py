@@ -1,11 +1,14 @@
 """Recognise human actions from skeletons without labels.
 
-import crosscale
+From a prepared store to vectors and a figure:
 
-store = crosscale.open_store("stores/mine")           # made by `crosscale prepare`
-crosscale.pretrain("own/skeletonclr", "stores/mine", "runs/mine")
-model = crosscale.load_model("runs/mine")             # or "parts", which comes with crosscale
-vectors = model.embed(store)                          # one vector a clip
+    import crosscale
+
+    store = crosscale.open_store("stores/mine")           # made by `crosscale prepare`
+    crosscale.pretrain("own/skeletonclr", "stores/mine", "runs/mine")
+    model = crosscale.load_model("runs/mine")             # or "parts", which comes with crosscale
+    vectors = model.embed(store)                          # one vector a clip
+    crosscale.evaluate("knn", "runs/mine", store).headline_top1
 """
 
 from importlib import import_module
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from crosscale.data.clip import Clip as Clip
     from crosscale.encoders import create_encoder as create_encoder
     from crosscale.evaluation.runner import evaluate as evaluate
+    from crosscale.evaluation.runner import evaluate as evaluate
     from crosscale.models.model import load as load
     from crosscale.models.model import load_model as load_model
     from crosscale.skeleton.layout import Layout as Layout
@@ -32,6 +36,7 @@ _HOMES = {
     "ClipDataset": "crosscale.transforms.dataset",
     "Layout": "crosscale.skeleton.layout",
     "create_encoder": "crosscale.encoders",
+    "evaluate": "crosscale.evaluation.runner",
     "evaluate": "crosscale.evaluation.runner",
     "list_encoders": "crosscale.api",
     "list_objectives": "crosscale.api",
