@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from crosscale.data.clip import Clip as Clip
     from crosscale.encoders import create_encoder as create_encoder
     from crosscale.evaluation.runner import evaluate as evaluate
-    from crosscale.evaluation.runner import evaluate as evaluate
     from crosscale.models.model import load as load
     from crosscale.models.model import load_model as load_model
     from crosscale.skeleton.layout import Layout as Layout
@@ -36,7 +35,6 @@ _HOMES = {
     "ClipDataset": "crosscale.transforms.dataset",
     "Layout": "crosscale.skeleton.layout",
     "create_encoder": "crosscale.encoders",
-    "evaluate": "crosscale.evaluation.runner",
     "evaluate": "crosscale.evaluation.runner",
     "list_encoders": "crosscale.api",
     "list_objectives": "crosscale.api",
