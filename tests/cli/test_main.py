@@ -110,6 +110,31 @@ def test_options_may_be_written_with_hyphens(store, run, capsys):
     assert "batch_norm" in capsys.readouterr().err, "the run was begun with another value"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["prepare", "ntu60", "nowhere", "--out=b", "--engine=ray"], "--engine is called --runner"),
+        (["prepare", "ntu60", "nowhere", "--out=b", "--bodies", "id"], "called --bodies-by now"),
+        (["embed", "nowhere", "a", "--out=b.npz", "--engine", "ray"], "called --runner ray now"),
+        (["index", "nowhere", "a", "--out=b", "--engine=ray"], "called --runner ray now"),
+        (["segment", "nowhere", "a", "--out=b.csv", "--labels", "c"], "called --labelled now"),
+        (["view", "nowhere", "--views=nwucla/sgclr"], "called --recipe now"),
+        (["compare", "nowhere", "--out=b", "--table"], "called --tables-only now"),
+        (["classify", "nowhere", "a", "--out=b.csv", "--moments"], "called --subclips now"),
+    ],
+)
+def test_options_of_0_1_are_taken_with_a_line_that_says_the_new(arguments, told, capsys):
+    assert main(arguments) == 2
+    renamed, fault = capsys.readouterr().err.strip().splitlines()
+    assert told in renamed
+    assert "nowhere" in fault
+
+
+def test_an_engine_of_the_same_command_keeps_its_name(capsys):
+    assert main(["embed", "nowhere", "a", "--out=b.npz", "--engine", "torch"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
 def test_the_module_can_be_run(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "crosscale", "data", "show", "nowhere"],
@@ -169,7 +194,7 @@ def test_no_command_prints_the_help_and_fails(capsys):
         (["prepare", "ntu60", "a", "--out"], "--out needs a value"),
         (["prepare", "ntu60", "a", "b", "--out=c"], "too many arguments: b"),
         (["prepare", "ntu60", "a", "--out=b", "--max-bodies=x"], "whole number, not 'x'"),
-        (["prepare", "ntu60", "a", "--out=b", "--bodies=ids"], "'id'"),
+        (["prepare", "ntu60", "a", "--out=b", "--bodies-by=ids"], "'id'"),
         (["prepare", "frobnicate", "a", "--out=b"], "crosscale list readers"),
         (["pretrain", "frobnicate", "--data=a", "--out=b"], "crosscale list recipes"),
         (["layout", "check", "frobnicate"], "crosscale list layouts"),

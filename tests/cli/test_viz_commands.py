@@ -54,7 +54,7 @@ def test_view_writes_a_page_and_a_film_of_named_clips(store, capsys):
 
 
 def test_view_shows_views_of_the_first_clips_of_classes(store, capsys):
-    assert main(["view", str(store), "--views", "nwucla/sgclr", "--seed", "3"]) == 0
+    assert main(["view", str(store), "--recipe", "nwucla/sgclr", "--seed", "3"]) == 0
     assert "6 skeletons in view.html" in capsys.readouterr().out
     assert Path("view.html").read_text().count('"note": "key view"') == 2
 
@@ -63,7 +63,7 @@ def test_view_shows_views_of_the_first_clips_of_classes(store, capsys):
     ("words", "said"),
     [
         (["clip_9"], "has no clip 'clip_9': did you mean"),
-        (["--views", "nwucla/sgclt"], "no recipe 'nwucla/sgclt': did you mean 'nwucla/sgclr'?"),
+        (["--recipe", "nwucla/sgclt"], "no recipe 'nwucla/sgclt': did you mean 'nwucla/sgclr'?"),
         (["--gif", "film.png"], "film.png: end the name with .gif or .mp4"),
     ],
 )

@@ -191,7 +191,7 @@ STAGES = {
     "formats": Stage(
         _formats,
         {
-            "crosscale prepare video takes --out stores/takes --label_from_folder": (
+            "crosscale prepare video takes --out stores/takes --label-from-folder": (
                 "crosscale prepare video films --out stores/films\n"
                 "crosscale classify parts stores/films --labels films.csv --out films-named.csv "
                 "--unlabelled stores/films --save mine.head"

@@ -117,23 +117,23 @@ def test_prepare_embed_and_index_give_the_same_files(marked, tmp_path, monkeypat
     prepare = ["prepare", "nwucla", "recordings", "--shard_clips", "40"]
     assert main([*prepare, "--out", "here"]) == 0
     with one_killed(marked) as killed:
-        assert main([*prepare, "--out", "spread", "--engine", "ray"]) == 0
+        assert main([*prepare, "--out", "spread", "--runner", "ray"]) == 0
     assert killed
     for file in FILES:
         assert Path("here", file).read_bytes() == Path("spread", file).read_bytes(), file
     told = capsys.readouterr()
     assert (told.out + told.err).count("a01_s20_e00_v01") >= 2, "skipped by both"
-    for engine in ("torch", "ray"):
-        out = ["--out", f"{engine}.npz", "--engine", engine]
+    for runner, folder in (("here", "alone"), ("ray", "together")):
+        out = ["--out", f"{folder}.npz", "--runner", runner]
         with one_killed(marked) as killed:
             assert main(["embed", "parts", "here", *out]) == 0
-        assert bool(killed) == (engine == "ray")
-        assert main(["index", "parts", "here", "--out", engine, "--engine", engine]) == 0
-    ours, theirs = (dict(np.load(f"{engine}.npz")) for engine in ("torch", "ray"))
+        assert bool(killed) == (runner == "ray")
+        assert main(["index", "parts", "here", "--out", folder, "--runner", runner]) == 0
+    ours, theirs = (dict(np.load(f"{folder}.npz")) for folder in ("alone", "together"))
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
-    vectors = [Path(engine, "embeddings.npy").read_bytes() for engine in ("torch", "ray")]
+    vectors = [Path(folder, "embeddings.npy").read_bytes() for folder in ("alone", "together")]
     assert vectors[0] == vectors[1]
-    assert pq.read_table("torch/clips.parquet") == pq.read_table("ray/clips.parquet")
+    assert pq.read_table("alone/clips.parquet") == pq.read_table("together/clips.parquet")
 
 
 def test_without_ray_its_extra_is_named(monkeypatch, tmp_path):
@@ -145,7 +145,7 @@ def test_without_ray_its_extra_is_named(monkeypatch, tmp_path):
 def test_a_cluster_that_does_not_answer_is_told_soon(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     write_nwucla(tmp_path / "recordings")
-    prepare = ["prepare", "nwucla", str(tmp_path / "recordings"), "--engine", "ray"]
+    prepare = ["prepare", "nwucla", str(tmp_path / "recordings"), "--runner", "ray"]
     assert main([*prepare, "--out", str(tmp_path / "store")]) == USER_ERROR
     assert "RAY_ADDRESS=127.0.0.1:1 does not answer" in capsys.readouterr().err
     assert not (tmp_path / "store").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosscale import __version__
-from crosscale.cli.help import HELP, table
+from crosscale.cli.help import HELP, kebab, table
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.utils.memory import keep_freed_memory
 from crosscale.utils.stopping import signals_stop, stop_asked
@@ -76,7 +76,17 @@ GROUPS = {
 }
 USER_ERROR, INTERRUPTED = 2, 130
 _RED, _YELLOW = 31, 33
-RENAMED = {"--moments": "--subclips"}  # what options were called in 0.1, and are called now
+# What options were called in 0.1, everywhere or with one command (and one value), and are now.
+RENAMED = {
+    "--moments": "--subclips",
+    "prepare --engine": "--runner",
+    "prepare --bodies": "--bodies_by",
+    "embed --engine ray": "--runner",
+    "index --engine ray": "--runner",
+    "segment --labels": "--labelled",
+    "view --views": "--recipe",
+    "compare --table": "--tables_only",
+}
 REMOVED = {  # what 0.1 had, and the way on
     "--with_preprocess": "exported programs take prepared clips, and the JSON file beside them "
     "tells the steps; docs/export.md shows them in a few lines of numpy",
@@ -118,7 +128,7 @@ def _run(arguments: list[str]) -> int:
         return 0 if asked else USER_ERROR
     from crosscale.cli.parser import spelled
 
-    rest = [_present_name(word) for word in spelled(arguments[len(name.split()) :])]
+    rest = _present_names(name, spelled(arguments[len(name.split()) :]))
     if (head := name.split()[0]) in ("pretrain", "evaluate"):
         say = partial(_complain, colour=_YELLOW)
         rest = import_module(f"crosscale.cli.{head}").current_arguments(rest, say)
@@ -207,19 +217,28 @@ def _parser_of(name: str, arguments: Sequence[str]) -> "CrosscaleParser":
         own: CrosscaleParser = import_module("crosscale.cli.evaluate").make_parser(name.split()[1])
         return own
     function = _function(name)
-    parser = CrosscaleParser(name, (getdoc(function) or "").split("\n\nArgs:")[0])
+    about = re.split(r"\n\n(?:Args|Returns|Raises):", getdoc(function) or "")[0]
+    parser = CrosscaleParser(name, about)
     add_function(parser, function)
     return parser
 
 
-def _present_name(word: str) -> str:
-    option, equals, value = word.partition("=")
-    if option in REMOVED:
-        raise CrosscaleError(f"there is no {option} any more: {REMOVED[option]}")
-    if option not in RENAMED:
-        return word
-    _complain(f"{option} is called {RENAMED[option]} now", _YELLOW)
-    return RENAMED[option] + equals + value
+def _present_names(command: str, words: Sequence[str]) -> list[str]:
+    """Words of a command with its options as they are called now, telling those that were not."""
+    present = []
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        option, equals, value = word.partition("=")
+        value = value if equals else following
+        if option in REMOVED:
+            raise CrosscaleError(f"there is no {kebab(option)} any more: {REMOVED[option]}")
+        for old in (option, f"{command} {option}", f"{command} {option} {value}"):
+            if old in RENAMED:
+                told = old.removeprefix(f"{command} ")
+                now = told.replace(option, RENAMED[old])
+                _complain(f"{kebab(told)} is called {kebab(now)} now", _YELLOW)
+                word = RENAMED[old] + word.removeprefix(option)
+        present.append(word)
+    return present
 
 
 def _complain(text: str, colour: int) -> None:

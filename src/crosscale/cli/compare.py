@@ -16,7 +16,9 @@ from crosscale.training.callbacks import EpochEnd
 from crosscale.utils.files import only_writer
 
 
-def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto") -> list[Path]:
+def compare(
+    plan: Path, *, out: Path, tables_only: bool = False, device: str = "auto"
+) -> list[Path]:
     """Train and judge methods on data sets with several seeds, and tabulate the differences.
 
         crosscale compare plan.yaml --out comparison
@@ -27,7 +29,7 @@ def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto")
     Args:
         plan: a YAML file with data, methods, seeds and evaluations.
         out: the folder of runs, results and tables.
-        table: only write the tables of the results that are there.
+        tables_only: write the tables of the results that are there.
         device: auto, cpu, cuda or mps.
 
     Returns:
@@ -35,10 +37,10 @@ def compare(plan: Path, *, out: Path, table: bool = False, device: str = "auto")
     """
     read = read_plan(plan)
     console = Console(soft_wrap=True, highlight=False)
-    if table:
+    if tables_only:
         found = read_results(out, read)
         if not found:
-            raise CrosscaleError(f"{out} holds no result of {plan} yet; leave --table out")
+            raise CrosscaleError(f"{out} holds no result of {plan} yet; leave --tables-only out")
         written = _write(read, out, {cell: r for cell, r in found.items() if is_of(r, cell)}, found)
     else:
         written = _run(read, out, device, console)

@@ -21,7 +21,7 @@ from crosscale.readers import make_reader
 from crosscale.readers.auto import recognise
 from crosscale.readers.mocap.space import Units, Up
 from crosscale.readers.naming import Naming
-from crosscale.readers.prepare import COUNTED, REPORT, Engine, PrepareReport
+from crosscale.readers.prepare import COUNTED, REPORT, PrepareReport, Runner
 from crosscale.readers.prepare import prepare as prepare_store
 
 _SHOWN = 10  # of a list that may be long; the whole of it is in the report
@@ -34,7 +34,7 @@ def prepare(
     *,
     out: Path,
     layout: str | None = None,
-    bodies: Literal["id", "position"] | None = None,
+    bodies_by: Literal["id", "position"] | None = None,
     max_bodies: int | None = None,
     missing: Path | None = None,
     labels: Path | None = None,
@@ -49,7 +49,7 @@ def prepare(
     overwrite: bool = False,
     workers: int | None = None,
     shard_clips: int | None = None,
-    engine: Engine = "here",
+    runner: Runner = "here",
 ) -> PrepareReport:
     """Read recordings into a store: one folder that all other commands take.
 
@@ -64,7 +64,7 @@ def prepare(
         source: the folder or file with the recordings.
         out: the store to make.
         layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.
-        bodies: id follows people by their id, position takes the published order (NTU).
+        bodies_by: id follows people by their id, position takes the published order (NTU).
         max_bodies: people to keep of those seen, the longest there and liveliest first; by default
             2 (NTU, pose estimators, videos).
         missing: the official list of samples with missing skeletons, to be left out (NTU).
@@ -81,12 +81,10 @@ def prepare(
         table: a CSV or Parquet file with a column name and columns as the groups of the pattern;
             clips that it does not name stay without label.
         strict: stop at the first recording that cannot be used.
-        overwrite: replace the store if it is there.
-        workers: processes at most; by default one for each core.
         shard_clips: write a file of frames for each so many clips, for collections that are copied
             or kept in pieces; all commands read them as one. By default one file.
-        engine: here reads on this machine; ray on all of a Ray cluster (RAY_ADDRESS), which must
-            find the recordings under the same paths.
+        runner: where recordings are read: here on this machine, ray on all of a Ray cluster
+            (RAY_ADDRESS), which must find them under the same paths.
     """
     console = plain_console()
     if source_format == "auto":
@@ -95,7 +93,7 @@ def prepare(
         console.print(f"auto: {source_format}, since {found.reason}")
     options: dict[str, Any] = {
         "layout": layout,
-        "bodies": bodies,
+        "bodies": bodies_by,
         "max_bodies": max_bodies,
         "missing": missing,
         "labels": labels,
@@ -113,7 +111,7 @@ def prepare(
             overwrite=overwrite,
             workers=workers,
             shard_clips=shard_clips,
-            engine=engine,
+            runner=runner,
             progress=progress,
         )
     _tell(console, report, chosen.name)
@@ -126,7 +124,6 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
         crosscale data check stores/nwucla
 
     Args:
-        store: a store made by `crosscale prepare`.
         protocol: the one to look at; by default all that come with the store.
     """
     console = plain_console()
@@ -158,7 +155,6 @@ def merge(
         stores: made by `crosscale prepare`, each of another kind of data set.
         out: the store to make; the protocol `given` keeps the stores' own training and test parts.
         layout: that all clips are brought to, and one body size with it.
-        overwrite: replace the store if it is there.
     """
     merged = merging.merge(
         [ClipStore.open(store) for store in stores], out, layout=layout, overwrite=overwrite
@@ -173,7 +169,6 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
         crosscale data show stores/mine --clips 20
 
     Args:
-        store: a store made by `crosscale prepare`.
         clips: how many clips to list.
     """
     console = plain_console()

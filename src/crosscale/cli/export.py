@@ -29,8 +29,6 @@ def onnx(run: Path, *, out: Path) -> Exported:
     the file; it is kept only if it agrees with the encoders to 0.0001 of the largest feature.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, or a folder, in which it becomes encoder.onnx. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
     """
@@ -47,8 +45,6 @@ def torch_program(run: Path, *, out: Path) -> Exported:
     kept only if it agrees with the encoders to 0.0001 of the largest feature.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, or a folder, in which it becomes encoder.pt2. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
     """
@@ -65,8 +61,6 @@ def published(run: Path, *, out: Path) -> None:
     these programs lack, for example encoder_q_bone_motion and encoder_q_joint_part10.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
         out: the file, ending in .pt.
     """
     _check_ending(out, ".pt")
@@ -143,7 +137,6 @@ def folder(run: Path, *, out: Path, license: str = "other") -> Path:
         run: a run folder made by `crosscale pretrain`, or its encoder file. Recipe and figures in
             the folder come into the card.
         out: the folder to make.
-        license: under which others may use it, as the hub writes licences, e.g. mit.
     """
     _check_free(out)
     write_model_folder(run, out, license, out.name)
@@ -162,7 +155,6 @@ def push(run: Path, repository: str, *, license: str = "other", private: bool = 
         run: a run folder made by `crosscale pretrain`, or its encoder file. Recipe and figures in
             the folder come into the card.
         repository: user/model; made where it does not exist.
-        license: under which others may use it, as the hub writes licences.
         private: make a new repository visible to its owner only.
     """
     address = push_to_hub(run, repository, license, private=private)

@@ -36,12 +36,12 @@ def value_word(action: Action) -> str:
         return ""
     if is_file_of_settings(action):
         return "FILE"
-    return SPECIAL.get(action.dest) or _word(getattr(action, "_typehint", None) or action.type)
+    return SPECIAL.get(action.dest) or _word(_kind(action))
 
 
 def choices_of(action: Action) -> list[str]:
     """The values that an argument takes, if they are few."""
-    return _choices(getattr(action, "_typehint", None))
+    return _choices(_kind(action))
 
 
 def is_file_of_settings(action: Action) -> bool:
@@ -131,7 +131,10 @@ def _paragraphs(text: str) -> str:
 def _left(action: Action) -> str:
     if not action.option_strings:
         return value_word(action)
-    return f"{kebab(action.option_strings[0])} {value_word(action)}".rstrip()
+    option = kebab(action.option_strings[0])
+    if get_origin(_kind(action)) in (dict, Mapping):
+        return f"{option}.NAME VALUE"
+    return f"{option} {value_word(action)}".rstrip()
 
 
 def _right(action: Action) -> str:
@@ -189,6 +192,15 @@ def _typed(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_typed, value))}]"
     return str(value)
+
+
+def _kind(action: Action) -> Any:
+    """The type of an argument's values; of an optional one, that of the value."""
+    kind = getattr(action, "_typehint", None) or action.type
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    kinds = [one for one in get_args(kind) if one is not NoneType]
+    return kinds[0] if len(kinds) == 1 else kind
 
 
 def _choices(kind: Any) -> list[str]:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
+from crosscale.encoders.engines import EngineName
 from crosscale.errors import CrosscaleError
 from crosscale.inference import embeddings
 from crosscale.inference import segment as segments
@@ -34,11 +35,17 @@ from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
 from crosscale.skeleton.layout import Layout
 
-Embedding = Literal["torch", "compiled", "openvino", "onnxruntime", "ray"]
+Runner = Literal["here", "ray"]
 
 
 def embed(
-    run: Path, store: Path, *, out: Path, device: str = "cpu", engine: Embedding = "torch"
+    run: Path,
+    store: Path,
+    *,
+    out: Path,
+    device: str = "cpu",
+    engine: EngineName = "torch",
+    runner: Runner = "here",
 ) -> None:
     """Write one vector a clip, in the store's order, with names and labels.
 
@@ -47,16 +54,10 @@ def embed(
     A vector has length 1; the product of two is the mean of the streams' cosine similarities.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
-        store: a store made by `crosscale prepare`.
         out: the file, ending in .parquet or .npz; encoder and store are named in its metadata.
-        device: cpu or cuda.
-        engine: what computes; the others take seconds to build and are faster on thousands of
-            clips; ray is PyTorch on all machines of a Ray cluster (RAY_ADDRESS), or all cores here.
     """
     check_ending(out, embeddings.ENDINGS)
-    model, opened, chunks = _embedding(run, store, device, engine)
+    model, opened, chunks = _embedding(run, store, device, engine, runner)
     with closing(chunks):
         embeddings.write_embeddings(out, model, opened, chunks)
     plain_console().print(f"{len(opened):,} vectors of {model.dim} numbers: {out}")
@@ -86,9 +87,6 @@ def classify(
     clip, both hold for people who are in none; otherwise for the same people.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
-        store: a store made by `crosscale prepare`.
         out: the predictions, ending in .csv, .parquet or .json: name, label, probability, runner_up
             and runner_up_probability.
         labels: a CSV or Parquet file that labels some of the store's clips; by default the store's
@@ -102,7 +100,6 @@ def classify(
         subclips: learn from subclips of the labelled clips too: their beginning, middle and end.
             Such a head is for `segment`, `live` and `serve`, which see windows of recordings; whole
             clips it names a little worse.
-        device: cpu or cuda.
     """
     check_ending(out)
     model, opened = load(run, device=device), ClipStore.open(store)
@@ -122,7 +119,7 @@ def classify(
         fitted = _fit(head, opened, vectors, given, model, false_rejection, console, subclips)
         vectors = _vectors(model, other) if other else vectors[rows]
     else:
-        fitted = _saved_head(head, labels, model)
+        fitted = _saved_head(head, model, labels=labels)
         rows, vectors = np.arange(len(queries)), _vectors(model, queries)
     answers = answer(fitted.head, vectors, [queries.names[i] for i in rows])
     write_table(answers, out)
@@ -140,24 +137,18 @@ def index(
     out: Path,
     overwrite: bool = False,
     device: str = "cpu",
-    engine: Embedding = "torch",
+    engine: EngineName = "torch",
+    runner: Runner = "here",
 ) -> None:
     """Make a folder in which `crosscale search` finds similar clips.
 
         crosscale index runs/nwucla stores/mine --out mine.index
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
-        store: a store made by `crosscale prepare`.
         out: the folder to make.
-        overwrite: replace the index if it is there.
-        device: cpu or cuda.
-        engine: what computes; the others take seconds to build and are faster on thousands of
-            clips; ray is PyTorch on all machines of a Ray cluster (RAY_ADDRESS), or all cores here.
     """
     refuse_to_replace(out, overwrite)
-    model, opened, chunks = _embedding(run, store, device, engine)
+    model, opened, chunks = _embedding(run, store, device, engine, runner)
     with closing(chunks):
         build_index(out, model, opened, chunks, run=run, overwrite=overwrite)
     plain_console().print(f"{len(opened):,} clips: {out}")
@@ -185,7 +176,6 @@ def search(
         run: where the encoder is, for a store of queries; by default where it was.
         out: write what was found, ending in .csv, .parquet or .json.
         verify: first read every byte of the index and compare with the checksums.
-        device: cpu or cuda.
     """
     if k < 1:
         raise CrosscaleError(f"k must be 1 or more, not {k}")
@@ -219,7 +209,7 @@ def segment(
     *,
     out: Path,
     head: str = "linear",
-    labels: Path | None = None,
+    labelled: Path | None = None,
     window: float = 2.0,
     step: float = 0.5,
     false_rejection: float = 0.05,
@@ -228,39 +218,35 @@ def segment(
     """Tell what happens when in long recordings, by windows that slide over them.
 
         crosscale segment runs/nwucla stores/long --head mine.head --out segments.csv
-        crosscale segment runs/nwucla stores/long --labels stores/clips --out segments.csv
+        crosscale segment runs/nwucla stores/long --labelled stores/clips --out segments.csv
 
-    A saved head should know subclips (`crosscale classify --subclips --save`); with --labels one is
-    fitted so.
+    A saved head should know subclips (`crosscale classify --subclips --save`); with --labelled one
+    is fitted so.
 
     Each instant is named by the mean of all windows that contain it; where nothing is reported, it
     is none of the classes. A window should be about two thirds as long as the labelled clips:
     shorter actions than half a window are missed.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
         store: a store of the long recordings.
         out: the segments, ending in .csv, .parquet or .json: clip, start, end, label, probability
             and unit (s or frames).
-        head: a head saved by `crosscale classify --save`; or linear or knn, with --labels.
-        labels: a store of labelled clips to fit the head on.
+        head: a head saved by `crosscale classify --save`; or linear or knn, with --labelled.
+        labelled: a store of labelled clips to fit the head on.
         window: seconds that are looked at together; frames where the store has no frame rates.
         step: seconds from one window to the next; frames where the store has no frame rates.
-        false_rejection: share of clips of the known classes that may be called none of these.
-        device: cpu or cuda.
     """
     check_ending(out)
     model, opened = load(run, device=device), ClipStore.open(store)
     timing = segments.Timing.of(opened, window, step)
     console = plain_console()
     if head not in HEADS:
-        fitted = _saved_head(head, labels, model)
+        fitted = _saved_head(head, model, labelled=labelled)
         _tell_whole(fitted, head, console)
-    elif labels is None:
-        raise CrosscaleError("name a saved head with --head, or a labelled store with --labels")
+    elif labelled is None:
+        raise CrosscaleError("name a saved head with --head, or a labelled store with --labelled")
     else:
-        clips = ClipStore.open(labels)
+        clips = ClipStore.open(labelled)
         given, vectors = labels_of(clips), _vectors(model, clips)
         fitted = _fit(head, clips, vectors, given, model, false_rejection, console, subclips=True)
     with _bar("recordings") as bar:
@@ -305,15 +291,12 @@ def live(
     for as long as a window are forgotten.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
         head: a head saved by `crosscale classify --subclips --save`.
         layout: the skeleton of the frames, a built-in name or a YAML file.
         window: seconds that an answer looks back, about two thirds as long as the labelled clips.
         step: seconds from one answer to the next.
         socket: HOST:PORT of this machine to listen at instead of standard input, such as
             127.0.0.1:7000; answers go back to the one who sends frames.
-        device: cpu or cuda.
     """
     model = load(run, device=device)
     fitted = load_head(head, model.fingerprint)
@@ -383,9 +366,10 @@ def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
         )
 
 
-def _saved_head(head: str, labels: Path | None, model: Model) -> FittedHead:
-    if labels is not None:
-        raise CrosscaleError(f"{head} is a saved head and takes no --labels")
+def _saved_head(head: str, model: Model, **given: Path | None) -> FittedHead:
+    for name, clips in given.items():
+        if clips is not None:
+            raise CrosscaleError(f"{head} is a saved head and takes no --{name}")
     return load_head(Path(head), model.fingerprint)
 
 
@@ -394,12 +378,14 @@ def _vectors(model: Model, store: ClipStore) -> NDArray[np.float32]:
 
 
 def _embedding(
-    run: Path, store: Path, device: str, engine: Embedding
+    run: Path, store: Path, device: str, engine: EngineName, runner: Runner
 ) -> tuple[Model, ClipStore, Generator[NDArray[np.float32], None, None]]:
     """An encoder, a store, and the embeddings of its clips by an engine or a cluster."""
-    if engine != "ray":
+    if runner == "here":
         model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
         return model, opened, _chunks(model, opened)
+    if engine != "torch":
+        raise CrosscaleError(f"--runner ray computes with PyTorch: leave --engine {engine} out")
     # The cluster's machines may have a GPU where this one has none.
     model, opened = load(run), ClipStore.open(store)
     return model, opened, _shown(embed_on_cluster(model, run, opened, device), len(opened))

@@ -16,6 +16,22 @@ _UNKNOWN = re.compile(r"(?:[Uu]nrecognized arguments?:|Key|Option) *['\"]?--?([\
 _REFUSED = re.compile(r"(?:option|Parser key) \"([\w.]+)\": .*(?:Got|Given) value: (.*)$")
 _MISSING = re.compile(r"the following arguments are required: (.*)$")
 _VALUELESS = re.compile(r"argument (\S+): expected .*argument")
+# What arguments of several commands are for, where a command does not say it itself.
+SHARED = {
+    "run": "a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that "
+    "comes with crosscale), or user/model on the Hugging Face hub.",
+    "store": "a store made by `crosscale prepare`.",
+    "device": "cpu or cuda.",
+    "engine": "what computes; the others take seconds to build and are faster on thousands of "
+    "clips.",
+    "false_rejection": "share of clips of the known classes that may be called none of these.",
+    "runner": "where clips are embedded: here by one process, ray by PyTorch on all machines of a "
+    "Ray cluster (RAY_ADDRESS), or on all cores here.",
+    "workers": "processes at most; by default one for each core.",
+    "license": "under which others may use it, as the hub writes licences, e.g. mit.",
+    "with_preprocess": "take recordings as they are; resampling, root and facing are inside.",
+    "overwrite": "replace what is there.",
+}
 _IN_WORDS = {"N": "a whole number", "X": "a number"}
 
 
@@ -100,10 +116,14 @@ def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: st
         for name, p in parameters.items()
         if p.annotation in (list[Path], list[str]) and name not in skip
     }
-    helps = {p.arg_name: p.description for p in parse_docstring(function.__doc__ or "").params}
+    told = {p.arg_name: p.description for p in parse_docstring(function.__doc__ or "").params}
+    helps = {**SHARED, **told}
     parser.add_function_arguments(
         function, as_group=False, as_positional=True, skip={*skip, *switches, *several}
     )
+    for action in parser._actions:
+        if action.dest in parameters and not action.help:
+            action.help = helps.get(action.dest)
     for name, kind in several.items():
         if kind == list[Path]:
             parser.add_argument(name, type=Path, nargs="+", help=helps[name])

@@ -41,8 +41,6 @@ def serve(
     places of joints, which come to this program.
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
         index: a folder made by `crosscale index` with the same encoder; without it, nothing is
             searched.
         head: a head saved by `crosscale classify --save`, best one that knows `--subclips`; or
@@ -52,7 +50,6 @@ def serve(
         host: address to listen at; anyone who reaches another one than this machine's own can use
             the server.
         port: to listen at; 0 takes a free one.
-        device: cpu or cuda.
     """
     with needs("the web app", extra="serve"):
         from crosscale.serve.app import make_app

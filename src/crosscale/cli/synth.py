@@ -34,7 +34,6 @@ def synth(
         clips: take so many of all combinations, drawn at random; all if not given.
         frames: the shortest and the longest clip.
         seed: the same settings and seed give the same files.
-        workers: processes at most; one for each core if not given.
         overwrite: replace a synthetic data set that exists.
     """
     settings = SyntheticSettings(classes, subjects, cameras, repetitions, clips, frames, seed)

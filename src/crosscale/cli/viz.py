@@ -26,21 +26,20 @@ def view(
     clips: list[str],
     *,
     out: Path = Path("view.html"),
-    views: str | None = None,
+    recipe: str | None = None,
     seed: int = 0,
     gif: Path | None = None,
     mp4: Path | None = None,
 ) -> Path:
     """Write one HTML page that plays skeletons in 3D, side by side; it needs no network.
 
-        crosscale view stores/nwucla a01_s01_e00_v01 --views nwucla/sgclr
+        crosscale view stores/nwucla a01_s01_e00_v01 --recipe nwucla/sgclr
 
     Args:
-        store: a store made by `crosscale prepare`.
         clips: names of clips; when none is given, the first clip of each of the first classes.
         out: the page to write.
-        views: a recipe; shows beside each clip its training views as that recipe draws them,
-            with the edges that are cut.
+        recipe: shows beside each clip its training views as this recipe draws them, with the
+            edges that are cut.
         seed: of the draw of the views.
         gif: also write a film as GIF.
         mp4: also write a film as MP4; needs ffmpeg, which crosscale[video] brings.
@@ -51,13 +50,13 @@ def view(
     console = plain_console()
     opened = ClipStore.open(store)
     rows = rows_of(opened, clips)
-    if views is None:
+    if recipe is None:
         shown, columns = [stored_clip(opened, row) for row in rows], None
         about = f"Clips of {opened.name} as they were recorded."
     else:
-        shown = drawn_views(opened, rows, read_recipe(views, {}), seed)
+        shown = drawn_views(opened, rows, read_recipe(recipe, {}), seed)
         columns = len(shown) // len(rows)
-        about = f"Views of clips of {opened.name}, drawn with seed {seed} as recipe {views} does."
+        about = f"Views of clips of {opened.name}, drawn with seed {seed} as recipe {recipe} does."
     write_page(out, clips_html(shown, f"Clips of {opened.name}", about, columns))
     console.print(f"{len(shown)} skeletons in {out} ({out.stat().st_size / 1e6:.1f} MB)")
     for film in (gif, mp4):
@@ -83,15 +82,12 @@ def map_clips(
         crosscale map parts --data stores/mine --out map.html
 
     Args:
-        run: a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that
-            comes with crosscale), or user/model on the Hugging Face hub.
         data: the store; by default the one that the run was trained on.
         protocol: which clips are marked as train and test; by default that of the run, or of
             another store its own first one.
         out: the page to write; by default `map.html` inside the run.
         clips: with more clips than this, so many are drawn at random.
         seed: of that draw and of the map.
-        device: cpu or cuda.
         engine: what computes the embeddings.
 
     Returns:

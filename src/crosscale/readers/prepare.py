@@ -18,7 +18,7 @@ from crosscale.readers.naming import Naming
 from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
 
-Engine = Literal["here", "ray"]
+Runner = Literal["here", "ray"]
 Progress = Callable[[int, int, int], object]  # recordings done, of how many, skipped among them
 REPORT = "report.json"
 COUNTED = ("label", "subject", "camera", "setup")
@@ -91,7 +91,7 @@ def prepare(
     overwrite: bool = False,
     workers: int | None = None,
     shard_clips: int | None = None,
-    engine: Engine = "here",
+    runner: Runner = "here",
     progress: Progress | None = None,
 ) -> PrepareReport:
     """Read all recordings below `source` into a clip store.
@@ -106,7 +106,7 @@ def prepare(
         overwrite: replace a store that is there.
         workers: processes at most; None takes one for each core.
         shard_clips: clips in a file of frames at most; None writes one file.
-        engine: whether recordings are read on this machine, or by all of a Ray cluster.
+        runner: whether recordings are read on this machine, or by all of a Ray cluster.
         progress: told after each recording how many are done, of how many, and how many of those
             done cannot be used.
 
@@ -135,7 +135,7 @@ def prepare(
         items = [item for item in found if not item.left_out]
         read = (
             read_over_cluster(reader, items)
-            if engine == "ray"
+            if runner == "ray"
             else read_all(reader, items, workers)
         )
         with closing(read) as outcomes:

@@ -107,7 +107,7 @@ def _cluster() -> Iterator[Any]:
     """Ray, connected."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    with needs("--engine ray", extra="ray"):
+    with needs("--runner ray", extra="ray"):
         ray = importlib.import_module("ray")
         importlib.import_module("ray.data")
     address = os.environ.get("RAY_ADDRESS")

@@ -242,7 +242,7 @@ def test_the_command_writes_the_tables_and_rebuilds_them_from_the_files(write_pl
     assert table.strip() in capsys.readouterr().out
     (out / "results" / "synthetic--two scales--1.json").unlink()
     shutil.rmtree(out / "runs")
-    assert main([*command, "--table"]) == 0
+    assert main([*command, "--tables-only"]) == 0
     assert "3 of 4 cells are finished." in (out / "table.md").read_text()
     assert "one seed: no test" in (out / "table.md").read_text()
     assert not (out / "runs").exists()
@@ -250,12 +250,14 @@ def test_the_command_writes_the_tables_and_rebuilds_them_from_the_files(write_pl
 
 def test_a_rebuilt_table_leaves_out_results_of_other_settings(write_plan, out):
     changed = write_plan(methods={"SkeletonCLR": "skeletonclr", "two scales": "sgclr"})
-    assert main(["compare", str(changed), "--out", str(out), "--table"]) == 0
+    assert main(["compare", str(changed), "--out", str(out), "--tables-only"]) == 0
     text = (out / "table.md").read_text()
     assert "other settings than the plan's: synthetic, two scales, seed 0;" in text
     assert "| two scales | – |" in text
 
 
 def test_a_table_of_nothing_is_refused(write_plan, tmp_path, capsys):
-    assert main(["compare", str(write_plan()), "--out", str(tmp_path / "new"), "--table"]) == 2
+    assert (
+        main(["compare", str(write_plan()), "--out", str(tmp_path / "new"), "--tables-only"]) == 2
+    )
     assert "holds no result" in capsys.readouterr().err
