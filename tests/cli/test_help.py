@@ -87,7 +87,7 @@ def test_help_of_all_names_every_command(columns, capsys):
 def test_help_of_pre_training_fits_a_screen_and_names_the_rest(columns, capsys):
     short, whole = (told(capsys, "pretrain", switch) for switch in ("--help", "--help-all"))
     assert len(short.splitlines()) <= 48
-    assert "--optimisation.epochs N" in short
+    assert "--training.epochs N" in short
     assert "--help-all" in short
     settings = re.findall(r"^  --(\w+)\.", whole, re.M)
     assert len(settings) > 40

@@ -125,7 +125,7 @@ def test_the_fastest_is_measured_and_what_fails_is_told(encoder, monkeypatch):
         raise RuntimeError("no compiler\nand much more")
 
     built = {"torch": slow, "openvino": lambda fused, *_: fused, "compiled": broken}
-    monkeypatch.setattr(engines, "_BUILDERS", built)
+    monkeypatch.setattr(engines, "BUILDERS", built)
     monkeypatch.setattr(engines, "available", lambda device: tuple(built))
     name, engine, told = fastest(Readout(encoder), _bodies(4))
     assert name == "openvino"

@@ -36,6 +36,8 @@ def value_word(action: Action) -> str:
         return ""
     if is_file_of_settings(action):
         return "FILE"
+    if isinstance(action.metavar, str) and action.metavar.isalpha():
+        return action.metavar
     return SPECIAL.get(action.dest) or _word(_kind(action))
 
 

@@ -6,8 +6,9 @@ from importlib import resources
 from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
+from docstring_parser import parse as parse_docstring
 from rich.box import SIMPLE
 from rich.table import Table
 
@@ -73,9 +74,8 @@ def list_kind(kind: Kind) -> list[Entry]:
 
 def entries(kind: str) -> list[Entry]:
     """All of one kind; of registered things, nothing is imported."""
-    if kind in REGISTRIES:
-        return [*_registered(load_object(REGISTRIES[kind]))]
-    return [*_OTHERS[kind]()]
+    found = [*_OTHERS[kind]()] if kind in _OTHERS else []
+    return [*found, *_registered(load_object(REGISTRIES[kind]))] if kind in REGISTRIES else found
 
 
 def _registered(paths: Callable[[], dict[str, str]]) -> Iterable[Entry]:
@@ -113,13 +113,22 @@ def _layouts() -> Iterable[Entry]:
     return [Entry(name, _comment(folder / f"{name}.yaml")) for name in builtin_layouts()]
 
 
-def _engines() -> Iterable[Entry]:
-    from crosscale.encoders.engines import LIBRARIES, EngineName, available
+def _augmentations() -> Iterable[Entry]:
+    """Those of this package, which settings have by name."""
+    from crosscale.augment.compose import AugmentSettings
 
-    for name in get_args(EngineName):
-        libraries, extra = LIBRARIES.get(name, (("torch",), ""))
-        here = "" if name in available() else f"; pip install 'crosscale[{extra}]'"
-        yield Entry(name, f"computed by {' and '.join(libraries)}{here}")
+    for field in parse_docstring(AugmentSettings.__doc__ or "").params:
+        if field.arg_name != "further":
+            yield Entry(field.arg_name, " ".join((field.description or "").split()))
+
+
+def _engines() -> Iterable[Entry]:
+    from crosscale.encoders.engines import BUILDERS, LIBRARIES, available
+
+    for name, build in BUILDERS.items():
+        about = (getdoc(build) or "").partition("\n")[0].removesuffix(".")
+        lacking = "" if name in available() else f"; pip install 'crosscale[{LIBRARIES[name][1]}]'"
+        yield Entry(name, about + lacking)
 
 
 def _comment(file: Any) -> str:
@@ -130,6 +139,7 @@ def _comment(file: Any) -> str:
 
 
 _OTHERS: dict[str, Callable[[], Iterable[Entry]]] = {
+    "augmentations": _augmentations,
     "recipes": _recipes,
     "layouts": _layouts,
     "engines": _engines,

@@ -29,7 +29,6 @@ SHARED = {
     "Ray cluster (RAY_ADDRESS), or on all cores here.",
     "workers": "processes at most; by default one for each core.",
     "license": "under which others may use it, as the hub writes licences, e.g. mit.",
-    "with_preprocess": "take recordings as they are; resampling, root and facing are inside.",
     "overwrite": "replace what is there.",
 }
 _IN_WORDS = {"N": "a whole number", "X": "a number"}

@@ -28,13 +28,13 @@ from crosscale.utils.memory import return_freed_memory
 
 # settings that the short help explains
 OFTEN = ("objective.name", "training.epochs", "training.batch_size", "optimiser.lr")
-RARE = ("precision", "knn_every", "save_every", "nodes")  # options that it leaves out
+RARE = ("precision", "knn_every", "save_every", "processes", "nodes")  # options that it leaves out
 _SWITCHES = frozenset({"--resume", *HELP})
 _ABOUT = """Pre-train encoders without labels.
 
     crosscale pretrain nwucla/crosscale --data stores/nwucla --out runs/nwucla
 
-The help after a recipe, `crosscale pretrain nwucla/crosscale --help`, has its values."""
+`crosscale pretrain nwucla/crosscale --help` shows the values of that recipe."""
 
 
 def train(

@@ -91,7 +91,7 @@ def build(
     for_frames = getattr(network, "for_frames", None)
     if for_frames is not None:
         network = for_frames(example.shape[2])
-    engine = _BUILDERS[name](network, example, threads)
+    engine = BUILDERS[name](network, example, threads)
     if example.device.type != "cpu":
         return engine
     return _in_parts(engine, BODIES_A_THREAD * threads)
@@ -145,16 +145,19 @@ def _in_parts(engine: Engine, size: int) -> Engine:
 
 
 def _torch(network: nn.Module, example: Tensor, threads: int) -> Engine:
+    """PyTorch, as it is."""
     return torch.inference_mode()(network)
 
 
 def _compiled(network: nn.Module, example: Tensor, threads: int) -> Engine:
+    """PyTorch, compiled for this machine first, which takes up to a minute."""
     engine = torch.inference_mode()(torch.compile(network, dynamic=True))
     engine(example[:BODIES_A_THREAD])  # compiles now, so that a lacking compiler shows here
     return engine
 
 
 def _openvino(network: nn.Module, example: Tensor, threads: int) -> Engine:
+    """OpenVINO, on processors."""
     import openvino
 
     with quiet("openvino"):
@@ -175,6 +178,7 @@ def _openvino(network: nn.Module, example: Tensor, threads: int) -> Engine:
 
 
 def _onnxruntime(network: nn.Module, example: Tensor, threads: int) -> Engine:
+    """ONNX Runtime, on processors."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -220,7 +224,7 @@ def quiet(logger: str) -> Iterator[None]:
         log.setLevel(level)
 
 
-_BUILDERS: Mapping[EngineName, Callable[[nn.Module, Tensor, int], Engine]] = MappingProxyType(
+BUILDERS: Mapping[EngineName, Callable[[nn.Module, Tensor, int], Engine]] = MappingProxyType(
     {
         "torch": _torch,
         "compiled": _compiled,
