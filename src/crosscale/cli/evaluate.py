@@ -27,6 +27,7 @@ from crosscale.evaluation.runner import Runs, make_probes, open_runs
 from crosscale.evaluation.semi import SHARES
 from crosscale.evaluation.table import accuracy_table
 from crosscale.evaluation.tuned import check_target, finetune, save_tuned
+from crosscale.models.hub import resolve
 from crosscale.training.callbacks import read_metrics
 
 _FROZEN = ("engine", "pooling", "layers", "mirror")  # options that fine-tuning has no use for
@@ -79,6 +80,8 @@ def evaluate(
     probes = make_probes(probe, settings or {})
     elsewhere = [str(run) for run in runs if not run.exists()]
     if elsewhere and (data is None or out is None):
+        for name in elsewhere:
+            resolve(name)  # a mistyped one is told as such
         raise CrosscaleError(
             f"{', '.join(elsewhere)} is no folder here: name a store with --data and a folder for "
             "the results with --out"
