@@ -24,7 +24,8 @@ from scipy.io import savemat
 import bvh_files
 import estimator_files as estimated
 import skeleton_files
-from crosscale.readers.datasets.ntu import read_labels, read_missing
+from crosscale.readers.datasets.ntu import read_missing
+from crosscale.readers.naming import read_naming_table
 from crosscale.readers.safe.pickles import load_pickle
 from crosscale.utils.arrayfiles import open_array, open_arrays
 
@@ -255,7 +256,7 @@ def tables() -> Iterator[Sample]:
         ("pickle", written(lambda f: test_arrays.write_npy(f, CLIPS)), load_pickle),
         ("array", written(lambda f: np.save(f / "a.npy", CLIPS[0])), open_array),
         ("arrays", plain_npz(), open_arrays),
-        ("label-file", labels, read_labels),
+        ("label-file", labels, read_naming_table),
         ("missing-list", listed, read_missing),
     ]
     for name, files, read in alone:

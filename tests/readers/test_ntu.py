@@ -5,7 +5,7 @@ import pytest
 
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
-from crosscale.readers.datasets.ntu import Ntu60, Ntu120, OwnSkeletons, ntu_numbers, read_labels
+from crosscale.readers.datasets.ntu import Ntu60, Ntu120, OwnSkeletons, ntu_numbers
 
 
 @pytest.fixture
@@ -142,11 +142,21 @@ def test_own_names_without_a_class_say_what_is_needed(folder):
         OwnSkeletons().find(folder("anna_1.skeleton"))
 
 
-@pytest.mark.parametrize("text", ["a", "a,", "a,b,c", "a,1\na,2"])
-def test_a_label_file_that_is_none_is_told(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a", " needs a column name; it has a"),
+        ("b,1\na,", ": gives a no class"),
+        ("a,b,c", " needs a column name; it has a, b, c"),
+        ("a,1\na,2", ": row 2 names a a second time"),
+        ("a,1\nb", ": row 2 does not have 2 cells"),
+    ],
+)
+def test_a_label_file_that_is_none_is_told(folder, tmp_path, text, told):
+    source = folder("a.skeleton")
     (tmp_path / "labels.csv").write_text(text)
-    with pytest.raises(CrosscaleError, match=r"labels\.csv: line [12]:"):
-        read_labels(tmp_path / "labels.csv")
+    with pytest.raises(CrosscaleError, match=f"labels.csv{told}"):
+        OwnSkeletons(labels=tmp_path / "labels.csv").find(source)
 
 
 def test_the_published_body_rule_reads_what_the_published_reader_read(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.datasets.ntu import Ntu60, OwnSkeletons, read_labels, read_missing
+from crosscale.readers.datasets.ntu import Ntu60, OwnSkeletons, read_missing
+from crosscale.readers.naming import read_naming_table
 
 
 @pytest.fixture
@@ -153,5 +154,5 @@ def test_who_comes_late_is_absent_before(case):
 
 
 def test_a_label_file_gives_classes(shared):
-    labels = read_labels(shared("cases/36-label-base") / "labels.csv")
-    assert labels["S001C001P001R001A003"] == "3"
+    labels = read_naming_table(shared("cases/36-label-base") / "labels.csv")
+    assert labels["S001C001P001R001A003"] == {"label": "3"}

@@ -98,20 +98,23 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Clip name to fields, of a table.
 
+    A CSV file of two columns may be without a line of names: it has clip and label then.
+
     Raises:
         CrosscaleError: naming the row and what is wrong in it.
     """
-    columns, rows = _read(path)
+    columns, rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     if NAME not in columns:
         raise CrosscaleError(f"{path} needs a column {NAME}; it has {', '.join(columns)}")
     _refuse_unknown(columns, (NAME, *FIELDS), str(path))
     found: dict[str, dict[str, Any]] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, cells in rows:
+        row = dict(zip(columns, cells, strict=True))
         name = row.pop(NAME)
-        if not name or name in found:
+        values = _values(row, f"{path}, row {line}")
+        if not name or found.setdefault(name, values) != values:
             what = f"names {name} a second time" if name else "has no name"
             raise CrosscaleError(f"{path}: row {line} {what}")
-        found[name] = _values(row, f"{path}, row {line}")
     return found
 
 
@@ -121,27 +124,40 @@ def _refuse_unknown(given: Iterable[str], known: tuple[str, ...], where: str) ->
             raise CrosscaleError(f"{where}: no field '{name}': {nearest(name, known)}")
 
 
-def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Names of columns, and rows of texts, empty where a cell is."""
+Table = tuple[list[str], list[tuple[int, list[str]]]]  # names of columns, numbered rows of texts
+
+
+def _parquet(path: Path) -> Table:
     try:
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
-            texts = [
-                {name: "" if value is None else str(value) for name, value in row.items()}
-                for row in table.to_pylist()
-            ]
-            return table.column_names, texts
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise _no_table(path, error) from None
+    cells = [
+        ["" if value is None else str(value) for value in c.to_pylist()] for c in table.columns
+    ]
+    return table.column_names, list(enumerate(map(list, zip(*cells, strict=True)), 2))
+
+
+def _csv(path: Path) -> Table:
+    try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.DictReader(file, restkey="")
-            rows = list(lines)
-            columns = list(lines.fieldnames or ())
-    except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CrosscaleError(f"{path} cannot be read as a table: {reason}") from None
-    for line, row in enumerate(rows, start=2):
-        if "" in row or None in row.values():
+            read = [(i, [c.strip() for c in row]) for i, row in enumerate(csv.reader(file), 1)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _no_table(path, error) from None
+    rows = [(line, cells) for line, cells in read if any(cells)]
+    columns = rows.pop(0)[1] if rows else []
+    if NAME not in columns and len(columns) == 2:
+        rows = rows if columns[1] == "label" else [(1, columns), *rows]
+        columns = [NAME, "label"]
+    for line, cells in rows:
+        if len(cells) != len(columns):
             raise CrosscaleError(f"{path}: row {line} does not have {len(columns)} cells")
-    return columns, [{name: text.strip() for name, text in row.items()} for row in rows]
+    return columns, rows
+
+
+def _no_table(path: Path, error: Exception) -> CrosscaleError:
+    reason = getattr(error, "strerror", None) or error
+    return CrosscaleError(f"{path} cannot be read as a table: {reason}")
 
 
 def _values(texts: Mapping[str, str | None], where: str) -> dict[str, str | int]:

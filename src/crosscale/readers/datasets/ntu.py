@@ -4,11 +4,8 @@ Shahroudy et al., "NTU RGB+D: a large scale dataset for 3D human activity analys
 Liu et al., "NTU RGB+D 120", TPAMI 2019. Kinect v2, 30 frames a second, metres.
 """
 
-import csv
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from crosscale.readers.bodies import refuse_far
 from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.skeleton_text import parse
 from crosscale.readers.files import faults_named, some_files
+from crosscale.readers.naming import read_naming_table
 from crosscale.utils.text import readable, shown
 
 SUFFIX = ".skeleton"
@@ -160,8 +158,8 @@ class OwnSkeletons(_Skeletons):
     """Own recordings in the `.skeleton` format, with names of any form.
 
     Attributes:
-        labels: a CSV file with a sample's name and its class in each line; without it, the folder
-            that a file lies in is its class.
+        labels: a table of names and classes, see `naming`; without it, the folder that a file lies
+            in is its class.
     """
 
     labels: str | Path | None = None
@@ -174,9 +172,10 @@ class OwnSkeletons(_Skeletons):
         """
         files = _files(source)
         loose = [path for path in files if path.parent == source]
-        if self.labels:
-            read_labels(Path(self.labels))
-        elif loose:
+        table = read_naming_table(Path(self.labels)) if self.labels else {}
+        if without := next((name for name, told in table.items() if "label" not in told), None):
+            raise CrosscaleError(f"{self.labels}: gives {without} no class")
+        if loose and not self.labels:
             raise CrosscaleError(
                 f"nothing tells the class of {loose[0]}: put each class in a folder of its own, "
                 "or give a CSV file of names and classes with --labels"
@@ -185,12 +184,13 @@ class OwnSkeletons(_Skeletons):
 
     def told(self, item: Item) -> tuple[str, dict[str, Any]]:
         """The class, by the label file or the folder."""
-        label: str | None = item.path.parent.name
-        if self.labels:
-            label = read_labels(Path(self.labels)).get(item.name)
-        if not label:
+        if not self.labels:
+            return item.path.parent.name, {}
+        table = read_naming_table(Path(self.labels))
+        told = table.get(item.name) or table.get(item.path.name) or {}
+        if "label" not in told:
             raise BadClip(f"{item.path.name}: has no class in {self.labels}")
-        return label, {}
+        return told["label"], {}
 
 
 def _data_set(source: Path) -> type[_Skeletons]:
@@ -210,8 +210,15 @@ def read_missing(path: Path) -> frozenset[str]:
     Raises:
         CrosscaleError: when the file cannot be read or has something else in it.
     """
+    try:
+        lines = readable(path.read_text(encoding="utf-8-sig")).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise CrosscaleError(
+            f"cannot read the list of missing samples, {path}: {reason}"
+        ) from error
     names = set()
-    for number, line in enumerate(_text(path, "the list of missing samples").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         name = line.strip().removesuffix(SUFFIX).upper()
         if not name:
             continue
@@ -224,34 +231,6 @@ def read_missing(path: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-@lru_cache(maxsize=4)
-def read_labels(path: Path) -> Mapping[str, str]:
-    """Classes by sample name, from a CSV file of two columns; a line of headings is allowed.
-
-    Raises:
-        CrosscaleError: when it cannot be read, or a line has no name, no class or another class
-            for a name that was there before.
-    """
-    labels: dict[str, str] = {}
-    for number, row in enumerate(_cells(path), 1):
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or (number == 1 and cells[1:2] == ["label"]):
-            continue
-        if len(cells) != 2 or not all(cells):
-            raise CrosscaleError(f"{path}: line {number}: needs a name and a class")
-        name, label = cells[0].removesuffix(SUFFIX), cells[1]
-        if labels.setdefault(name, label) != label:
-            raise CrosscaleError(f"{path}: line {number}: gives {shown(name)} a second class")
-    return labels
-
-
-def _cells(path: Path) -> list[list[str]]:
-    try:
-        return list(csv.reader(_text(path, "the label file").splitlines()))
-    except csv.Error as error:
-        raise CrosscaleError(f"{path}: is no CSV file of names and classes ({error})") from None
-
-
 def _files(source: Path) -> list[Path]:
     if not source.exists():
         raise CrosscaleError(f"{source} does not exist")
@@ -259,11 +238,3 @@ def _files(source: Path) -> list[Path]:
     if not files or files[0].suffix != SUFFIX:
         raise CrosscaleError(f"{source} has no {SUFFIX} files")
     return files
-
-
-def _text(path: Path, what: str) -> str:
-    try:
-        return readable(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise CrosscaleError(f"cannot read {what}, {path}: {reason}") from error
