@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from crosscale.data.bodies import refuse_far
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 
@@ -24,8 +25,6 @@ STEP_METRES = 0.5
 LOST_FRAMES = 15
 # A source that names frames 0 and 10^9 does not get memory for all in between.
 FRAMES_PER_FOUND = 100
-# Neither a picture nor a room is so large: these numbers are damaged.
-FARTHEST = 1e9
 IMAGE_TO_Y_UP = np.array([1.0, -1.0])
 # x to the camera's right, y down, z away from it, turned half round the z axis: Kinect's axes
 CAMERA_TO_Y_UP = np.array([-1.0, -1.0, 1.0])
@@ -111,7 +110,7 @@ def sighted(found: Detections, where: str, confidence: float | None = None) -> S
     if least is None:
         least = CONFIDENCE if found.joints.shape[-1] == 2 else 0.0
     joints, unsure = _sure(found, least)
-    _refuse_far(joints, found, where)
+    refuse_far(joints, where, found.frame, found.names)
     there = np.flatnonzero(np.isfinite(joints).all(-1).any(1))
     if not len(there):
         reason = f" with a confidence of {least:g}" if unsure else ""
@@ -193,16 +192,6 @@ def _sure(found: Detections, least: float) -> tuple[np.ndarray, int]:
     low = (found.confidence < least) | (found.confidence <= 0)
     unsure = int((low & (found.confidence > 0) & np.isfinite(joints).all(-1)).sum())
     return np.where(low[..., None], np.nan, joints), unsure
-
-
-def _refuse_far(joints: np.ndarray, found: Detections, where: str) -> None:
-    far = np.abs(joints) > FARTHEST
-    if far.any():
-        row, joint, axis = np.argwhere(far)[0]
-        raise BadClip(
-            f"{where}: frame {found.frame[row]}: {found.names[joint]} lies at "
-            f"{joints[row, joint, axis]:.3g}"
-        )
 
 
 def _places(found: Detections, where: str) -> tuple[np.ndarray, int]:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.bodies import refuse_far, single
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, OwnRecordings
-from crosscale.readers.bodies import refuse_far, single
 from crosscale.readers.datasets.array_sources import (
     ArraySource,
     is_joint_array,

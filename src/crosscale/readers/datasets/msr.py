@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.bodies import repaired
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import repaired
 from crosscale.readers.datasets.published import Published, numbered
 from crosscale.readers.files import faults_named, text_lines
 from crosscale.readers.tables.number_table import number_table

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crosscale.data.bodies import refuse_far
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import BodyRule, people
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, OwnRecordings
-from crosscale.readers.bodies import refuse_far
 from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.skeleton_text import parse
 from crosscale.readers.files import faults_named, some_files

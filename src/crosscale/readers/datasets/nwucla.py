@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from crosscale.data.bodies import refuse_far
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import refuse_far
 from crosscale.readers.datasets.published import Published
 from crosscale.readers.safe.json_file import json_beginning, load_json
 from crosscale.utils.text import shown

@@ -16,10 +16,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from crosscale.data.bodies import refuse_far, repaired
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Bodies
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import refuse_far, repaired
 from crosscale.readers.datasets.published import Published, numbered
 from crosscale.readers.files import faults_named, text_lines
 from crosscale.readers.tables.number_table import number_table

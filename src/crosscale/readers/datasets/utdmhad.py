@@ -7,10 +7,10 @@ a depth camera and a wearable inertial sensor", ICIP 2015. Kinect v1, 30 frames 
 import re
 from dataclasses import dataclass
 
+from crosscale.data.bodies import refuse_far, single
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import refuse_far, single
 from crosscale.readers.datasets.published import Published, numbered
 from crosscale.readers.safe.matlab import matlab_numbers
 from crosscale.skeleton.layout import Layout

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from crosscale.data.bodies import repaired
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import repaired
 from crosscale.readers.datasets.published import Published, numbered
 from crosscale.readers.files import faults_named, text_lines
 from crosscale.readers.tables.number_table import number_table

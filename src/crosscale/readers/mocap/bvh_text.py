@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from crosscale.data.detections import FARTHEST
+from crosscale.data.bodies import FARTHEST
 from crosscale.errors import BadClip
 from crosscale.readers.tables.number_table import number_table
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.bodies import repaired
 from crosscale.data.clip import Clip
 from crosscale.data.gaps import SHORT_GAP
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import repaired
 from crosscale.readers.by_name import NamedJoints, joint_places
 from crosscale.readers.files import RecordingFiles, first_read
 from crosscale.readers.mocap.space import TURNS, UNITS, Units, Up, guessed

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from crosscale.data.bodies import tracked
 from crosscale.data.clip import Clip
 from crosscale.data.detections import Detections, from_image, sighted
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import tracked
 from crosscale.readers.by_name import NamedJoints, fitting_layout, joint_places
 from crosscale.readers.files import RecordingFiles, first_read
 from crosscale.readers.safe.json_file import numbers

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from crosscale.data.bodies import tracked
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import tracked
 from crosscale.readers.files import RecordingFiles, beginning
 from crosscale.readers.safe.json_file import load_json
 from crosscale.skeleton.joint_names import plain_name

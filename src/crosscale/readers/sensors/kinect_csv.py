@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from crosscale.data.bodies import tracked
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import tracked
 from crosscale.readers.files import RecordingFiles, first_read
 from crosscale.readers.tables.csv_table import CsvTable, matrix
 from crosscale.skeleton.joint_names import plain_name

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.bodies import refuse_far
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.bodies import refuse_far
 from crosscale.readers.by_name import known_layout
 from crosscale.readers.files import RecordingFiles, faults_named
 from crosscale.readers.tables.numbered import class_names

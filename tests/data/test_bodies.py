@@ -5,9 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from crosscale.data.bodies import tracked
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
-from crosscale.readers.bodies import tracked
 
 NAMES = ("head", "hand", "foot")
 BODY = np.array([[0, 1.6, 0], [0.3, 1, 0], [0.1, 0, 0.1]])

@@ -4,22 +4,30 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from crosscale.data.detections import FARTHEST
 from crosscale.data.gaps import SHORT_GAP, Filled, fill_gaps
 from crosscale.data.tracks import Bodies, Sightings, people
 from crosscale.errors import BadClip
 
+# Neither a picture nor a room is so large: these numbers are damaged.
+FARTHEST = 1e9
 
-def refuse_far(joints: np.ndarray, where: str, frame: np.ndarray | None = None) -> None:
+
+def refuse_far(
+    joints: np.ndarray,
+    where: str,
+    frame: np.ndarray | None = None,
+    names: Sequence[str] = (),
+) -> None:
     """Refuse a place that is out of all reason in any unit, as a damaged file has it.
 
     Args:
-        joints: (B, ..., C) in any unit, NaN where missing.
+        joints: (B, ..., V, C) in any unit, NaN where missing.
         where: the file, for the message; empty when the caller puts it before.
         frame: (B,) frames of the rows; None when each row is a frame.
+        names: of the V joints, where they are known.
 
     Raises:
-        BadClip: naming the frame.
+        BadClip: naming the frame, and the joint if its name is known.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # half precision ends before that
         far = (joints > FARTHEST) | (joints < -FARTHEST)  # the least integer has no absolute value
@@ -27,8 +35,9 @@ def refuse_far(joints: np.ndarray, where: str, frame: np.ndarray | None = None) 
         place = tuple(np.argwhere(far)[0])
         number = place[0] if frame is None else frame[place[0]]
         at = f"{where}: frame {number}" if where else f"frame {number}"
+        joint = names[place[-2]] if names else "a joint"
         raise BadClip(
-            f"{at}: a joint lies at {joints[place]:.3g}, where no body can be; the file is damaged"
+            f"{at}: {joint} lies at {joints[place]:.3g}, where no body can be; the file is damaged"
         )
 
 
