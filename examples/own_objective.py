@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.functional import cosine_similarity, normalize
 
 from crosscale.augment.compose import AugmentSettings
 from crosscale.encoders.base import Encoder
 from crosscale.objectives.base import Batch, Objective, Output, StreamSpec
-from crosscale.objectives.heads import ProjectionHead
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,10 @@ class Bootstrap(Objective):
         branches = [stream.branch() for stream in streams]  # a view to features (N, encoder.dim)
         self.kept = {stream.name: b.encoder for stream, b in zip(streams, branches, strict=True)}
         self.fast = nn.ModuleList(
-            nn.Sequential(branch, ProjectionHead(branch.encoder.dim, settings.dim))
-            for branch in branches
+            nn.Sequential(branch, head(branch.encoder.dim, settings.dim)) for branch in branches
         )
         self.slow = copy.deepcopy(self.fast).requires_grad_(False)
-        self.predictors = nn.ModuleList(
-            ProjectionHead(settings.dim, settings.dim) for _ in branches
-        )
+        self.predictors = nn.ModuleList(head(settings.dim, settings.dim) for _ in branches)
 
     @classmethod
     def views(
@@ -65,13 +62,13 @@ class Bootstrap(Objective):
         losses, metrics = [], {}
         networks = zip(self.fast, self.slow, self.predictors, strict=True)
         for stream, (fast, slow, predictor) in zip(self.streams, networks, strict=True):
-            found = predictor(fast(batch.views["noisy"]))  # (N, dim), of length 1
+            found = predictor(fast(batch.views["noisy"]))  # (N, dim)
             with torch.no_grad():
                 wanted = slow(batch.views["other"])
-            near = (found * wanted).sum(dim=1).mean()
-            losses.append(2 - 2 * near)
+            losses.append(2 - 2 * cosine_similarity(found, wanted).mean())
             metrics[f"{stream.name}/loss"] = losses[-1].detach()
-            metrics[f"{stream.name}/embedding_std"] = spread(wanted)
+            # Where this stays at zero, all clips look alike, and the run is said to have collapsed.
+            metrics[f"{stream.name}/embedding_std"] = normalize(wanted).std(dim=0).mean()
         return Output(torch.stack(losses).mean(), metrics)
 
     def after_step(self, progress: float) -> None:
@@ -85,6 +82,8 @@ class Bootstrap(Objective):
         return self.kept
 
 
-def spread(vectors: Tensor) -> Tensor:
-    """How far apart vectors are; a run is said to have collapsed when this stays at zero."""
-    return vectors.std(dim=0, correction=0).mean()
+def head(inputs: int, outputs: int, width: int = 256) -> nn.Module:
+    """Two layers; without the normalisation between them all vectors become alike."""
+    return nn.Sequential(
+        nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, outputs)
+    )
