@@ -5,7 +5,6 @@ import json
 import pytest
 
 from crosscale.cli import main
-from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.probes.knn import KnnProbe
@@ -92,7 +91,7 @@ def test_from_python_a_run_an_encoder_or_features_give_the_same_figures(run, nwu
     assert figures(run / "knn-nodes") == json.loads(json.dumps(found.to_dict()))
     encoders = load_encoders(run)
     assert evaluate(KnnProbe(3), [encoders], nwucla.path, pooling="nodes") == found
-    features = extract(encoders, ClipStore.open(nwucla.path), "cpu", Extraction("nodes"))
+    features = extract(encoders, nwucla, Extraction("nodes"))
     assert evaluate(KnnProbe(), features, nwucla, neighbours=3) == found
     assert 0 < found.headline_top1["official"] <= 1
 
@@ -106,7 +105,7 @@ def test_from_python_fine_tuning_leaves_no_file(run):
 
 def test_from_python_what_does_not_fit_is_refused(run, nwucla):
     encoders = load_encoders(run)
-    features = extract(encoders, nwucla, "cpu")
+    features = extract(encoders, nwucla)
     for arguments, message in (
         ([features], "need the store"),
         ([[run, run]], "named twice"),

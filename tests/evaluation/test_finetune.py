@@ -10,11 +10,10 @@ from torch.nn import functional
 from crosscale.cli import main
 from crosscale.data.splits import split
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.finetune import Finetune, tune
+from crosscale.evaluation.finetune import Finetune, finetune, save_tuned, tune
 from crosscale.evaluation.probes import make_probe
 from crosscale.evaluation.probes.linear import new_layer
 from crosscale.evaluation.semi import draw
-from crosscale.evaluation.tuned import finetune, save_tuned
 from crosscale.models.checkpoint import load_encoders, untrained
 from crosscale.training.optim import learning_rate
 from crosscale.transforms.modality import Stream, StreamTransform

@@ -6,7 +6,7 @@ from crosscale.evaluation.metrics import measure
 
 
 def scores(values, labels):
-    return np.array(values, dtype=np.float32), np.array(labels, dtype=np.int64)
+    return np.array(labels, dtype=np.int64), np.array(values, dtype=np.float32)
 
 
 def random_scores(clips=200, classes=12, seed=0):
@@ -15,8 +15,8 @@ def random_scores(clips=200, classes=12, seed=0):
 
 
 def test_accuracies_equal_counting_by_hand():
-    values, labels = random_scores()
-    found = measure(values, labels)
+    labels, values = random_scores()
+    found = measure(labels, values)
     ranks = [
         sum(value > row[label] for value in row) for row, label in zip(values, labels, strict=True)
     ]
@@ -47,9 +47,9 @@ def test_a_class_without_clips_has_no_accuracy_and_no_part_in_the_mean():
 
 
 def test_the_order_of_clips_does_not_matter():
-    values, labels = random_scores()
+    labels, values = random_scores()
     order = np.random.default_rng(1).permutation(len(labels))
-    assert measure(values[order], labels[order]) == measure(values, labels)
+    assert measure(labels[order], values[order]) == measure(labels, values)
 
 
 def test_equal_scores_are_no_free_hits():
@@ -61,3 +61,17 @@ def test_without_labels_there_is_no_accuracy():
     for given in (scores([[0, 1]], [-1]), scores(np.zeros((0, 2)), [])):
         with pytest.raises(CrosscaleError, match="label"):
             measure(*given)
+
+
+def test_of_several_draws_the_mean_is_given_and_confusions_add_up():
+    labels, one = random_scores()
+    other = random_scores(seed=5)[1]
+    found, first, second = measure(labels, one, other), measure(labels, one), measure(labels, other)
+    assert found.clips == 200
+    for name in ("top1", "top_k", "mean_class"):
+        mean = (getattr(first, name) + getattr(second, name)) / 2
+        assert getattr(found, name) == pytest.approx(mean)
+    assert found.per_class == pytest.approx(np.mean([first.per_class, second.per_class], axis=0))
+    assert found.confusion == tuple(
+        map(tuple, (np.array(first.confusion) + second.confusion).tolist())
+    )

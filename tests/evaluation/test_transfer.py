@@ -57,7 +57,7 @@ def test_features_are_kept_for_each_store(run, nwucla, utdmhad):
     assert kept.keys() == {"nwucla", "utdmhad"}
     for store in (nwucla, utdmhad):
         found = Features.load(kept[store.name])
-        fresh = extract(load_encoders(run), store, torch.device("cpu"))
+        fresh = extract(load_encoders(run), store)
         assert found.names == tuple(store.names)
         np.testing.assert_allclose(found.vectors["joint"], fresh.vectors["joint"], atol=1e-5)
 
@@ -88,7 +88,7 @@ def test_each_readout_has_features_and_results_of_its_own(run):
 
 
 def test_the_parts_that_were_read_reach_the_evaluation(run, nwucla):
-    found = extract(load_encoders(run), nwucla, torch.device("cpu"), Extraction("nodes", "all"))
+    found = extract(load_encoders(run), nwucla, Extraction("nodes", "all"))
     assert {stream: len(parts) for stream, parts in found.parts.items()} == {
         "joint": 10,
         "joint@part10": 10,
@@ -107,7 +107,7 @@ def test_with_mirror_a_clip_and_its_mirror_image_have_the_same_features(run, wri
 
     encoders, image = load_encoders(run), write_store("nwucla", exchanged)
     plain, plain_image, both, both_image = (
-        extract(encoders, store, torch.device("cpu"), Extraction("nodes", 3, mirror)).vectors
+        extract(encoders, store, Extraction("nodes", 3, mirror)).vectors
         for mirror in (False, True)
         for store in (nwucla, image)
     )
@@ -174,7 +174,7 @@ def test_a_device_that_is_not_there_is_refused_in_a_line(run, capsys):
 def test_on_frozen_features_only_the_layer_is_trained(target, run, request):
     store = request.getfixturevalue(target)
     encoders, fresh = load_encoders(run), load_encoders(run)
-    features = extract(encoders, store, torch.device("cpu"))
+    features = extract(encoders, store)
     before = features.fingerprint()
     parts = split(store, {"nwucla": "xview", "utdmhad": "odd_even"}[target])
     linear = evaluate_features(LinearProbe(epochs=20), features, parts)

@@ -18,15 +18,21 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluation.baselines import baselines as measured_baselines
 from crosscale.evaluation.baselines import chance
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
-from crosscale.evaluation.extract import READOUTS, Extraction, untrained_on
+from crosscale.evaluation.extract import READOUTS, Extraction
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.finetune import EpochTuned, Finetune
+from crosscale.evaluation.finetune import (
+    EpochTuned,
+    Finetune,
+    check_target,
+    finetune,
+    save_tuned,
+)
 from crosscale.evaluation.probes import GIVEN, PROBES
 from crosscale.evaluation.report import Report, write_report
 from crosscale.evaluation.runner import Runs, make_probes, open_runs
 from crosscale.evaluation.semi import SHARES
 from crosscale.evaluation.table import accuracy_table
-from crosscale.evaluation.tuned import check_target, finetune, save_tuned
+from crosscale.models.checkpoint import untrained
 from crosscale.models.hub import resolve
 from crosscale.training.callbacks import read_metrics
 
@@ -96,9 +102,7 @@ def evaluate(
     found = [each(one, seed=seed, device=device) for one in probes]
     beaten = _chance(judged)
     if baselines:
-        beaten |= measured_baselines(
-            probes, judged.trained, store, parts, seed=seed, device=device, how=how
-        )
+        beaten |= measured_baselines(probes, judged.trained, store, parts, seed=seed, how=how)
     name = probe.rpartition(":")[2]
     folder = out or _folder(judged, "-".join(filter(None, [name, how.label])))
     return _report(judged, found, beaten, features, folder, str(how))
@@ -164,14 +168,14 @@ def _finetuned(
 ) -> Report:
     """Train encoders with labels, judge them, and keep them beside the figures."""
     folder = out or _folder(judged, "finetune")
-    check_target(folder, map(Path, judged.trained))
-    store, parts, device = judged.store, judged.parts, judged.device
-    train = partial(finetune, store=store, split=parts, config=probe, seed=seed, device=device)
+    check_target(folder, judged.trained)
+    store, parts = judged.store, judged.parts
+    train = partial(finetune, store=store, split=parts, config=probe, seed=seed)
     beaten = _chance(judged)
     with _bar_of_epochs(probe.epochs * judged.streams * (1 + baselines)) as report:
         tuned = train(judged.trained, report=report(""))
         if baselines:
-            blank = {run: untrained_on(device, own, seed) for run, own in judged.trained.items()}
+            blank = {run: untrained(own, seed) for run, own in judged.trained.items()}
             scratch = train(blank, report=report("from scratch, ")).evaluation
             beaten["trained from scratch"] = scratch.headline_top1
     kept = save_tuned(folder, tuned, judged.trained, store, parts.name)

@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
 from crosscale.evaluation.evaluation import evaluate_features
-from crosscale.evaluation.extract import Extraction, extract, untrained_on
+from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import UNLABELLED, Features, merge_features
 from crosscale.evaluation.probes.knn import KnnProbe
 from crosscale.evaluation.semi import FewLabels
-from crosscale.models.checkpoint import TrainedEncoders
-from crosscale.transforms.preprocess import load
+from crosscale.models.checkpoint import TrainedEncoders, untrained
+from crosscale.transforms.preprocess import Preprocess, load
 
 RAW = "raw coordinates"
 
@@ -26,19 +24,11 @@ def chance(labels: NDArray[np.int64]) -> float:
     return 1 / len(np.unique(labels[labels != UNLABELLED]))
 
 
-def raw_features(
-    names: Sequence[str], labels: NDArray[np.int64], classes: Sequence[str], clips: Tensor
-) -> Features:
-    """Flatten preprocessed clips into features, so that every probe judges them.
-
-    Args:
-        names: (N,) clip names.
-        labels: (N,) class indices, -1 for unlabelled.
-        classes: (K,) class names.
-        clips: (N, C, T, V, M) preprocessed coordinates, absent bodies zero.
-    """
-    vectors = clips.flatten(start_dim=1).float().cpu().numpy()  # (N, C*T*V*M)
-    return Features(names, labels, classes, {RAW: vectors})
+def raw_features(store: ClipStore, preprocess: Preprocess) -> Features:
+    """Preprocessed coordinates, absent bodies zero, as features that every probe judges."""
+    clips = load(store, range(len(store)), preprocess).coordinates  # (N, C, T, V, M)
+    vectors = {RAW: clips.flatten(start_dim=1).numpy()}
+    return Features(store.names, store.labels, store.classes, vectors)
 
 
 def baselines(
@@ -48,8 +38,7 @@ def baselines(
     split: Split,
     *,
     seed: int = 0,
-    device: torch.device | str = "cpu",
-    how: Extraction = Extraction(),  # noqa: B008
+    how: Extraction,
 ) -> dict[str, dict[str, float]]:
     """Top-1 on each test of what trained encoders must beat.
 
@@ -60,23 +49,15 @@ def baselines(
         store: the whole data set.
         split: training and test clips.
         seed: of the untrained weights and of the probes.
-        device: where the computation runs.
         how: what is read of the untrained encoders.
     """
-    device = torch.device(device)
     first = next(iter(trained.values()))
-    clips = load(store, range(len(store)), first.preprocess)
-    raw = raw_features(store.names, store.labels, store.classes, clips.coordinates)
-    blank = merge_features(
-        {
-            run: extract(untrained_on(device, encoders, seed), store, device, how)
-            for run, encoders in trained.items()
-        }
-    )
-    features = {"untrained": blank, RAW: raw}
+    blank = {run: extract(untrained(own, seed), store, how) for run, own in trained.items()}
+    features = {"untrained": merge_features(blank), RAW: raw_features(store, first.preprocess)}
     judged = [(name, probe) for probe in probes for name in features]
     if not any(isinstance(probe, KnnProbe | FewLabels) for probe in probes):
         judged.append((RAW, KnnProbe()))
+    device = str(first.device)
     return {
         f"{name}, {found.title.lower()}": found.headline_top1
         for name, probe in judged

@@ -1,8 +1,8 @@
 """Judge frozen features on a protocol: every stream alone and their sum, on each test set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +12,13 @@ from sklearn.base import clone
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.finetune import Finetune
 from crosscale.evaluation.metrics import Metrics, measure
 from crosscale.evaluation.probes import PROBES, class_scores, make_probe, settings_of, title_of
 from crosscale.evaluation.retrieval import Retrieval, average_precision, side_by_side
-from crosscale.evaluation.semi import FewLabels, draw, mean_metrics, normalise_by
+from crosscale.evaluation.semi import FewLabels, draw, normalise_by
 from crosscale.evaluation.task import ClipCount, Task, make_task
 
 SUM = "sum"
-T = TypeVar("T")
 Scores = Mapping[str, NDArray[np.float32]]
 
 
@@ -118,7 +116,8 @@ def evaluate_features(
     _check(probe, features)
     task = make_task(features, split)
     draws = [task.train]
-    if isinstance(probe, FewLabels):
+    is_few = isinstance(probe, FewLabels)
+    if is_few:
         draws = draw(task.train, features.labels, probe.share, probe.draws, seed)
         features = normalise_by(features, split.train, probe.normalise)
         task = task.learning_from(draws[0], probe.share, probe.draws)
@@ -126,43 +125,46 @@ def evaluate_features(
         both = {**features.vectors, SUM: side_by_side(features.vectors)}
         features = replace(features, vectors=both)
     fitted = [_fitted(probe, features, rows, seed, str(device)) for rows in draws]
-    is_drawn = isinstance(probe, FewLabels)
-    return made_evaluation(
-        probe,
-        task,
-        [_scores(probes, features, task) for probes in fitted],
-        kind=kind,
-        seed=seed,
-        precision=_precision(features, task, device) if isinstance(probe, Retrieval) else {},
-        curves={
-            stream: Curve(one.train_loss_, one.train_accuracy_)
-            for stream, one in fitted[0].items()
-            if hasattr(one, "train_loss_") and not is_drawn
-        },
-    )
+    scored = [
+        {
+            stream: class_scores(own, features.vectors[stream][task.judged], len(features.classes))
+            for stream, own in probes.items()
+        }
+        for probes in fitted
+    ]
+    curves = {
+        stream: Curve(own.train_loss_, own.train_accuracy_)
+        for stream, own in fitted[0].items()
+        if hasattr(own, "train_loss_") and not is_few
+    }
+    precision = _precision(features, task, device) if isinstance(probe, Retrieval) else {}
+    found = measured(probe, task, scored, seed=seed, kind=kind, curves=curves)
+    return replace(found, precision=precision)
 
 
-def made_evaluation(
+def measured(
     probe: Any,
     task: Task,
     scored: Sequence[Scores],
     *,
-    kind: str | None = None,
     seed: int,
-    precision: dict[str, dict[str, float]],
     curves: dict[str, Curve],
+    kind: str | None = None,
 ) -> Evaluation:
     """Measure the scores of one draw or more, by stream, over the clips that a task judges."""
     scored = [with_sum(scores) for scores in scored]
     labels = task.clips.labels[task.judged]
-    each = {
-        test: {
-            stream: [measure(draw[stream][rows], labels[rows]) for draw in scored]
-            for stream in scored[0]
-        }
-        for test, rows in task.judged_rows.items()
-    }
-    is_drawn = isinstance(probe, FewLabels)
+    metrics: dict[str, dict[str, Metrics]] = {}
+    draws: dict[str, dict[str, tuple[float, ...]]] = {}
+    for test, clips in task.tests.items():
+        rows = np.searchsorted(task.judged, clips)
+        each = {stream: [scores[stream][rows] for scores in scored] for stream in scored[0]}
+        metrics[test] = {s: measure(labels[rows], *values) for s, values in each.items()}
+        if isinstance(probe, FewLabels):
+            draws[test] = {
+                s: tuple(measure(labels[rows], one).top1 for one in values)
+                for s, values in each.items()
+            }
     return Evaluation(
         kind=kind or PROBES.name_of(type(probe)),
         title=title_of(probe),
@@ -172,9 +174,9 @@ def made_evaluation(
         seed=seed,
         train=task.train_count,
         tests=task.test_counts,
-        metrics=_for_each(each, mean_metrics),
-        precision=precision,
-        draws=_for_each(each, lambda m: tuple(d.top1 for d in m)) if is_drawn else {},
+        metrics=metrics,
+        precision={},
+        draws=draws,
         curves=curves,
         notes=task.notes,
         judged=tuple(task.clips.names[row] for row in task.judged),
@@ -187,16 +189,6 @@ def with_sum(scores: Scores) -> Scores:
     if len(scores) < 2 or SUM in scores:
         return scores
     return {**scores, SUM: np.sum([*scores.values()], axis=0, dtype=np.float32)}
-
-
-def _for_each(
-    tests: Mapping[str, Mapping[str, list[Metrics]]], function: Callable[[list[Metrics]], T]
-) -> dict[str, dict[str, T]]:
-    """The function's value of the draws, by test set, then by stream."""
-    return {
-        test: {stream: function(draws) for stream, draws in streams.items()}
-        for test, streams in tests.items()
-    }
 
 
 def _fitted(
@@ -218,14 +210,6 @@ def _fitted(
     return fitted
 
 
-def _scores(probes: Mapping[str, Any], features: Features, task: Task) -> Scores:
-    classes = len(features.classes)
-    return {
-        stream: class_scores(probe, features.vectors[stream][task.judged], classes)
-        for stream, probe in probes.items()
-    }
-
-
 def _precision(
     features: Features, task: Task, device: torch.device | str
 ) -> dict[str, dict[str, float]]:
@@ -238,13 +222,15 @@ def _precision(
         for stream, array in features.vectors.items()
     }
     return {
-        test: {stream: float(found[rows].mean()) for stream, found in each.items()}
-        for test, rows in task.judged_rows.items()
+        test: {
+            stream: float(found[np.isin(judged, clips)].mean()) for stream, found in each.items()
+        }
+        for test, clips in task.tests.items()
     }
 
 
 def _check(probe: Any, features: Features) -> None:
-    if isinstance(probe, Finetune):
+    if not hasattr(probe, "fit"):
         raise CrosscaleError("fine-tuning trains the encoders, and cannot be done on features")
     if len(features.vectors) > 1 and SUM in features.vectors:
         raise CrosscaleError(f"a stream must not be named {SUM!r}: that is the streams' sum")

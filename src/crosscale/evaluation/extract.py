@@ -6,19 +6,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from crosscale.augment.spatial import Mirror
-from crosscale.data.conversion import in_layout
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import EngineChoice
 from crosscale.encoders.readout import Layers, Pooling
-from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features, cached_features, features_key
-from crosscale.models.checkpoint import TrainedEncoders, untrained
-from crosscale.models.features import FeatureExtractor
-from crosscale.transforms.preprocess import ClipTensors, load
+from crosscale.models.checkpoint import TrainedEncoders
+from crosscale.models.features import FeatureExtractor, prepared
 
 CHUNK = 1024
 # What 0.1 called a readout.
@@ -63,53 +58,24 @@ class Extraction:
 def extract(
     encoders: TrainedEncoders,
     store: ClipStore,
-    device: torch.device,
     how: Extraction = Extraction(),
+    kept_in: Path | None = None,
 ) -> Features:
-    """Embed every clip of a store, in the store's order.
+    """Features of every clip of a store, in the store's order.
 
     Args:
-        encoders: on `device`.
+        encoders: where they are, it is computed.
         store: of any size; a part of it is in memory at a time.
-        device: where the computation runs.
         how: what is read of the encoders, and by which engine.
+        kept_in: a folder where they are kept, and taken from when encoders and store are the same,
+            whichever engine computed them.
 
     Raises:
         CrosscaleError: when the store's clips cannot be brought to the encoders' layout, or the
             engine's library is missing.
     """
-    check_layout(encoders, store)
-    bodies = int(store.column("bodies").clip(max=encoders.preprocess.bodies).sum())
-    pooling = how.pooling if how.layers == 1 else how.pooling or "mean"
-    embed = FeatureExtractor(
-        encoders, how.engine, pooling=pooling, layers=how.layers, bodies=bodies
-    )
-    mirrored = Mirror(1.0, encoders.layout.other_side)
-    parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
-    for start in range(0, len(store), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(store)))
-        clips = load_onto(device, encoders, store, rows)
-        found = embed(clips)
-        if how.mirror:
-            images = embed(replace(clips, coordinates=mirrored(clips.coordinates)))
-            found = {stream: (own + images[stream]) / 2 for stream, own in found.items()}
-        for stream, embedded in found.items():
-            parts[stream].append(embedded.float().cpu().numpy())
-    vectors = {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
-    return Features(store.names, store.labels, store.classes, vectors, embed.parts)
-
-
-def extract_once(
-    encoders: TrainedEncoders,
-    store: ClipStore,
-    device: torch.device,
-    folder: Path,
-    how: Extraction = Extraction(),
-) -> Features:
-    """As `extract`, taken from the folder's cache when encoders and store are the same.
-
-    Features are the same for the cache, whichever engine computed them.
-    """
+    if kept_in is None:
+        return _extracted(encoders, store, how)
     key = features_key(
         checkpoint=encoders.fingerprint,
         store=store.fingerprint,
@@ -117,34 +83,25 @@ def extract_once(
         layers=how.layers,
         mirror=how.mirror,
     )
-    path = folder / f"features-{store.name}-{key[:12]}.npz"
-    return cached_features(path, key, lambda: extract(encoders, store, device, how))
+    path = kept_in / f"features-{store.name}-{key[:12]}.npz"
+    return cached_features(path, key, lambda: _extracted(encoders, store, how))
 
 
-def check_layout(encoders: TrainedEncoders, store: ClipStore) -> None:
-    """Refuse a store whose clips cannot be brought to the encoders' layout.
-
-    Raises:
-        CrosscaleError: naming both layouts.
-    """
-    try:
-        in_layout(store, encoders.layout)
-    except CrosscaleError as error:
-        raise CrosscaleError(f"{store.path}: {error}") from error
-
-
-def load_onto(
-    device: torch.device, encoders: TrainedEncoders, store: ClipStore, rows: NDArray[np.int64]
-) -> ClipTensors:
-    """The clips at `rows` of a store, preprocessed as the encoders expect, on a device."""
-    clips = load(in_layout(store, encoders.layout), rows.tolist(), encoders.preprocess)
-    return ClipTensors(clips.coordinates.to(device), clips.body_mask.to(device))
-
-
-def untrained_on(
-    device: torch.device | str, trained: TrainedEncoders, seed: int
-) -> TrainedEncoders:
-    """The encoders before any training, see `untrained`, on a device."""
-    blank = untrained(trained, seed)
-    encoders = {name: encoder.to(device) for name, encoder in blank.encoders.items()}
-    return replace(blank, encoders=encoders)
+def _extracted(encoders: TrainedEncoders, store: ClipStore, how: Extraction) -> Features:
+    bodies = int(store.column("bodies").clip(max=encoders.preprocess.bodies).sum())
+    pooling = how.pooling if how.layers == 1 else how.pooling or "mean"
+    compute = FeatureExtractor(
+        encoders, how.engine, pooling=pooling, layers=how.layers, bodies=bodies
+    )
+    mirrored = Mirror(1.0, encoders.layout.other_side)
+    parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
+    for start in range(0, len(store), CHUNK):
+        clips = prepared(encoders, store, range(start, min(start + CHUNK, len(store))))
+        found = compute(clips)
+        if how.mirror:
+            images = compute(replace(clips, coordinates=mirrored(clips.coordinates)))
+            found = {stream: (own + images[stream]) / 2 for stream, own in found.items()}
+        for stream, values in found.items():
+            parts[stream].append(values.float().cpu().numpy())
+    vectors = {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
+    return Features(store.names, store.labels, store.classes, vectors, compute.parts)

@@ -1,21 +1,34 @@
-"""Fine-tuning: an encoder and a linear layer on it, trained together with labels."""
+"""Fine-tuning: encoders, each with a linear layer on it, trained with labels and judged."""
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from crosscale.data.splits import Split
+from crosscale.data.store import ClipStore
 from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.probes.linear import new_layer
-from crosscale.evaluation.semi import check_share
-from crosscale.models.features import embed_stream
+from crosscale.evaluation.evaluation import Curve, Evaluation, measured
+from crosscale.evaluation.features import stream_titles
+from crosscale.evaluation.probes.linear import new_layer, one_epoch
+from crosscale.evaluation.semi import check_share, draw
+from crosscale.evaluation.task import make_task
+from crosscale.models.checkpoint import TrainedEncoders, save_encoders
+from crosscale.models.features import embed_stream, prepared
+from crosscale.training.loop import RECIPE_FILE
 from crosscale.training.optim import Cosine, learning_rate
+from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import ClipTensors
 from crosscale.utils.repeatable import derived_seed, repeatable
 
@@ -63,8 +76,7 @@ class Finetune(BaseEstimator):
         check_share(self.share)
 
 
-@dataclass(frozen=True)
-class EpochTuned:
+class EpochTuned(NamedTuple):
     """What the caller is told after an epoch: its number, mean loss and accuracy (0 to 1)."""
 
     epoch: int
@@ -87,10 +99,76 @@ class Classifier(nn.Module):
         return outputs
 
     @torch.no_grad()
-    def scores(self, clips: ClipTensors) -> Tensor:
+    def scores(self, clips: ClipTensors) -> NDArray[np.float32]:
         """Log-probabilities (N, K), without dropout and with frozen statistics."""
         features = embed_stream(self.encoder, self.transform, clips)
-        return functional.log_softmax(self.head(features), dim=1)
+        return functional.log_softmax(self.head(features), dim=1).cpu().numpy()
+
+
+class Tuned(NamedTuple):
+    """What fine-tuning gave.
+
+    Attributes:
+        evaluation: the figures.
+        models: encoders with their layers, by run, then by stream.
+    """
+
+    evaluation: Evaluation
+    models: Mapping[str, Mapping[str, Classifier]]
+
+
+def finetune(
+    trained: Mapping[str, TrainedEncoders],
+    store: ClipStore,
+    split: Split,
+    config: Finetune,
+    *,
+    seed: int = 0,
+    report: Callable[[str, EpochTuned], None] = lambda stream, done: None,
+) -> Tuned:
+    """Train every stream's encoder with labels, and judge each alone and their sum.
+
+    Args:
+        trained: where training starts, by run; they are left as they are.
+        store: the whole data set.
+        split: training and test clips.
+        config: how encoders and layers are trained, and on which share of the labels.
+        seed: of everything random; the same for every stream.
+        report: called after each epoch with the stream and what the epoch gave.
+
+    Raises:
+        CrosscaleError: when the store's joints are not those of the encoders, the split is of no
+            use (see `make_task`), or the loss is not finite any more.
+    """
+    task = make_task(store, split)
+    (rows,) = draw(task.train, store.labels, config.share, 1, seed)
+    task = task.learning_from(rows, config.share, 1)
+    titles = stream_titles({run: list(t.encoders) for run, t in trained.items()})
+    scores: dict[str, NDArray[np.float32]] = {}
+    curves: dict[str, Curve] = {}
+    models: dict[str, dict[str, Classifier]] = {}
+    for run, own in trained.items():
+        clips, query = (prepared(own, store, part.tolist()) for part in (rows, task.judged))
+        labels = torch.from_numpy(store.labels[rows]).to(own.device)
+        models[run] = {}
+        for stream, encoder in own.encoders.items():
+            title = titles[run, stream]
+            transform = StreamTransform(Stream.parse(stream), own.layout).to(own.device)
+            told = partial(report, title)
+            model, epochs = tune(
+                encoder,
+                transform,
+                clips,
+                labels,
+                len(store.classes),
+                config,
+                seed=seed,
+                report=told,
+            )
+            models[run][stream] = model
+            scores[title] = model.scores(query)
+            curves[title] = Curve(tuple(e.loss for e in epochs), tuple(e.accuracy for e in epochs))
+    return Tuned(measured(config, task, [scores], seed=seed, curves=curves), models)
 
 
 @repeatable()
@@ -134,36 +212,86 @@ def tune(
         foreach=True,
     )
     steps, done = math.ceil(len(labels) / config.batch_size), []
+
+    def outputs(rows: Tensor) -> Tensor:
+        found: Tensor = model(clips.coordinates[rows], clips.body_mask[rows])
+        return found
+
+    def before(epoch: int, step: int) -> None:
+        now = epoch + step / steps
+        rate = learning_rate(Cosine(), config.learning_rate, now, config.epochs, config.warmup)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        # Dropout draws from the global generators.
+        torch.manual_seed(derived_seed(seed, f"dropout {epoch} {step}"))
+
     for epoch in range(config.epochs):
-        loss_sum = torch.zeros((), device=labels.device)  # stays there: no wait for each step
-        right = torch.zeros((), device=labels.device)
-        for step, rows in enumerate(_batches(len(labels), config, generator, labels.device)):
-            rate = learning_rate(
-                Cosine(), config.learning_rate, epoch + step / steps, config.epochs, config.warmup
-            )
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            # Dropout draws from the global generators.
-            torch.manual_seed(derived_seed(seed, f"dropout {epoch} {step}"))
-            outputs = model(clips.coordinates[rows], clips.body_mask[rows])  # (B, K)
-            loss = functional.cross_entropy(outputs, labels[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            loss_sum += loss.detach() * len(rows)
-            right += (outputs.detach().argmax(dim=1) == labels[rows]).sum()
-        mean = float(loss_sum) / len(labels)
-        if not math.isfinite(mean):
+        loss, accuracy = one_epoch(
+            outputs, labels, optimiser, config.batch_size, generator, partial(before, epoch)
+        )
+        if not math.isfinite(loss):
             raise CrosscaleError(
                 f"fine-tuning diverged in epoch {epoch + 1}; lower its learning_rate"
             )
-        done.append(EpochTuned(epoch + 1, mean, float(right) / len(labels)))
+        done.append(EpochTuned(epoch + 1, loss, accuracy))
         report(done[-1])
     return model.eval(), done
 
 
-def _batches(
-    count: int, config: Finetune, generator: torch.Generator, device: torch.device
-) -> Iterator[Tensor]:
-    order = torch.randperm(count, generator=generator).to(device)
-    yield from order.split(config.batch_size)
+def check_target(folder: Path, runs: Mapping[str, Any]) -> None:
+    """Refuse a folder in which fine-tuned encoders would take the place of others.
+
+    Raises:
+        CrosscaleError: when it is one of the runs, or any pre-training's folder.
+    """
+    is_run = folder.resolve() in {Path(run).resolve() for run in runs}
+    if is_run or (folder / RECIPE_FILE).exists():
+        raise CrosscaleError(
+            f"{folder} is a run, whose encoders would be replaced; name another folder with --out"
+        )
+
+
+def save_tuned(
+    folder: Path,
+    tuned: Tuned,
+    trained: Mapping[str, TrainedEncoders],
+    store: ClipStore,
+    protocol: str,
+) -> list[Path]:
+    """Write the encoders, for `load_encoders`.
+
+    Args:
+        folder: of one run's encoders; those of several runs go into folders 1, 2, ... in it.
+        tuned: what `finetune` gave.
+        trained: what it was given.
+        store: what the labels came from.
+        protocol: whose training part it saw.
+
+    Returns:
+        The folders written to.
+    """
+    folders = [folder] if len(trained) == 1 else [folder / str(1 + i) for i in range(len(trained))]
+    for target, (run, encoders) in zip(folders, trained.items(), strict=True):
+        facts: dict[str, Any] = {
+            "epoch": encoders.details["epoch"],
+            "seed": encoders.details["seed"],
+            "finetuned": tuned.evaluation.config | {"seed": tuned.evaluation.seed},
+            "pretrained_on": pretrained_on(encoders),
+        }
+        save_encoders(
+            target,
+            {stream: model.encoder for stream, model in tuned.models[run].items()},
+            encoders.layout,
+            encoders.preprocess,
+            classes=list(store.classes),
+            protocol=protocol,
+            store=store.name,
+            data=store.path,
+            **facts,
+        )
+    return folders
+
+
+def pretrained_on(encoders: TrainedEncoders) -> str:
+    """Name of the data set that encoders were pre-trained on without labels."""
+    return str(encoders.details.get("pretrained_on", encoders.details["store"]))

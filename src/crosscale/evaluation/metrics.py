@@ -1,5 +1,6 @@
 """Figures of merit of scores with known labels."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,29 +35,35 @@ class Metrics:
     confusion: tuple[tuple[int, ...], ...]
 
 
-def measure(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> Metrics:
-    """Judge scores (N, K) by labels (N,); of equal scores, the earlier class wins.
+def measure(labels: NDArray[np.int64], *draws: NDArray[np.float32]) -> Metrics:
+    """Judge scores by labels; of equal scores, the earlier class wins.
+
+    Args:
+        labels: (N,) true classes.
+        draws: (N, K) scores; of several, figures are means, and confusions are added up.
 
     Raises:
         CrosscaleError: when a clip has no label, or there is no clip.
     """
     if not len(labels) or (labels < 0).any():
         raise CrosscaleError("accuracy needs at least one clip, and a label for each")
-    classes = scores.shape[1]
+    classes = draws[0].shape[1]
     k = min(TOP_K, classes)
-    ranked = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # (N, k)
-    right = ranked == labels[:, None]
-    confusion = confusion_matrix(labels, ranked[:, 0], labels=range(classes))
+    ranked = [np.argsort(-scores, axis=1, kind="stable")[:, :k] for scores in draws]  # (N, k)
+    right = [answers == labels[:, None] for answers in ranked]
+    confusion = sum(confusion_matrix(labels, r[:, 0], labels=range(classes)) for r in ranked)
     clips = confusion.sum(axis=1)
-    per_class = tuple(
-        float(confusion[i, i] / clips[i]) if clips[i] else None for i in range(classes)
-    )
+    per_class = [float(confusion[i, i] / n) if n else None for i, n in enumerate(clips)]
     return Metrics(
         clips=len(labels),
-        top1=float(right[:, 0].mean()),
+        top1=_mean(hits[:, 0].mean() for hits in right),
         k=k,
-        top_k=float(right.any(axis=1).mean()),
-        mean_class=float(np.mean([share for share in per_class if share is not None])),
-        per_class=per_class,
-        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        top_k=_mean(hits.any(axis=1).mean() for hits in right),
+        mean_class=_mean(share for share in per_class if share is not None),
+        per_class=tuple(per_class),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean([*values]))

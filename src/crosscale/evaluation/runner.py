@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from sklearn.base import clone
 
+from crosscale.data.conversion import in_layout
 from crosscale.data.splits import ALL, Split, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import EngineChoice
 from crosscale.encoders.readout import Layers, Pooling
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
-from crosscale.evaluation.extract import Extraction, check_layout, extract, extract_once
+from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import Features, merge_features
-from crosscale.evaluation.finetune import Finetune
+from crosscale.evaluation.finetune import Finetune, finetune, pretrained_on
 from crosscale.evaluation.probes import make_probe, parameters, refuse_unknown
 from crosscale.evaluation.semi import SHARES, FewLabels
-from crosscale.evaluation.tuned import finetune, pretrained_on
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
 
@@ -76,12 +76,7 @@ def evaluate(
         parts = split(opened, protocol or next(iter(protocols(opened)), ALL))
         return evaluate_features(probe, model, parts, kind=kind, seed=seed, device=device)
     runs = open_runs(model if isinstance(model, list) else [model], store, protocol, device)
-    if isinstance(probe, Finetune):
-        return finetune(
-            runs.trained, runs.store, runs.parts, probe, seed=seed, device=device
-        ).evaluation
-    features = runs.features(Extraction(pooling, layers, mirror, engine))
-    return evaluate_features(probe, features, runs.parts, kind=kind, seed=seed, device=device)
+    return runs.judge(probe, Extraction(pooling, layers, mirror, engine), kind=kind, seed=seed)
 
 
 def make_probes(name: str, settings: Mapping[str, Any]) -> list[Any]:
@@ -112,13 +107,11 @@ class Runs:
         trained: by the name of their run.
         store: the whole data set.
         parts: training and test clips.
-        device: where the encoders are.
     """
 
     trained: dict[str, TrainedEncoders]
     store: ClipStore
     parts: Split
-    device: torch.device
 
     @property
     def streams(self) -> int:
@@ -131,6 +124,11 @@ class Runs:
         sources = {pretrained_on(encoders) for encoders in self.trained.values()}
         return sorted(sources - {self.store.name})
 
+    @property
+    def device(self) -> torch.device:
+        """Where the encoders are, and what is judged is computed."""
+        return next(iter(self.trained.values())).device
+
     def features(self, how: Extraction, kept_in: Mapping[str, Path] | None = None) -> Features:
         """Features of all runs' streams.
 
@@ -138,13 +136,42 @@ class Runs:
             how: they are taken.
             kept_in: folders of their caches, by run; nothing is kept without.
         """
-        found = {}
-        for run, encoders in self.trained.items():
-            if kept_in is None:
-                found[run] = extract(encoders, self.store, self.device, how)
-            else:
-                found[run] = extract_once(encoders, self.store, self.device, kept_in[run], how)
-        return merge_features(found)
+        folders = kept_in or {}
+        return merge_features(
+            {
+                run: extract(encoders, self.store, how, folders.get(run))
+                for run, encoders in self.trained.items()
+            }
+        )
+
+    def judge(
+        self,
+        probe: Any,
+        how: Extraction,
+        kept_in: Mapping[str, Path] | None = None,
+        *,
+        kind: str | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
+        """Judge by a probe, on features or, to fine-tune, with the encoders themselves.
+
+        Args:
+            probe: made by `make_probe`.
+            how: features are taken.
+            kept_in: folders of their caches, by run; nothing is kept without.
+            kind: name of the probe for the results.
+            seed: of all that is random.
+        """
+        if isinstance(probe, Finetune):
+            return finetune(self.trained, self.store, self.parts, probe, seed=seed).evaluation
+        return evaluate_features(
+            probe,
+            self.features(how, kept_in),
+            self.parts,
+            kind=kind,
+            seed=seed,
+            device=self.device,
+        )
 
     def about(self) -> dict[str, str]:
         """How the figures were made, for a reader."""
@@ -185,10 +212,11 @@ def open_runs(
     first = next(iter(trained.values()))
     opened = _opened(first.store_path if store is None else store)
     for encoders in trained.values():
-        check_layout(encoders, opened)
-    return Runs(
-        trained, opened, split(opened, protocol or _usual(opened, first)), torch.device(device)
-    )
+        try:
+            in_layout(opened, encoders.layout)
+        except CrosscaleError as error:
+            raise CrosscaleError(f"{opened.path}: {error}") from error
+    return Runs(trained, opened, split(opened, protocol or _usual(opened, first)))
 
 
 def _usual(store: ClipStore, encoders: TrainedEncoders) -> str:

@@ -1,6 +1,5 @@
 """Few labels: the linear layer trained on a small share of them, drawn several times."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +8,6 @@ from numpy.typing import NDArray
 
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features
-from crosscale.evaluation.metrics import Metrics
 from crosscale.evaluation.probes.linear import LinearProbe, Normalise, Normaliser
 
 SHARES = (0.01, 0.05, 0.1)  # the field's habit
@@ -76,21 +74,3 @@ def normalise_by(features: Features, train: NDArray[np.int64], how: Normalise) -
         whole = torch.from_numpy(array)
         vectors[stream] = Normaliser(whole[torch.from_numpy(train)], how)(whole).numpy()
     return replace(features, vectors=vectors)
-
-
-def mean_metrics(draws: Sequence[Metrics]) -> Metrics:
-    """The mean of several judgements of the same clips; confusions are added up."""
-    first = draws[0]
-    per_class = [
-        None if share is None else float(np.mean([m.per_class[i] for m in draws]))
-        for i, share in enumerate(first.per_class)
-    ]
-    confusion = np.sum([m.confusion for m in draws], axis=0).tolist()
-    return replace(
-        first,
-        top1=float(np.mean([m.top1 for m in draws])),
-        top_k=float(np.mean([m.top_k for m in draws])),
-        mean_class=float(np.mean([m.mean_class for m in draws])),
-        per_class=tuple(per_class),
-        confusion=tuple(tuple(row) for row in confusion),
-    )

@@ -9,8 +9,6 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from crosscale import __version__
 from crosscale.config import plain
 from crosscale.data.splits import Split, split
@@ -26,13 +24,9 @@ from crosscale.evaluation.comparison.results import (
     result_path,
     write_result,
 )
-from crosscale.evaluation.evaluation import Evaluation, evaluate_features
-from crosscale.evaluation.extract import extract_once
-from crosscale.evaluation.features import Features
-from crosscale.evaluation.finetune import Finetune
 from crosscale.evaluation.online import NeighbourProbe
-from crosscale.evaluation.tuned import finetune
-from crosscale.models.checkpoint import ENCODER_FILE, TrainedEncoders, load_encoders
+from crosscale.evaluation.runner import Runs
+from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
 from crosscale.training.callbacks import Callback, EpochEnd
 from crosscale.training.loop import RECIPE_FILE, make_source, pretrain, steps_per_epoch
 from crosscale.training.recipe import Recipe
@@ -208,12 +202,9 @@ def _judge(
 ) -> Result:
     started = time.perf_counter()
     encoders = load_encoders(folder, fabric.device)
-    features = {
-        how: extract_once(encoders, ground.store, fabric.device, folder, how)
-        for how in {judge.how for judge in judges.values()}
-    }
+    runs = Runs({"": encoders}, ground.store, ground.parts)
     found = {
-        label: _evaluated(judge, encoders, features[judge.how], ground, cell.seed, fabric.device)
+        label: runs.judge(judge.probe, judge.how, {"": folder}, kind=judge.kind, seed=cell.seed)
         for label, judge in judges.items()
     }
     return Result(
@@ -229,23 +220,6 @@ def _judge(
         clips_per_second=_clips_trained(cell.recipe, len(ground.parts.train)) / seconds,
         parameters=sum(p.numel() for e in encoders.encoders.values() for p in e.parameters()),
         evaluations={label: judged(evaluation) for label, evaluation in found.items()},
-    )
-
-
-def _evaluated(
-    judge: Judge,
-    encoders: TrainedEncoders,
-    features: Features,
-    ground: _Ground,
-    seed: int,
-    device: torch.device,
-) -> Evaluation:
-    store, parts = ground.store, ground.parts
-    if isinstance(judge.probe, Finetune):
-        run = {"": encoders}
-        return finetune(run, store, parts, judge.probe, seed=seed, device=device).evaluation
-    return evaluate_features(
-        judge.probe, features, parts, kind=judge.kind, seed=seed, device=device
     )
 
 

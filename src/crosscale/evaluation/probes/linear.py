@@ -1,6 +1,6 @@
 """Linear evaluation: one linear layer trained on frozen features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -102,28 +102,56 @@ class LinearProbe(Probe):
             weight_decay=self.weight_decay,
         )
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, list(self.milestones))
-        losses, accuracies = [], []
+        curve = []
         for epoch in range(self.epochs):
-            loss_sum = torch.zeros((), device=x.device)  # stays on the device: no step waits
-            right = torch.zeros((), device=x.device)
-            order = torch.randperm(len(x), generator=generator).to(x.device)
-            for rows in order.split(self.batch_size):
-                outputs = self.layer_(x[rows])  # (B, K)
-                loss = functional.cross_entropy(outputs, y[rows])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                loss_sum += loss.detach() * len(rows)
-                right += (outputs.detach().argmax(dim=1) == y[rows]).sum()
+            curve.append(
+                one_epoch(
+                    lambda rows: self.layer_(x[rows]), y, optimiser, self.batch_size, generator
+                )
+            )
             schedule.step()
-            losses.append(float(loss_sum) / len(x))
-            accuracies.append(float(right) / len(x))
-            if not np.isfinite(losses[-1]):
+            if not np.isfinite(curve[-1][0]):
                 raise CrosscaleError(
                     f"the linear layer diverged in epoch {epoch + 1}; "
                     "lower its learning_rate or set normalise to standardise"
                 )
-        self.train_loss_, self.train_accuracy_ = tuple(losses), tuple(accuracies)
+        self.train_loss_, self.train_accuracy_ = zip(*curve, strict=True)
+
+
+def one_epoch(
+    outputs: Callable[[Tensor], Tensor],
+    labels: Tensor,
+    optimiser: torch.optim.Optimizer,
+    batch_size: int,
+    generator: torch.Generator,
+    before: Callable[[int], None] = lambda step: None,
+) -> tuple[float, float]:
+    """Train once on all clips with labels, in an order that is drawn.
+
+    Args:
+        outputs: of clips by number (B,), one output a class (B, K).
+        labels: (N,) of all clips.
+        optimiser: of what is trained.
+        batch_size: clips a step; the last, smaller batch is used too.
+        generator: of the order.
+        before: called with the number of each step.
+
+    Returns:
+        The mean loss, and the share of right answers, each before the steps that it led to.
+    """
+    loss_sum = torch.zeros((), device=labels.device)  # stays on the device: no step waits
+    right = torch.zeros((), device=labels.device)
+    order = torch.randperm(len(labels), generator=generator).to(labels.device)
+    for step, rows in enumerate(order.split(batch_size)):
+        before(step)
+        answers = outputs(rows)
+        loss = functional.cross_entropy(answers, labels[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        loss_sum += loss.detach() * len(rows)
+        right += (answers.detach().argmax(dim=1) == labels[rows]).sum()
+    return float(loss_sum) / len(labels), float(right) / len(labels)
 
 
 class Normaliser:
