@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import crosscale
 from crosscale.cli import main
@@ -83,7 +82,7 @@ def test_so_are_those_of_the_encoder_that_comes_with_it(store):
 def test_features_are_what_they_were_however_they_are_read(old, store, readout):
     kept = np.load(old / "results" / "features.npz")
     how = Extraction(engine="torch", **READOUTS[readout])
-    found = extract(load_encoders(old / "run"), store, torch.device("cpu"), how)
+    found = extract(load_encoders(old / "run"), store, how)
     for stream, vectors in found.vectors.items():
         expected = kept[f"{readout}/{stream}"]
         rows = kept["long_rows"] if len(expected) < len(vectors) else slice(None)
