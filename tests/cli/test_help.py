@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from crosscale.cli import COMMANDS, GROUPS, _parser_of, first_line, main
+from crosscale.cli import COMMANDS, GROUPS, first_line, main, parser_of
 from crosscale.cli.help import kebab
 from crosscale.cli.parser import spelled
 from crosscale.evaluation.probes import PROBES
@@ -45,10 +45,10 @@ def test_help_speaks_of_what_is_typed_and_not_of_python(name, columns, capsys):
 
 def test_every_argument_has_a_help_text_and_a_place(name, capsys):
     text = told(capsys, *name.split(), "--help-all")
-    for action in _parser_of(name, ["--help"])._actions:
+    for action in parser_of(name, ["--help"])._actions:
         assert action.help, action.dest
         if action.option_strings:
-            option = re.escape(kebab(action.option_strings[0]))
+            option = re.escape(kebab(action.option_strings[0]).removesuffix(".name"))
             assert len(re.findall(rf"^  {option}(?:\.NAME)?(?: |$)", text, re.M)) == 1
 
 
@@ -60,7 +60,7 @@ def test_the_first_screen_has_an_example_that_is_understood(name, capsys):
     assert examples
     for example in examples:
         words = spelled(shlex.split(example.partition(" | ")[0]))
-        parser = _parser_of(name, words)
+        parser = parser_of(name, words)
         parser.parse_args(words)
 
 

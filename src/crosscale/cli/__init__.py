@@ -60,6 +60,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "finding out": {
         "list": "listing.list_kind",
+        "completion": "completion.completion",
         "demo": "demo.demo",
         "synth": "synth.synth",
         "retrain": "retrain.retrain",
@@ -75,6 +76,7 @@ GROUPS = {
     "import": "Make a run folder of what other programs wrote.",
 }
 USER_ERROR, INTERRUPTED = 2, 130
+COMPLETE = "__complete"  # by which shells ask for words; see `crosscale completion`
 _RED, _YELLOW = 31, 33
 # What options were called in 0.1, everywhere or with one command (and one value), and are now.
 RENAMED = {
@@ -120,6 +122,9 @@ def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["--version"]:
         print(f"crosscale {__version__}")
         return 0
+    if arguments[:1] == [COMPLETE]:
+        import_module("crosscale.cli.completion").complete(arguments[1:])
+        return 0
     name = _command(arguments)
     if name not in COMMANDS and not name.startswith("evaluate "):
         told = _help_of_group(name) if name else _help_of_all()
@@ -132,7 +137,7 @@ def _run(arguments: list[str]) -> int:
     if (head := name.split()[0]) in ("pretrain", "evaluate"):
         say = partial(_complain, colour=_YELLOW)
         rest = import_module(f"crosscale.cli.{head}").current_arguments(rest, say)
-    parser = _parser_of(name, rest)
+    parser = parser_of(name, rest)
     if asked_for := set(HELP).intersection(rest):
         print(parser.told(everything="--help_all" in asked_for), end="")
         return 0
@@ -177,7 +182,7 @@ def _help_of_all() -> str:
     for heading, commands in SECTIONS.items():
         heads = dict.fromkeys(name.split()[0] for name in commands)
         rows = [(head, GROUPS.get(head) or first_line(head)) for head in heads]
-        sections.append(table(heading, [(left, right.rstrip(".")) for left, right in rows], 12))
+        sections.append(table(heading, [(left, right.rstrip(".")) for left, right in rows], 14))
     end = "`crosscale COMMAND --help` tells more.\n"
     return "\n".join([_ABOUT, *(section + "\n" for section in sections), end])
 
@@ -207,7 +212,12 @@ def _function(name: str) -> Any:
     return getattr(import_module(f"crosscale.cli.{module}"), function)
 
 
-def _parser_of(name: str, arguments: Sequence[str]) -> "CrosscaleParser":
+def parser_of(name: str, arguments: Sequence[str]) -> "CrosscaleParser":
+    """The parser of a command; of `pretrain`, for the recipe that the arguments name.
+
+    Raises:
+        CrosscaleError: when there is no such recipe or probe.
+    """
     from crosscale.cli.parser import CrosscaleParser, add_function
 
     if name == "pretrain":

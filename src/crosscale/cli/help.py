@@ -27,6 +27,11 @@ def kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
+def shown_option(action: Action) -> str:
+    """An option as it is written: `--objective` in place of `--objective.name`."""
+    return kebab(action.option_strings[0]).removesuffix(".name")
+
+
 def value_word(action: Action) -> str:
     """What stands for an argument's value: PATH, N, NAME or the choices."""
     if not action.option_strings:
@@ -38,12 +43,12 @@ def value_word(action: Action) -> str:
         return "FILE"
     if isinstance(action.metavar, str) and action.metavar.isalpha():
         return action.metavar
-    return SPECIAL.get(action.dest) or _word(_kind(action))
+    return SPECIAL.get(action.dest) or _word(kind_of(action))
 
 
 def choices_of(action: Action) -> list[str]:
     """The values that an argument takes, if they are few."""
-    return _choices(_kind(action))
+    return _choices(kind_of(action))
 
 
 def is_file_of_settings(action: Action) -> bool:
@@ -62,7 +67,11 @@ def command_help(
         rare: options that the short help only names, as it does with settings.
         everything: explain all of them.
     """
-    groups = [(group.title, group._group_actions) for group in parser._action_groups]
+    named = {action.dest for action in parser._actions}
+    groups = [
+        (group.title, [one for one in group._group_actions if f"{one.dest}.name" not in named])
+        for group in parser._action_groups
+    ]
     settings = [
         one
         for _, actions in groups
@@ -133,8 +142,8 @@ def _paragraphs(text: str) -> str:
 def _left(action: Action) -> str:
     if not action.option_strings:
         return value_word(action)
-    option = kebab(action.option_strings[0])
-    if get_origin(_kind(action)) in (dict, Mapping):
+    option = shown_option(action)
+    if get_origin(kind_of(action)) in (dict, Mapping):
         return f"{option}.NAME VALUE"
     return f"{option} {value_word(action)}".rstrip()
 
@@ -196,7 +205,7 @@ def _typed(value: Any) -> str:
     return str(value)
 
 
-def _kind(action: Action) -> Any:
+def kind_of(action: Action) -> Any:
     """The type of an argument's values; of an optional one, that of the value."""
     kind = getattr(action, "_typehint", None) or action.type
     if get_origin(kind) not in (Union, UnionType):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ArgumentParser
 
-from crosscale.cli.help import choices_of, command_help, kebab, value_word
+from crosscale.cli.help import choices_of, command_help, kebab, shown_option, value_word
 from crosscale.errors import CrosscaleError, nearest
 
 _UNKNOWN = re.compile(r"(?:[Uu]nrecognized arguments?:|Key|Option) *['\"]?--?([\w.\-]+)")
@@ -82,7 +82,7 @@ class CrosscaleParser(ArgumentParser):
         raise CrosscaleError(f"{text} (see {self.prog} --help)")
 
     def _unknown(self, name: str) -> str:
-        options = [kebab(one.option_strings[0][2:]) for one in self._actions if one.option_strings]
+        options = [shown_option(one)[2:] for one in self._actions if one.option_strings]
         return f"unknown option --{name}: {nearest(kebab(name), options, f'{self.prog} --help')}"
 
     def _refused(self, name: str, value: str) -> str:
@@ -149,4 +149,4 @@ def _spelled(word: str) -> str:
 def _shown(action: Any) -> str:
     if action is None:
         return ""
-    return kebab(action.option_strings[0]) if action.option_strings else value_word(action)
+    return shown_option(action) if action.option_strings else value_word(action)
