@@ -5,6 +5,7 @@ import pytest
 
 import crosscale
 from crosscale.cli import USER_ERROR, main
+from crosscale.encoders import described
 from kinect_folders import skeletons, write_nwucla, write_utdmhad
 
 
@@ -25,7 +26,7 @@ def test_from_recordings_to_a_model_folder_that_is_loaded_like_parts(sources, tm
     model = crosscale.load(tmp_path / "again" / "parts")
     shipped = crosscale.load("parts")
     assert model.layout.joints == shipped.layout.joints
-    assert model.trained.details["encoder"] == shipped.trained.details["encoder"]
+    assert described(model.encoder) == described(shipped.encoder)
     clips = [skeletons(0, 99)[:, None].astype(np.float32)]
     assert model.embed(clips, "kinect20").shape == shipped.embed(clips, "kinect20").shape
     card = (tmp_path / "again" / "parts" / "README.md").read_text()
