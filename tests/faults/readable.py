@@ -41,6 +41,7 @@ def index(path: Path) -> Any:
 
 
 ENCODER = f"run/{ENCODER_FILE}"
+TUNED = f"run/finetune/{ENCODER_FILE}"
 LAST = f"run/{checkpoint.LAST}"
 # Those that say which version of their format they have.
 NAMED: dict[str, Callable[[Path], Any]] = {
@@ -48,7 +49,7 @@ NAMED: dict[str, Callable[[Path], Any]] = {
     LAST: tensors(checkpoint.FORMAT, checkpoint.OLD_FORMAT),
     "run/features-*.npz": lambda path: Features.load(path).fingerprint(),
     "run/knn/results.json": lambda path: known(read_results(path), "title", "about", "evaluations"),
-    f"run/finetune/{ENCODER_FILE}": tensors(FORMAT),
+    TUNED: tensors(FORMAT, OLD_FORMAT),
     "named.head": tensors(head_file.FORMAT),
     f"store/{DESCRIPTION}": store,
     "old_index/index.json": index,

@@ -4,16 +4,16 @@ import re
 
 import numpy as np
 import pytest
-from readable import ENCODER, LAST, NAMED
+from readable import ENCODER, LAST, NAMED, TUNED
 
 from crosscale.errors import CrosscaleError
 
 NEWER = "bring crosscale up to date"
 OLDER = "again|anew|delete it"
 # Every other file is of version 1.
-WRITTEN = {"run/features-*.npz": 2, "named.head": 2, ENCODER: 2, LAST: 2}
+WRITTEN = {"run/features-*.npz": 2, "named.head": 2, ENCODER: 2, TUNED: 2, LAST: 2}
 # A store of shards; what 0.1 wrote.
-READ = {("store/store.json", 2), ("named.head", 1), (ENCODER, 1), (LAST, 1)}
+READ = {("store/store.json", 2), ("named.head", 1), (ENCODER, 1), (TUNED, 1), (LAST, 1)}
 
 
 def in_version(content: bytes, version: int) -> bytes:

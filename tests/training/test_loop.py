@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from crosscale.config import built
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
+from crosscale.models.features import FeatureExtractor
 from crosscale.skeleton.layout import Layout
 from crosscale.training.callbacks import METRICS, read_metrics
 from crosscale.training.loop import BAD_BATCH, RECIPE_FILE, pretrain, steps_per_epoch
@@ -218,7 +219,7 @@ def test_the_encoders_come_back_with_all_they_need(undisturbed):
     assert list(encoders.encoders) == ["joint", "joint@part10"]
     assert encoders.preprocess == TINY.preprocess
     assert encoders.classes == ("a", "b")
-    vectors = encoders.embed(Made().clips)
+    vectors = FeatureExtractor(encoders)(Made().clips)
     assert {name: v.shape for name, v in vectors.items()} == {
         "joint": (19, 8),
         "joint@part10": (19, 8),
