@@ -1,5 +1,6 @@
 """The errors that a user can mend, and the hints in them; the command line prints one line."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import SequenceMatcher
@@ -7,13 +8,20 @@ from difflib import SequenceMatcher
 FEW = 8  # names that fit into a line
 _LIKE = 0.65  # share of letters in common and in order, from which a name is taken for mistyped
 _AS_LIKE = 0.07  # less than the most like one, and still worth naming
+# What a terminal would obey, and halves of characters, which cannot be written.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+NO_TEXT = "\ufffd"
 
 
 class CrosscaleError(Exception):
     """Something in the input, the settings or the surroundings is wrong.
 
-    The message names the file, the place and the remedy, in one short line.
+    The message names the file, the place and the remedy, in one short line. It may quote what a
+    file holds, so what no terminal should be sent is taken out of it.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(readable(message))
 
 
 class BadClip(CrosscaleError):
@@ -82,3 +90,11 @@ def _near(wrong: str, known: Mapping[str, str]) -> list[str]:
     best = max(rated, default=(0.0, ""))[0]
     near = [(-ratio, not name.startswith(wrong), name) for ratio, name in rated]
     return [name for ratio, _, name in sorted(near)[:3] if -ratio > max(_LIKE, best - _AS_LIKE)]
+
+
+def readable(text: str) -> str:
+    """The text with a sign that no number has in place of each control character.
+
+    Tabs and ends of lines stay.
+    """
+    return _CONTROL.sub(NO_TEXT, text)

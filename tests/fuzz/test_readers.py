@@ -1,12 +1,11 @@
 """Whatever a file holds, its reader gives whole clips, or one line that names the file.
 
-`CROSSCALE_FUZZ=10000 pytest -m slow tests/fuzz` tries as many damaged files of each kind, others in
-each run: `CROSSCALE_FUZZ_SEED` gives those of an earlier one again.
+`CROSSCALE_FUZZ=9000 CROSSCALE_FUZZ_SEED=2 pytest -m slow tests/fuzz` tries as many damaged files of
+each kind, others than the usual run does.
 """
 
 import hashlib
 import os
-import secrets
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ from samples import Sample, samples
 from crosscale.readers import READERS
 
 CORPUS = Path(__file__).parent / "corpus"
-SHORT, LONG = 10, int(os.environ.get("CROSSCALE_FUZZ", "500"))
-SEED = int(os.environ.get("CROSSCALE_FUZZ_SEED") or secrets.randbits(32))
+SHORT, LONG = 10, int(os.environ.get("CROSSCALE_FUZZ", "200"))
+SEED = int(os.environ.get("CROSSCALE_FUZZ_SEED", "1"))
 # Needs networks and pictures; what it finds in these is the business of the libraries it asks.
 UNTRIED = {"video"}
 
@@ -78,7 +77,6 @@ def test_what_is_damaged_is_read_whole_or_told(sample):
 @pytest.mark.slow
 @every_sample
 def test_much_that_is_damaged_is_read_whole_or_told(sample):
-    print(f"CROSSCALE_FUZZ_SEED={SEED}")
     fuzz(sample, LONG, SEED)
 
 

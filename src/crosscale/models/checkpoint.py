@@ -161,12 +161,12 @@ def save_encoders(
         "preprocess": dataclasses.asdict(preprocess),
         **details,
     }
-    path = folder / ENCODER_FILE
-    write_safetensors(path, tensors, facts)
-    if data is not None:
+    if data is not None:  # first: a run that has its encoder file is taken for finished
         note = {"format": DATA_FORMAT, "store": str(data.resolve())}
         with atomic_path(folder / DATA_FILE) as temporary:
             temporary.write_text(json.dumps(note) + "\n", encoding="utf-8")
+    path = folder / ENCODER_FILE
+    write_safetensors(path, tensors, facts)
     return path
 
 

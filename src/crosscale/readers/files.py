@@ -8,9 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.errors import BadClip, CrosscaleError, readable
 from crosscale.readers.base import Item, OwnRecordings
-from crosscale.utils.text import readable
 
 BEGINNING = 1 << 16  # bytes of a file that are looked at to tell its format
 T = TypeVar("T")

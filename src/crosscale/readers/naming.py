@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from crosscale.errors import BadClip, CrosscaleError, nearest
 from crosscale.readers.base import Item
+from crosscale.utils.text import shown
 
 WORDS = ("label", "part")
 FIELDS = (*WORDS, "subject", "camera", "setup", "repetition")
@@ -105,7 +106,9 @@ def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """
     columns, rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     if NAME not in columns:
-        raise CrosscaleError(f"{path} needs a column {NAME}; it has {', '.join(columns)}")
+        raise CrosscaleError(
+            f"{path} needs a column {NAME}; it has {shown(', '.join(columns), 200)}"
+        )
     _refuse_unknown(columns, (NAME, *FIELDS), str(path))
     found: dict[str, dict[str, Any]] = {}
     for line, cells in rows:
@@ -113,7 +116,7 @@ def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
         name = row.pop(NAME)
         values = _values(row, f"{path}, row {line}")
         if not name or found.setdefault(name, values) != values:
-            what = f"names {name} a second time" if name else "has no name"
+            what = f"names {shown(name)} a second time" if name else "has no name"
             raise CrosscaleError(f"{path}: row {line} {what}")
     return found
 
@@ -121,7 +124,7 @@ def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
 def _refuse_unknown(given: Iterable[str], known: tuple[str, ...], where: str) -> None:
     for name in given:
         if name not in known:
-            raise CrosscaleError(f"{where}: no field '{name}': {nearest(name, known)}")
+            raise CrosscaleError(f"{where}: no field '{shown(name)}': {nearest(name, known)}")
 
 
 Table = tuple[list[str], list[tuple[int, list[str]]]]  # names of columns, numbered rows of texts
@@ -165,7 +168,7 @@ def _values(texts: Mapping[str, str | None], where: str) -> dict[str, str | int]
     found: dict[str, str | int] = {}
     for field, text in texts.items():
         if text and field not in WORDS and not text.isdecimal():
-            raise BadClip(f"{where}: {field} must be a whole number, not '{text}'")
+            raise BadClip(f"{where}: {field} must be a whole number, not '{shown(text)}'")
         if text:
             found[field] = text if field in WORDS else int(text)
     return found

@@ -1,19 +1,8 @@
 """Words for messages: what files of others hold made readable, and many things listed."""
 
-import re
 from collections.abc import Iterable
 
-# What a terminal would obey, and halves of characters, which cannot be written.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-NO_TEXT = "\ufffd"
-
-
-def readable(text: str) -> str:
-    """The text with a sign that no number has in place of each control character.
-
-    Tabs and ends of lines stay.
-    """
-    return _CONTROL.sub(NO_TEXT, text)
+from crosscale.errors import readable
 
 
 def shown(value: object, most: int = 40) -> str:

@@ -141,7 +141,9 @@ def _open_npz(path: Path) -> ArraySource:
     if missing := [f"y_{part}" for part in parts if f"y_{part}" not in arrays]:
         raise CrosscaleError(f"{path} lacks {', '.join(missing)}")
     if not parts:
-        raise CrosscaleError(f"{path} has neither x_train nor x_test; it has {', '.join(arrays)}")
+        raise CrosscaleError(
+            f"{path} has neither x_train nor x_test; it has {shown(', '.join(arrays), 200)}"
+        )
     clips = [arrays[f"x_{part}"] for part in parts]
     for array in clips:
         if array.ndim != 3 or array.shape[2] % 6:

@@ -12,13 +12,13 @@ from typing import Any
 from crosscale.data.bodies import refuse_far
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import BodyRule, people
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.errors import BadClip, CrosscaleError, readable
 from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.skeleton_text import parse
 from crosscale.readers.files import faults_named, some_files
 from crosscale.readers.naming import read_naming_table
-from crosscale.utils.text import readable, shown
+from crosscale.utils.text import shown
 
 SUFFIX = ".skeleton"
 NTU_ACTIONS = tuple(f"A{number:03d}" for number in range(1, 121))

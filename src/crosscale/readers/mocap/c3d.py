@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from crosscale.errors import BadClip, needs
+from crosscale.errors import BadClip, needs, readable
 from crosscale.readers.files import beginning, faults_named
 from crosscale.readers.mocap.capture import Markers, Take, rate_of
 from crosscale.readers.mocap.space import metres_of
-from crosscale.utils.text import readable, shown
+from crosscale.utils.text import shown
 
 SIGNATURE = b"\x50"
 

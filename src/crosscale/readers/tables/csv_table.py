@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from crosscale.errors import BadClip
+from crosscale.errors import BadClip, readable
 from crosscale.readers.files import faults_named
-from crosscale.utils.text import readable, shown
+from crosscale.utils.text import shown
 
 
 class CsvTable:
