@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from crosscale.augment.edge_cut import Cut, EdgeCut
@@ -140,6 +141,9 @@ class _OneView:
         for name, augmentation in self.augmentations.items():
             augmentation.seed(derived_seed(seed, f"{self.name} {name}"), part)
             x = augmentation(x)
+        if clips.final is not None:
+            final = clips.final.to(x.device)[:, None, None, None, None]
+            x = torch.where(final, clips.coordinates, x)
         edge_mask = {}
         for scale, cut in self.cuts.items():
             start = self.run_seed if cut.cut.draw == "run" else seed

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar
+from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
-from crosscale.encoders.readout import Layers, Pooling
+from crosscale.encoders.readout import Layers
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.baselines import baselines as measured_baselines
 from crosscale.evaluation.baselines import chance
@@ -72,9 +73,10 @@ def evaluate(
         seed: of all that is random.
         device: cpu or cuda.
         engine: what computes the features; `auto` is the fastest installed one.
-        pooling: of each layer that is read: the `mean` over time and nodes, as trained, or the mean
-            over time of each of the `nodes` (joints or parts), a vector that many times as long; by
-            default the mean, or the output layer that was fitted to the encoders.
+        pooling: of each layer that is read: the `mean` over time and nodes; `statistics`: mean,
+            largest and deviation; or the mean over time of each of the `nodes` (joints or parts),
+            a vector that many times as long. By default as trained, with the output layer that was
+            fitted to the encoders.
         layers: how many of the last layers are read, or `all`.
         mirror: average each clip's features with those of its mirror image, left and right
             exchanged: for actions that are done with either hand.

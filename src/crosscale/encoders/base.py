@@ -14,7 +14,7 @@ An encoder of one's own is one class in one file:
             ...
 
         def forward_features(self, x, edge_mask=None, token_mask=None):
-            ...  # (B, C, T, V) to (B, dim, V', T')
+            ...  # (B, C, T, V) to (B, D, V', T'); D is dim, as long as the mean is pooled
 
 It is trained by `--encoder my_file:MyEncoder`, and read by every probe, engine and export.
 """
@@ -29,6 +29,8 @@ from torch import Tensor, nn
 from crosscale.skeleton.layout import Graph
 
 Absent = Literal["present", "all"]
+Pooling = Literal["mean", "statistics", "nodes"]
+LEAST_VARIANCE = 1e-4  # under the root, whose slope at zero is infinite
 
 
 class Layer(NamedTuple):
@@ -43,6 +45,10 @@ class Layer(NamedTuple):
     name: str
     dim: int
     nodes: int
+
+    def pooled_dim(self, pooling: Pooling) -> int:
+        """How many numbers `pooled` makes of a body's map."""
+        return self.dim * {"mean": 1, "statistics": 3, "nodes": self.nodes}[pooling]
 
 
 class BodyMaps(NamedTuple):
@@ -74,6 +80,7 @@ class Encoder(nn.Module):
         graph: of the nodes that it sees.
         settings: with which it was made.
         dim: length of the feature vector.
+        pooling: how maps become features, see `pooled`.
         bodies: `present` computes only bodies that are there; `all` computes empty ones too and
             averages over them, as the published code does.
         recompute: keep less for the backward pass and compute it once more; an encoder that does
@@ -84,6 +91,7 @@ class Encoder(nn.Module):
 
     Settings: ClassVar[type[Any]]
     static: ClassVar[bool] = False
+    pooling: Pooling = "mean"
     bodies: Absent = "present"
     recompute: bool = False
     recorder: Callable[..., Tensor] | None = None
@@ -106,7 +114,7 @@ class Encoder(nn.Module):
             token_mask: 0 where a node is hidden in a frame, else 1: (B, T, V).
 
         Returns:
-            (B, dim, V', T').
+            (B, D, V', T'), of which pooling makes dim features.
         """
         raise NotImplementedError(f"{type(self).__name__} has no forward_features")
 
@@ -136,7 +144,7 @@ class Encoder(nn.Module):
             edge_mask: 0 where an edge is cut, else 1: (N, V, V), or (1, V, V) for one cut for all.
 
         Returns:
-            (N, dim): the mean over time and nodes, and over the bodies.
+            (N, dim): pooled over time and nodes, and the mean over the bodies.
         """
         recorded = self.recorder if self.training else None
         return self.pool(self._maps(recorded or self.forward_features, x, body_mask, edge_mask))
@@ -148,9 +156,8 @@ class Encoder(nn.Module):
         return self._maps(self.forward_features, x, body_mask, edge_mask)
 
     def pool(self, found: BodyMaps) -> Tensor:
-        """The mean over time and nodes, and over each clip's bodies: (N, dim)."""
-        kind = next(self.parameters()).dtype
-        features = found.maps.mean(dim=(2, 3), dtype=kind)
+        """Features of each body, and the mean over each clip's bodies: (N, dim)."""
+        features = pooled(found.maps.to(next(self.parameters()).dtype), self.pooling)
         return mean_over_bodies(features, found.clip, found.clips)
 
     def _maps(
@@ -176,6 +183,24 @@ class Encoder(nn.Module):
             rows = body_mask.reshape(-1).nonzero().squeeze(1).to(x.device, non_blocking=True)
             flat = flat.index_select(0, rows)
         return flat, rows // bodies
+
+
+def pooled(maps: Tensor, pooling: Pooling) -> Tensor:
+    """Maps (B, D, V', T') to features of each body.
+
+    Args:
+        maps: of one layer.
+        pooling: the `mean` over time and nodes (B, D); `statistics`, which are the mean, the
+            largest and the standard deviation (B, 3 D); or the mean over time at each of the
+            `nodes`, one after the other (B, V' D).
+    """
+    if pooling == "nodes":
+        return maps.mean(dim=3).transpose(1, 2).flatten(1)
+    mean = maps.mean(dim=(2, 3))
+    if pooling == "mean":
+        return mean
+    deviation = (maps.var(dim=(2, 3), correction=0) + LEAST_VARIANCE).sqrt()
+    return torch.cat([mean, maps.amax(dim=(2, 3)), deviation], dim=1)
 
 
 def mean_over_bodies(features: Tensor, clip: Tensor, clips: int) -> Tensor:

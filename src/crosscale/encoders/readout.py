@@ -6,10 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from crosscale.encoders.base import Encoder
+from crosscale.encoders.base import Encoder, Pooling, pooled
 from crosscale.errors import CrosscaleError
 
-Pooling = Literal["mean", "nodes"]
 Layers = int | Literal["all"]
 
 
@@ -24,7 +23,7 @@ class Readout(nn.Module):
     def __init__(
         self,
         encoder: Encoder,
-        pooling: Pooling = "mean",
+        pooling: Pooling | None = None,
         layers: Layers = 1,
         output: "OutputLayer | None" = None,
         network: nn.Module | None = None,
@@ -33,8 +32,7 @@ class Readout(nn.Module):
 
         Args:
             encoder: as it was trained.
-            pooling: the `mean` over time and nodes, which is what was trained; or the mean over
-                time at each of the `nodes`, one after the other.
+            pooling: of each layer, see `pooled`; by default as it was trained.
             layers: how many of the last layers, or `all`.
             output: comes after it, where there is one; the vector is then one part.
             network: what computes the maps; by default the encoder fused, never to be trained.
@@ -45,10 +43,8 @@ class Readout(nn.Module):
         super().__init__()
         known = encoder.layers
         self.count = len(known) if layers == "all" else min(layers, len(known))
-        self.pooling = pooling
-        self.parts = tuple(
-            layer.dim * (layer.nodes if pooling == "nodes" else 1) for layer in known[-self.count :]
-        )
+        self.pooling = pooling or encoder.pooling
+        self.parts = tuple(layer.pooled_dim(self.pooling) for layer in known[-self.count :])
         if output is not None:
             read, taken = sum(self.parts), len(output.mean)
             if read != taken:
@@ -61,11 +57,7 @@ class Readout(nn.Module):
     def forward(self, bodies: Tensor) -> Tensor:
         """(B, C, T, V) to (B, dim)."""
         maps = self.network.forward_intermediates(bodies)[-self.count :]
-        if self.pooling == "mean":
-            read = [layer.mean(dim=(2, 3)) for layer in maps]
-        else:
-            read = [layer.mean(dim=3).transpose(1, 2).flatten(1) for layer in maps]
-        features = torch.cat(read, dim=1)
+        features = torch.cat([pooled(layer, self.pooling) for layer in maps], dim=1)
         return features if self.output is None else self.output(features)
 
     def for_frames(self, frames: int) -> "Readout":

@@ -25,8 +25,8 @@ class TCNSettings:
     """How large the encoder is.
 
     Attributes:
-        width: channels of the first blocks; the last has twice as many, the length of the feature
-            vector.
+        width: channels of the first blocks; the last has twice as many, of which the mean, the
+            largest and the deviation over time are the feature vector.
         dropout: share of channels dropped between the two convolutions of a block.
     """
 
@@ -39,9 +39,10 @@ class TCN(Encoder):
 
     Settings = TCNSettings
     static = True
+    pooling = "statistics"
 
     def __init__(self, graph: Graph, settings: TCNSettings, channels: int = 3) -> None:
-        super().__init__(graph, settings, dim=2 * settings.width)
+        super().__init__(graph, settings, dim=6 * settings.width)
         if settings.width < 1:
             raise CrosscaleError(f"encoder.width must be 1 or more, not {settings.width}")
         width = settings.width
@@ -53,16 +54,14 @@ class TCN(Encoder):
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The stem and every block; nodes are channels, so one is left."""
-        dims = {"stem": self.dim // 2}
-        dims |= {
-            f"block {i}": dim for i, dim in enumerate([self.dim // 2] * 3 + [self.dim], start=1)
-        }
-        return tuple(Layer(name, dim, nodes=1) for name, dim in dims.items())
+        width = self.settings.width
+        blocks = [Layer(f"block {i}", width, nodes=1) for i in (1, 2, 3)]
+        return (Layer("stem", width, 1), *blocks, Layer("block 4", 2 * width, 1))
 
     def forward_features(
         self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
     ) -> Tensor:
-        """Bodies (B, C, T, V) to (B, dim, 1, T / 4); there are no edges that could be cut."""
+        """Bodies (B, C, T, V) to (B, 2 width, 1, T / 4); there are no edges that could be cut."""
         for maps in self._each_map(x, token_mask):
             last = maps
         return last

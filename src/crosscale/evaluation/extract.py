@@ -9,8 +9,9 @@ import numpy as np
 
 from crosscale.augment.spatial import Mirror
 from crosscale.data.store import ClipStore
+from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
-from crosscale.encoders.readout import Layers, Pooling
+from crosscale.encoders.readout import Layers
 from crosscale.evaluation.features import Features, cached_features, features_key
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.models.features import FeatureExtractor, prepared
@@ -28,7 +29,7 @@ class Extraction:
 
     Attributes:
         pooling: of each layer that is read, see `crosscale.encoders.readout.Readout`; by default
-            what the encoders' file says: the mean, or an output layer that was fitted to them.
+            what the encoders' file says: as trained, or an output layer that was fitted to them.
         layers: how many of the last are read, or `all`.
         mirror: mean of each clip's features and of those with its left and right exchanged.
         engine: what computes; all agree to about 1e-5.
@@ -41,16 +42,21 @@ class Extraction:
 
     def __str__(self) -> str:
         """In words."""
-        nodes = "of each node" if self.pooling == "nodes" else "and nodes"
+        read = {
+            None: "features as trained",
+            "mean": "the mean over time and nodes",
+            "statistics": "mean, largest and deviation over time and nodes",
+            "nodes": "the mean over time of each node",
+        }[self.pooling]
         several = "all layers" if self.layers == "all" else f"the last {self.layers} layers"
         layers = "" if self.layers == 1 else f", of {several}"
         images = ", averaged with that of the mirror image" if self.mirror else ""
-        return f"the mean over time {nodes}{layers}{images}"
+        return f"{read}{layers}{images}"
 
     @property
     def label(self) -> str:
         """In short, for names of folders and of columns; empty for the usual."""
-        words = ["nodes"] if self.pooling == "nodes" else []
+        words = [] if self.pooling in (None, "mean") else [str(self.pooling)]
         words += [] if self.layers == 1 else [str(self.layers)]
         return "-".join([*words, *(["mirror"] if self.mirror else [])])
 
@@ -89,7 +95,9 @@ def extract(
 
 def _extracted(encoders: TrainedEncoders, store: ClipStore, how: Extraction) -> Features:
     bodies = int(store.column("bodies").clip(max=encoders.preprocess.bodies).sum())
-    pooling = how.pooling if how.layers == 1 else how.pooling or "mean"
+    pooling = how.pooling
+    if pooling is None and how.layers != 1:
+        pooling = next(iter(encoders.encoders.values())).pooling  # without the file's output layer
     compute = FeatureExtractor(
         encoders, how.engine, pooling=pooling, layers=how.layers, bodies=bodies
     )

@@ -11,8 +11,9 @@ from sklearn.base import clone
 from crosscale.data.conversion import in_layout
 from crosscale.data.splits import ALL, Split, protocols, split
 from crosscale.data.store import ClipStore
+from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
-from crosscale.encoders.readout import Layers, Pooling
+from crosscale.encoders.readout import Layers
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
 from crosscale.evaluation.extract import Extraction, extract

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from crosscale.encoders import described, from_description
-from crosscale.encoders.base import Encoder
-from crosscale.encoders.readout import Layers, OutputLayer, Pooling, Readout
+from crosscale.encoders.base import Encoder, Pooling
+from crosscale.encoders.readout import Layers, OutputLayer, Readout
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.published import load_whole
 from crosscale.skeleton.layout import Layout

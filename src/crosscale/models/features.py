@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from crosscale.data.conversion import CoordinateSource, in_layout
-from crosscale.encoders.base import Encoder, mean_over_bodies
+from crosscale.encoders.base import Encoder, Pooling, mean_over_bodies
 from crosscale.encoders.engines import Engine, EngineChoice, build, choose
-from crosscale.encoders.readout import Layers, Pooling, Readout
+from crosscale.encoders.readout import Layers, Readout
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import ClipTensors, load
@@ -119,7 +119,7 @@ def readout_of(
     """What is read of a stream's encoder: as asked, or else as its file says, see `Readout`."""
     encoder, output = trained.encoders[stream], trained.output
     if pooling is not None or output is None:
-        return Readout(encoder, pooling or "mean", layers, network=network)
+        return Readout(encoder, pooling, layers, network=network)
     return Readout(encoder, output.pooling, output.layers, output.by_stream[stream], network)
 
 

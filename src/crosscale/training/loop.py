@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -38,6 +39,7 @@ from crosscale.training.callbacks import (
 )
 from crosscale.training.distributed import Team
 from crosscale.training.optim import clip_gradients, learning_rate, make_optimiser
+from crosscale.training.output import fit_output
 from crosscale.training.recipe import Recipe, settings_by_name
 from crosscale.training.sources import Source
 from crosscale.transforms.modality import Stream
@@ -338,14 +340,27 @@ class _Run:
             )
         )
 
+    def _further(self) -> Iterator[View]:
+        """Views of an epoch that is not trained, for what is fitted afterwards."""
+        at = state.Progress(self.recipe.training.epochs)
+        batches = islice(_batches(self.recipe, self.source, at), self.recipe.output.batches)
+        for clips, seed in batches:
+            taken = self.source.take(clips, self.views.names, seed)
+            for name in self.views.names:
+                yield self.views(name, taken[name], seed)
+
     def write_encoders(self) -> Path:
         """Write what is kept of the objective, with all that using it needs."""
-        source = self.source
+        source, encoders = self.source, self.objective.encoders()
+        output = None
+        if self.recipe.output.dim:
+            output = fit_output(encoders, source.layout, self._further(), self.recipe.output.dim)
         return save_encoders(
             self.folder,
-            self.objective.encoders(),
+            encoders,
             source.layout,
             self.recipe.preprocess,
+            output=output,
             classes=list(source.classes),
             protocol=self.recipe.protocol,
             store=source.title,

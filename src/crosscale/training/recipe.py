@@ -28,6 +28,7 @@ from crosscale.encoders import ENCODERS
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.objectives import OBJECTIVES
 from crosscale.training.optim import OPTIMISERS, SCHEDULES
+from crosscale.training.output import OutputSettings
 from crosscale.training.sources import SOURCES
 from crosscale.transforms.preprocess import Preprocess
 from crosscale.utils.registry import Registry
@@ -94,6 +95,7 @@ class Recipe:
         optimiser: how weights follow gradients.
         schedule: the learning rate over the run.
         training: how long to train, and on what at once.
+        output: the linear layer that is fitted when training ends.
     """
 
     protocol: str = "xsub"
@@ -110,6 +112,7 @@ class Recipe:
     optimiser: Any = None
     schedule: Any = None
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
 
     def chosen(self, group: str) -> tuple[Any, Any]:
         """What a group names, and its settings: a class and an instance of its `Settings`."""

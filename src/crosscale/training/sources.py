@@ -4,22 +4,37 @@ One of one's own is a class in one file, trained by `--source my_file:MySource`:
 clips, says which of them an epoch passes over, and gives them when they are asked for.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from crosscale.data.conversion import in_layout
+from crosscale.data.conversion import in_layout, pooling
 from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.transforms.preprocess import ClipSource, ClipTensors, Preprocess, StoredClips
+from crosscale.synthesis.performers import Manner, perform
+from crosscale.synthesis.programs import Draw, Programs, draw_programs, siblings
+from crosscale.transforms.preprocess import (
+    ClipSource,
+    ClipTensors,
+    Preprocess,
+    StoredClips,
+    placed,
+    turn,
+)
 from crosscale.utils.registry import Registry
+from crosscale.utils.repeatable import derived_seed
+
+PERFORMED = "ntu25"  # the joints that performers have
+PARTS = "part10"
 
 SOURCES = Registry(
     "source",
@@ -148,20 +163,36 @@ class StoreSource(Source):
 
 @dataclass(frozen=True)
 class MixedSettings:
-    """How stores are mixed.
+    """How stores and motion programs are mixed.
 
     Attributes:
-        shares: of each store in an epoch, in the order of `--data`; null for as many clips of
-            each as it has. They need not sum to one.
+        shares: of each store in what is recorded, in the order of `--data`; null for as many clips
+            of each as it has. They need not sum to one.
+        programs: share of an epoch's clips that are motion programs, drawn anew for each step.
+        family: programs in a batch that differ from one of them in one thing, it included.
+        turn: how far performances are turned from facing the camera, degrees (standard deviation).
+        partners: share of programs that are performed by a second person, who stands in front of
+            the first and faces them.
+        side: for encoders of the plane, from how far aside performances are seen, degrees at most;
+            null sees them in space.
+        manner: how far two performances of a program differ.
+        layout: of the clips; by default that of the first store, or ten parts where there is none.
         epoch_clips: clips of an epoch; 0 for as many as all stores have.
     """
 
     shares: list[float] | None = None
+    programs: float = 0.0
+    family: int = 2
+    turn: float = 15.0
+    partners: float = 0.0
+    side: float | None = None
+    manner: Manner = field(default_factory=Manner)
+    layout: str | None = None
     epoch_clips: int = 0
 
 
 class MixedSource(Source):
-    """The training parts of several stores, in the layout of the first.
+    """The training parts of any number of stores, and motion programs that are performed afresh.
 
     Labels of different stores do not mean the same, so there is no diagnosis by them.
     """
@@ -176,47 +207,42 @@ class MixedSource(Source):
         preprocess: Preprocess,
         device: torch.device,
     ) -> None:
-        if not stores:
-            raise CrosscaleError("source mixed needs stores: name one or more with --data")
-        shares = settings.shares
-        if shares is not None and (
-            len(shares) != len(stores) or min(shares) < 0 or not sum(shares)
-        ):
-            raise CrosscaleError(
-                f"source.shares {shares} must be {len(stores)} numbers of 0 or more, one a store"
-            )
-        self.layout = stores[0].layout
+        _check_mixture(settings, len(stores))
+        self.settings, self.device = settings, device
+        own = Layout.load(settings.layout) if settings.layout else None
+        self.layout = own or (stores[0].layout if stores else Layout.load(PARTS))
         rows = [split(store, protocol).train for store in stores]
-        self.sizes = np.array([len(own) for own in rows])
+        self.sizes = np.array([len(own) for own in rows], dtype=int)
         self.starts = np.cumsum([0, *self.sizes])
         self.parts = [
             StoredClips(in_layout(store, self.layout), own, preprocess)
             for store, own in zip(stores, rows, strict=True)
         ]
-        self.shares, self.count = shares, settings.epoch_clips or int(self.sizes.sum())
-        self.device = device
-        self.classes, self.title = (), " + ".join(store.name for store in stores)
+        count = settings.epoch_clips or int(self.sizes.sum())
+        self.performed = round(settings.programs * count)
+        self.recorded = count - self.performed
+        self.stage = Stage(settings, self.layout, preprocess, device) if self.performed else None
+        self.classes = ()
+        titles = [store.name for store in stores] if self.recorded else []
+        self.title = " + ".join([*titles, *(["motion programs"] if self.performed else [])])
         self.paths = tuple(store.path for store in stores)
         self.names = [
             f"{store.name}/{store.names[row]}"
             for store, own in zip(stores, rows, strict=True)
             for row in own
-        ]
+        ] + ["motion program"] * self.performed
         self.labels = torch.full((len(self.names),), -1, device=device)
 
     @property
     def epoch_clips(self) -> int:
         """As many as the settings say."""
-        return self.count
+        return self.recorded + self.performed
 
     def epoch(self, seed: int) -> Tensor:
-        """Each store's clips in its share, none twice before all of it were taken."""
+        """Each store's clips in its share, none twice before all of it were taken; programs."""
         generator = torch.Generator().manual_seed(seed)
-        weights = np.array(self.sizes if self.shares is None else self.shares, dtype=float)
-        counts = np.floor(self.count * weights / weights.sum()).astype(int)
-        counts[int(weights.argmax())] += self.count - counts.sum()
-        numbers = []
-        for start, size, wanted in zip(self.starts, self.sizes, counts, strict=False):
+        numbers = [int(self.starts[-1]) + torch.arange(self.performed)]
+        for start, size, wanted in zip(self.starts, self.sizes, self._counts(), strict=False):
             rounds = -(-int(wanted) // max(1, int(size)))
             taken = [torch.randperm(int(size), generator=generator) for _ in range(rounds)]
             if taken:
@@ -224,22 +250,111 @@ class MixedSource(Source):
         mixed = torch.cat(numbers)
         return mixed[torch.randperm(len(mixed), generator=generator)]
 
+    def _counts(self) -> NDArray[np.int64]:
+        """How many clips of each store an epoch has."""
+        if not self.recorded:
+            return np.zeros(len(self.sizes), dtype=np.int64)
+        weights = np.array(self.settings.shares or self.sizes, dtype=float)
+        counts = np.floor(self.recorded * weights / weights.sum()).astype(np.int64)
+        counts[int(weights.argmax())] += self.recorded - counts.sum()
+        return counts
+
     def take(self, clips: Tensor, views: Sequence[str], seed: int) -> dict[str, ClipTensors]:
-        """The same clips for every view."""
+        """The same recordings for every view, and another performance of each program."""
         numbers = clips.numpy()
         owner = np.searchsorted(self.starts, numbers, side="right") - 1
-        found: ClipTensors | None = None
+        pieces = []  # (places in the batch, the clips of each view)
         for store, part in enumerate(self.parts):
             places = np.flatnonzero(owner == store)
-            if not len(places):
-                continue
-            own = part.take(torch.from_numpy(numbers[places] - self.starts[store]))
-            if found is None:
-                found = ClipTensors(
-                    own.coordinates.new_zeros(len(numbers), *own.coordinates.shape[1:]),
-                    own.body_mask.new_zeros(len(numbers), own.body_mask.shape[1]),
-                )
-            found.coordinates[places] = own.coordinates
-            found.body_mask[places] = own.body_mask
-        assert found is not None  # a batch has a clip
-        return dict.fromkeys(views, ClipTensors(found.coordinates.to(self.device), found.body_mask))
+            if len(places):
+                own = part.take(torch.from_numpy(numbers[places] - self.starts[store]))
+                pieces.append((places, dict.fromkeys(views, own)))
+        places = np.flatnonzero(owner == len(self.parts))
+        if len(places) and self.stage:
+            # Processes that share a batch have other clips, and so other programs.
+            drawn = derived_seed(seed, f"programs {numbers[places[0]]}")
+            pieces.append((places, self.stage.perform(len(places), views, drawn)))
+        order = torch.from_numpy(np.concatenate([places for places, _ in pieces]).argsort())
+        return {
+            view: _joined([own[view] for _, own in pieces], self.device).take(order)
+            for view in views
+        }
+
+
+class Stage:
+    """Where motion programs are performed, as preprocessed clips."""
+
+    def __init__(
+        self, settings: MixedSettings, layout: Layout, preprocess: Preprocess, device: torch.device
+    ) -> None:
+        self.settings, self.layout, self.preprocess = settings, layout, preprocess
+        self.device = device
+        seen = Layout.load(PERFORMED)
+        same = seen.joints == layout.joints
+        self.pooling = None if same else torch.from_numpy(pooling(seen, layout)).to(device)
+
+    def perform(self, count: int, views: Sequence[str], seed: int) -> dict[str, ClipTensors]:
+        """Performances of programs, another one for each view.
+
+        Args:
+            count: N programs, of which each is followed by its siblings.
+            views: names.
+            seed: of the programs; that of a performance follows from it and the view's name.
+        """
+        draw, family = Draw(seed, self.device), self.settings.family
+        first = draw_programs(-(-count // family), draw)
+        programs = first
+        for _ in range(family - 1):
+            programs = programs.joined(siblings(first, draw))
+        programs = programs.take(torch.arange(count, device=self.device))
+        partner = draw.chance(self.settings.partners, count)
+        gap = draw.uniform(count, low=0.5, high=2.0) * partner
+        side = draw.uniform(count, 1, low=-1.0)
+        return {
+            view: self._once(programs, gap, side, Draw(derived_seed(seed, view), self.device))
+            for view in views
+        }
+
+    def _once(self, programs: Programs, gap: Tensor, side: Tensor, draw: Draw) -> ClipTensors:
+        """Performances by people who stand some metres before another (N,), 0 for no other."""
+        settings, count = self.settings, len(programs)
+        x = perform(programs, draw, self.preprocess.frames, settings.manner, self.pooling)
+        if settings.side is not None:
+            both = (side + 0.35 * draw.uniform(count, 1, low=-1.0)).clamp(-1, 1)
+            x = turn(x, both * math.radians(settings.side))
+            x[:, 2] = 0
+        clips = placed(x, self.layout, self.preprocess)
+        if settings.side is None:
+            angle = draw.normal(count, 1, spread=math.radians(settings.turn))
+            around = math.pi * (gap[:, None] > 0)
+            body = turn(clips.coordinates[..., 0], angle + around)
+            body[:, 2] -= (gap * draw.factor(count, spread=0.15))[:, None, None]
+            clips.coordinates[..., 0] = body
+        return replace(clips, final=torch.ones(count, dtype=torch.bool))
+
+
+def _check_mixture(settings: MixedSettings, stores: int) -> None:
+    shares = settings.shares
+    if shares is not None and (len(shares) != stores or min(shares) < 0 or not sum(shares)):
+        raise CrosscaleError(
+            f"source.shares {shares} must be {stores} numbers of 0 or more, one a store"
+        )
+    if not 0 <= settings.programs <= 1 or settings.family < 1:
+        raise CrosscaleError("source.programs must lie between 0 and 1, source.family be 1 or more")
+    if not stores and settings.programs < 1:
+        raise CrosscaleError(
+            "source mixed needs stores: name one or more with --data, or say --source.programs 1"
+        )
+    if not stores and not settings.epoch_clips:
+        raise CrosscaleError("say with --source.epoch_clips how many programs an epoch has")
+
+
+def _joined(parts: Sequence[ClipTensors], device: torch.device) -> ClipTensors:
+    """Clips one after the other, with the word which of them are final."""
+    final = [
+        torch.zeros(len(part.body_mask), dtype=torch.bool) if part.final is None else part.final
+        for part in parts
+    ]
+    planes = torch.cat([part.coordinates.permute(0, 4, 1, 2, 3).to(device) for part in parts])
+    body_mask = torch.cat([part.body_mask for part in parts])
+    return ClipTensors(planes.permute(0, 2, 3, 4, 1), body_mask, torch.cat(final))

@@ -20,8 +20,10 @@ from crosscale.transforms.resample import Length, Samples, sample
 
 Root = Literal["clip", "frame", "body_frame"]
 Facing = Literal["clip", "frame", "none"]
+Size = Literal["kept", "normal"]
 
 CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
+BONE = 0.4  # metres, about the mean distance of neighbouring parts of an adult
 SHORTEST_LINE = 1e-4  # metres; a shorter shoulder line says nothing about where a body faces
 
 
@@ -39,6 +41,9 @@ class Preprocess:
         length: `present`: from the first to the last frame in which somebody is there;
             `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
         bodies: M; missing ones are absent, further ones are left out.
+        size: `kept`; or `normal`: each clip is scaled until its first body's bones, in the mean,
+            are as long as those of a usual body, for people of any size and sensors that place
+            joints differently.
     """
 
     frames: int = 50
@@ -46,6 +51,7 @@ class Preprocess:
     facing: Facing = "clip"
     length: Length = "present"
     bodies: int = 2
+    size: Size = "kept"
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.bodies < 1:
@@ -67,15 +73,20 @@ class ClipTensors:
             in the plane have z = 0 and the size of an adult. In memory each body's planes lie
             together.
         body_mask: (N, M) bool, whether a body is there at all.
+        final: (N,) bool, clips that differ from view to view by themselves, so that no view may
+            change them; none where it is not given.
     """
 
     coordinates: Tensor
     body_mask: Tensor
+    final: Tensor | None = None
 
     def take(self, clips: Tensor) -> "ClipTensors":
         """The clips of these numbers (K,), in that order; each part stays where it lies."""
         rows = clips.to(self.coordinates.device, non_blocking=True)
-        return ClipTensors(self.coordinates[rows], self.body_mask[clips.to(self.body_mask.device)])
+        own = clips.to(self.body_mask.device)
+        final = None if self.final is None else self.final[own]
+        return ClipTensors(self.coordinates[rows], self.body_mask[own], final)
 
 
 class ClipSource(Protocol):
@@ -174,7 +185,32 @@ def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Prepro
     planes = places.permute(0, 3, 1, 2)
     x = torch.empty(planes.shape)  # put in order while subtracting: a copy of its own takes longer
     torch.sub(planes, roots.permute(0, 3, 1, 2), out=x)
-    return face_front(x, first, layout, settings.facing)
+    return _sized(face_front(x, first, layout, settings.facing), first, layout, settings.size)
+
+
+def placed(planes: Tensor, layout: Layout, settings: Preprocess) -> ClipTensors:
+    """Clips of one body each that have all their frames already, (N, 3, T, V), as `preprocess`."""
+    if settings.root == "clip":
+        roots = planes[:, :, :1, list(layout.root)]
+    else:
+        roots = planes[:, :, :, list(layout.root)]
+    x, own = planes - roots.mean(dim=3, keepdim=True), torch.arange(len(planes))
+    x = _sized(face_front(x, own, layout, settings.facing), own, layout, settings.size)
+    coordinates = x.new_zeros(len(x), settings.bodies, *x.shape[1:])
+    coordinates[:, 0] = x
+    body_mask = torch.zeros(len(x), settings.bodies, dtype=torch.bool)
+    body_mask[:, 0] = True
+    return ClipTensors(coordinates.permute(0, 2, 3, 4, 1), body_mask)
+
+
+def _sized(x: Tensor, first: Tensor, layout: Layout, size: Size) -> Tensor:
+    """Bodies (P, 3, T, V) scaled so that the first body's bones are of usual length in the mean."""
+    if size == "kept":
+        return x
+    joints, parents = zip(*layout.edges, strict=True)
+    bones = (x[..., list(joints)] - x[..., list(parents)]).norm(dim=1).mean(dim=2)  # (P, T)
+    lengths = bones.median(dim=1).values[first]
+    return x * torch.where(lengths < SHORTEST_LINE, 1.0, BONE / lengths)[:, None, None, None]
 
 
 def _first_body(clip: np.ndarray) -> np.ndarray:

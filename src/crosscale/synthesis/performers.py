@@ -1,0 +1,388 @@
+"""Programs performed: each time by another body, at another pace and in another manner.
+
+Body space is that of `synthesis.body`: metres, x to the person's right, y up, the person faces -z.
+Time is the last axis everywhere, so that each operation runs along memory.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from crosscale.synthesis.body import JOINTS
+from crosscale.synthesis.programs import ELBOW, KEYS, KNEE, LEFT, RIGHT, Draw, Programs
+
+OUTWARD = (-1.0, 1.0)  # which way x is outward, of the left and the right side
+_CONTACT_HEIGHT = 0.02  # metres: a foot this much above the other bears 1/e of its weight
+_TRUNK = 0.5  # metres from the hips to the shoulders, of a body of usual size
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How far performances differ; standard deviations unless told otherwise.
+
+    Attributes:
+        size: of the logarithm of a body's size, and
+        proportions: of that of each bone.
+        pace: of the logarithm of the exponent by which time is bent.
+        amount: of the logarithm of how far waves, bows and jumps go.
+        style: of directions of limbs, all key poses alike, and
+        carelessness: of each key pose for itself.
+        tilt: of the camera, radians.
+        shift: of each joint for the whole clip, metres: sensors place joints differently.
+        sway: of slow unrest, metres at most.
+        noise: of fast unrest, metres at most.
+        lost: share of performances in which a joint is lost for a while, and
+        spikes: in which joints jump for single frames.
+    """
+
+    size: float = 0.1
+    proportions: float = 0.08
+    pace: float = 0.35
+    amount: float = 0.25
+    style: float = 0.2
+    carelessness: float = 0.12
+    tilt: float = 0.15
+    shift: float = 0.04
+    sway: float = 0.04
+    noise: float = 0.02
+    lost: float = 0.15
+    spikes: float = 0.4
+
+
+def perform(
+    programs: Programs,
+    draw: Draw,
+    frames: int,
+    manner: Manner | None = None,
+    pooling: Tensor | None = None,
+) -> Tensor:
+    """One performance of each program, seen by a sensor.
+
+    Args:
+        programs: B of them.
+        draw: everything in which performances differ comes from it.
+        frames: T, from before the action begins until after it ends.
+        manner: how far they differ.
+        pooling: (V, 25) weights that make what the sensor sees from the joints of `ntu25`.
+
+    Returns:
+        (B, 3, T, V) metres; the lowest foot stands on the floor y = 0 before the camera is tilted
+        and the sensor errs.
+    """
+    manner = manner or Manner()
+    joints = place(programs, draw, frames, manner)
+    if pooling is not None:
+        joints = (pooling @ joints.flatten(2)).unflatten(2, joints.shape[2:])
+    return sensed(joints, draw, manner).permute(0, 2, 3, 1).contiguous()
+
+
+def place(programs: Programs, draw: Draw, frames: int, manner: Manner) -> Tensor:
+    """Where the joints are, (B, 25, 3, T), in metres, standing on the floor."""
+    count = len(programs)
+    clock = _Clock(programs, draw, frames, manner)
+    amount = draw.factor(count, spread=manner.amount)
+    body = _Body(count, draw, manner)
+    trunk = _trunk(programs, draw, clock, amount)
+    legs = _legs(programs, draw, clock, trunk.moved, amount, manner)
+    arms = _arms(programs, draw, clock, amount, manner)
+    where = body.joints(trunk, legs, [trunk.turned(limb) for limb in arms])
+    return _on_the_floor(where, programs, draw, clock, amount)
+
+
+class _Clock:
+    """When things happen: how far the action is at each frame, and between which key poses."""
+
+    def __init__(self, programs: Programs, draw: Draw, frames: int, manner: Manner) -> None:
+        count, device = len(programs), draw.device
+        self.frames = torch.linspace(0, 1, frames, device=device)[None].expand(count, frames)
+        begin = draw.uniform(count, 1, low=-0.08, high=0.27)
+        end = 1 - draw.uniform(count, 1, low=-0.08, high=0.27)
+        line = ((self.frames - begin) / (end - begin)).clamp(0, 1)
+        line = line ** draw.factor(count, 1, spread=manner.pace)
+        slow, swing = draw.normal(2, count, 1, spread=0.05)
+        line = line + slow * (math.pi * line).sin() + 0.6 * swing * (2 * math.pi * line).sin()
+        line = line.clamp(0, 1)
+        again = programs.repeats[:, None]
+        done = line * again
+        self.progress = torch.where(line >= 1, 1.0, done - done.floor())  # (B, T)
+        times = programs.gaps.cumsum(1) + draw.normal(count, KEYS, spread=0.03)
+        last = times.gather(1, programs.poses[:, None] - 1)
+        back = last + programs.gaps[:, :1]
+        first = torch.where(programs.from_rest[:, None], 0.0, times[:, :1])
+        total = (torch.where(programs.to_rest[:, None], back, last) - first).clamp(min=0.2)
+        at = first + self.progress * total
+        self.early = (at - first) / total
+        # places: 0 is rest, 1 to n the key poses, n + 1 rest again, or the last pose held
+        number = torch.arange(KEYS, device=device)
+        used = number < programs.poses[:, None]
+        edges = torch.cat(
+            [torch.where(used, times, math.inf), back.new_full((count, 1), math.inf)], 1
+        )
+        edges = edges.scatter(1, programs.poses[:, None], back)
+        edges = torch.cat([edges.new_zeros(count, 1), edges], 1)  # (B, K + 2)
+        self.place = (at[:, :, None] >= edges[:, None, 1:]).sum(2).clamp(max=KEYS)
+        self.place = torch.minimum(self.place, programs.poses[:, None])
+        low, high = edges.gather(1, self.place), edges.gather(1, self.place + 1)
+        share = ((at - low) / (high - low).clamp(min=1e-3)).clamp(0, 1)
+        self.share = share**3 * (10 - 15 * share + 6 * share**2)  # minimum jerk
+        self.poses = programs.poses
+        self.to_rest = programs.to_rest
+
+    def follow(self, rest: Tensor, keys: Tensor) -> Tensor:
+        """From rest (B, D) through the key poses (B, K, D) and back: (B, D, T)."""
+        places = torch.cat([rest[:, None], keys, rest[:, None]], 1)
+        last = self.poses[:, None, None].expand(-1, 1, places.shape[2])
+        end = torch.where(self.to_rest[:, None, None], rest[:, None], places.gather(1, last))
+        places = places.scatter(1, last + 1, end).transpose(1, 2)  # (B, D, K + 2)
+        index = self.place[:, None].expand(-1, places.shape[1], -1)
+        return torch.lerp(places.gather(2, index), places.gather(2, index + 1), self.share[:, None])
+
+
+@dataclass(frozen=True)
+class _Trunk:
+    """The trunk's way: `up` (B, 3, T), and how limbs and shoulders that hang on it turn."""
+
+    up: Tensor
+    axis: Tensor
+    bow: Tensor
+    twist: Tensor
+    moved: Tensor
+
+    def turned(self, directions: Tensor) -> Tensor:
+        """(B, ..., 3, T) turned as the chest is."""
+        return _about(_about_y(directions, self.twist), self.axis, self.bow)
+
+
+def _trunk(programs: Programs, draw: Draw, clock: _Clock, amount: Tensor) -> _Trunk:
+    count = len(programs)
+    begin = 0.6 * programs.trunk_at[:, None]
+    rising = ((clock.early - begin) / programs.trunk_width[:, None]).clamp(0, 1)
+    middle, width = 0.3 + 0.4 * programs.trunk_at, 0.12 + 0.2 * programs.trunk_width
+    bump = (-0.5 * ((clock.progress - middle[:, None]) / width[:, None]) ** 2).exp()
+    moved = torch.where(programs.trunk_stays[:, None], rising, bump)
+    moved = moved * moved * (3 - 2 * moved)  # (B, T)
+    bow = -(programs.bow * amount)[:, None] * moved
+    upright = torch.tensor([0.0, 1.0, 0.0], device=draw.device)
+    stance = functional.normalize(upright + draw.normal(count, 3, spread=0.05), dim=1)
+    stance = stance[:, :, None].expand(-1, -1, moved.shape[1])
+    axis = programs.bow_axis[:, :, None]
+    up = _about(stance, axis, bow)
+    return _Trunk(up, axis, bow, (programs.twist * amount)[:, None] * moved, moved)
+
+
+def _legs(
+    programs: Programs, draw: Draw, clock: _Clock, moved: Tensor, amount: Tensor, manner: Manner
+) -> list[Tensor]:
+    """Directions (B, 2, 3, T) of thighs and shanks."""
+    count = len(programs)
+    down = torch.tensor([0.05, -1.0, 0.0], device=draw.device)
+    rest = functional.normalize(down + draw.normal(count, 2, 3, spread=0.03), dim=-1)
+    keys = programs.thigh + draw.normal(count, 2, KEYS, 3, spread=manner.carelessness)
+    takes_part = programs.legs[:, :, None]
+    keys = torch.where(takes_part[..., None], keys, rest[:, :, None])
+    knees = torch.where(takes_part, programs.knee, 0.0)
+    way = clock.follow(rest.flatten(1), keys.transpose(1, 2).flatten(2))
+    thigh = functional.normalize(_outward(way.unflatten(1, (2, 3))), dim=2)
+    knee = clock.follow(rest.new_zeros(count, 2), knees.transpose(1, 2))
+    pace = programs.cadence * draw.factor(count, spread=0.12)
+    phase = 2 * math.pi * (pace[:, None] * clock.frames + draw.uniform(count, 1))
+    phase = phase[:, None] + phase.new_tensor([0.0, math.pi])[:, None]  # (B, 2, T)
+    step = (programs.lift * programs.walks)[:, None, None]
+    depth = ((programs.squat * amount).clamp(0, 1.1)[:, None] * moved)[:, None]
+    thigh = _about_x(thigh, 0.5 * step * phase.sin() + 1.5 * depth)
+    knee = knee + 0.9 * step * (phase - 1.2).sin().clamp(min=0) + 1.9 * depth
+    return [thigh, _about_x(thigh, -knee.clamp(0, KNEE))]
+
+
+def _arms(
+    programs: Programs, draw: Draw, clock: _Clock, amount: Tensor, manner: Manner
+) -> list[Tensor]:
+    """Directions (B, 2, 3, T) of upper arms and forearms, before the trunk turns them."""
+    count = len(programs)
+    hanging = draw.normal(count, 2, 2, 3, spread=0.09) + torch.tensor(
+        [[0.18, -1.0, 0.0], [0.05, -1.0, -0.2]], device=draw.device
+    )
+    hanging = functional.normalize(hanging, dim=-1)  # (B, 2 sides, 2 bones, 3)
+
+    def varied(directions: Tensor) -> Tensor:
+        style = draw.normal(count, 2, 1, 3, spread=manner.style)
+        each = draw.normal(count, 2, KEYS, 3, spread=manner.carelessness)
+        return functional.normalize(directions + style + each, dim=-1)
+
+    upper = varied(programs.upper)
+    bend = varied(programs.bend)
+    bend = functional.normalize(bend - (bend * upper).sum(-1, keepdim=True) * upper, dim=-1)
+    elbow = programs.elbow + draw.normal(count, 2, 1, spread=manner.style)
+    elbow = (elbow + draw.normal(count, 2, KEYS, spread=0.1)).clamp(0, ELBOW)[..., None]
+    keys = torch.stack([upper, upper * elbow.cos() + bend * elbow.sin()], 3)  # (B, 2, K, 2, 3)
+    takes_part = programs.arms[:, :, None, None, None]
+    keys = torch.where(takes_part, keys, hanging[:, :, None])
+    away = clock.follow(keys.new_zeros(count, 1), keys.new_ones(count, KEYS, 1))  # (B, 1, T)
+    way = clock.follow(hanging.flatten(1), keys.transpose(1, 2).flatten(2)).unflatten(1, (2, 2, 3))
+    way = functional.normalize(way, dim=3)
+    upper, forearm = way.unbind(2)
+    wave = _waves(programs, draw, clock, upper, amount) * away[:, :, None]
+    upper = upper + torch.where(programs.wave_below[:, :, None, None], 0.0, wave)
+    upper = functional.normalize(upper, dim=2)
+    forearm = functional.normalize(forearm + wave, dim=2)
+    pace = 2 * math.pi * programs.cadence[:, None] * clock.frames + draw.uniform(count, 1)
+    swing = pace[:, None] + pace.new_tensor([math.pi, 0.0])[:, None]
+    swing = 0.4 * (programs.lift * programs.walks)[:, None, None] * swing.sin()
+    return [_about_x(_outward(upper), swing), _about_x(_outward(forearm), 1.2 * swing)]
+
+
+def _waves(programs: Programs, draw: Draw, clock: _Clock, upper: Tensor, amount: Tensor) -> Tensor:
+    """What waving adds to an arm's direction, (B, 2, 3, T)."""
+    count = programs.wave_count * draw.factor(*programs.wave_count.shape, spread=0.3)
+    turn = 2 * math.pi * count[:, :, None] * clock.progress[:, None]  # (B, 2, T)
+    size = programs.wave_size * (amount[:, None] * programs.waves)[..., None]
+    first = torch.linalg.cross(upper, programs.wave_axis[..., None].expand_as(upper), dim=2)
+    first = functional.normalize(first, dim=2)
+    second = torch.linalg.cross(upper, first, dim=2)
+    one = size[..., :1] * turn.sin()
+    other = size[..., 1:] * (turn + programs.wave_turn[..., None]).sin()
+    return first * one[:, :, None] + second * other[:, :, None]
+
+
+class _Body:
+    """The lengths of a body's bones, and where they put its joints."""
+
+    def __init__(self, count: int, draw: Draw, manner: Manner) -> None:
+        self.size = draw.factor(count, spread=manner.size)
+        self.draw, self.proportions = draw, manner.proportions
+
+    def bone(self, length: float) -> Tensor:
+        """Of usual length, metres: (B, 1, 1)."""
+        ratio = self.draw.factor(len(self.size), spread=self.proportions)
+        return (length * ratio * self.size)[:, None, None]
+
+    def joints(self, trunk: _Trunk, legs: list[Tensor], arms: list[Tensor]) -> Tensor:
+        """(B, 25, 3, T), the base of the spine at the origin."""
+        count, _, frames = trunk.up.shape
+        base = trunk.up.new_zeros(count, 3, frames)
+        spine = self.bone(_TRUNK)
+        mid, shoulders = 0.5 * spine * trunk.up, spine * trunk.up
+        look = trunk.up + self.draw.normal(count, 3, 1, spread=0.08)
+        neck = shoulders + self.bone(0.07) * look
+        found = {"spine_base": base, "spine_mid": mid, "spine_shoulder": shoulders, "neck": neck}
+        found["head"] = neck + self.bone(0.14) * look
+        across = base.new_tensor([1.0, 0.0, 0.0])[:, None].expand_as(base)
+        level = trunk.turned(across)
+        wide, hips = self.bone(0.18), self.bone(0.085)
+        lengths = [self.bone(length) for length in (0.28, 0.25, 0.08, 0.08, 0.42, 0.40, 0.14)]
+        toes = functional.normalize(base.new_tensor([0.0, -0.3, -1.0]), dim=0)[:, None]
+        for side, name in ((LEFT, "left"), (RIGHT, "right")):
+            out = OUTWARD[side]
+            upper, forearm = arms[0][:, side], arms[1][:, side]
+            shoulder = shoulders + out * wide * level - 0.03 * trunk.up
+            elbow = shoulder + lengths[0] * upper
+            wrist = elbow + lengths[1] * forearm
+            hand = wrist + lengths[2] * forearm
+            hip = base + out * hips * across - 0.03 * across.roll(1, 1)
+            knee = hip + lengths[4] * legs[0][:, side]
+            ankle = knee + lengths[5] * legs[1][:, side]
+            inward = upper - (upper * forearm).sum(1, keepdim=True) * forearm
+            limbs = {
+                "shoulder": shoulder, "elbow": elbow, "wrist": wrist, "hand": hand,
+                "hand_tip": hand + lengths[3] * forearm, "thumb": hand - 0.03 * inward,
+                "hip": hip, "knee": knee, "ankle": ankle, "foot": ankle + 0.7 * lengths[6] * toes,
+            }  # fmt: skip
+            found |= {
+                f"{side_name}_{joint}": at
+                for side_name, (joint, at) in ((name, item) for item in limbs.items())
+            }
+        return torch.stack([found[joint] for joint in JOINTS], 1)
+
+
+def _on_the_floor(
+    joints: Tensor, programs: Programs, draw: Draw, clock: _Clock, amount: Tensor
+) -> Tensor:
+    """Joints (B, 25, 3, T) with a foot on the floor, and the foot that bears weight at rest."""
+    feet = joints[
+        :, [JOINTS.index(f"{s}_{j}") for s in ("left", "right") for j in ("ankle", "foot")]
+    ]
+    lowest = feet[:, :, 1].amin(1)
+    weight = functional.softmax((lowest[:, None] - feet[:, :, 1]) / _CONTACT_HEIGHT, 1)
+    step = -(weight[:, :, None, 1:] * feet.diff(dim=3)).sum(1)
+    heading = programs.turning[:, None] * clock.frames * programs.walks[:, None]
+    path = functional.pad(_about_y(step, heading[:, 1:]), (1, 0)).cumsum(2)
+    path = path * (programs.travels | ~programs.walks)[:, None, None]
+    air = programs.jump[:, None] * amount[:, None]
+    air = air * (-0.5 * ((clock.progress - 0.55) / 0.09) ** 2).exp()
+    path = torch.stack([path[:, 0], air - lowest, path[:, 2]], 1)
+    return _about_y(joints, heading) + path[:, None]
+
+
+def sensed(joints: Tensor, draw: Draw, manner: Manner) -> Tensor:
+    """Joints (B, V, 3, T) as a tilted sensor that errs would give them."""
+    count, places, _, frames = joints.shape
+    tilt = draw.normal(2, count, 1, spread=manner.tilt)
+    x = _about_x(joints, tilt[0])
+    x, y, z = x.unbind(2)
+    cos, sin = tilt[1].cos()[:, None], tilt[1].sin()[:, None]
+    x = torch.stack([cos * x - sin * y, sin * x + cos * y, z], 2)
+    shift = draw.normal(count, places, 3, 1, spread=manner.shift)
+    knots = draw.normal(count, places * 3, 6, spread=manner.sway) * draw.uniform(count, 1, 1)
+    sway = functional.interpolate(knots, size=frames, mode="linear", align_corners=True)
+    noise = draw.normal(count, places * 3, frames, spread=manner.noise) * draw.uniform(count, 1, 1)
+    noise = functional.avg_pool1d(noise, 3, 1, 1)
+    x = x + shift + (sway + noise).unflatten(1, (places, 3))
+    spikes = draw.uniform(count, places, 1, frames) < 0.01 * draw.chance(
+        manner.spikes, count, 1, 1, 1
+    )
+    x = x + spikes * draw.normal(count, places, 3, 1, spread=0.15)
+    return _lost(x, draw, manner)
+
+
+def _lost(x: Tensor, draw: Draw, manner: Manner) -> Tensor:
+    """A sensor that loses sight of a joint leaves it where it was for a while."""
+    count, places, _, frames = x.shape
+    begin = draw.integer(1, frames - 2, count)
+    end = begin + draw.integer(2, max(2, frames // 3), count)
+    joint = torch.arange(places, device=x.device) == draw.integer(0, places - 1, count)[:, None]
+    joint &= draw.chance(manner.lost, count, 1)
+    time = torch.arange(frames, device=x.device)
+    while_lost = (time >= begin[:, None]) & (time < end[:, None])
+    held = x.gather(3, (begin - 1).view(-1, 1, 1, 1).expand(-1, places, 3, 1))
+    return torch.where((joint[:, :, None] & while_lost[:, None])[:, :, None], held, x)
+
+
+def _outward(directions: Tensor) -> Tensor:
+    """(B, 2, 3, T) from outward, up and back to x, y and z."""
+    sign = directions.new_ones(2, 3, 1)
+    sign[LEFT, 0] = OUTWARD[LEFT]
+    return directions * sign
+
+
+def _about_x(directions: Tensor, angle: Tensor) -> Tensor:
+    """Turn (B, ..., 3, T) about x by an angle that fits (B, ..., T)."""
+    x, y, z = directions.unbind(-2)
+    while angle.dim() < y.dim():
+        angle = angle.unsqueeze(1)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([x, cos * y - sin * z, sin * y + cos * z], -2)
+
+
+def _about_y(directions: Tensor, angle: Tensor) -> Tensor:
+    """Turn (B, ..., 3, T) to the left by an angle (B, T)."""
+    x, y, z = directions.unbind(-2)
+    while angle.dim() < y.dim():
+        angle = angle.unsqueeze(1)
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos * x + sin * z, y, cos * z - sin * x], -2)
+
+
+def _about(directions: Tensor, axis: Tensor, angle: Tensor) -> Tensor:
+    """Turn (B, ..., 3, T) about an axis (B, 3, 1) by an angle (B, T)."""
+    while angle.dim() < directions.dim():
+        angle = angle.unsqueeze(1)
+    while axis.dim() < directions.dim():
+        axis = axis.unsqueeze(1)
+    axis = axis.expand_as(directions)
+    cos, sin = angle.cos(), angle.sin()
+    along = (axis * directions).sum(-2, keepdim=True)
+    aside = torch.linalg.cross(axis, directions, dim=-2)
+    return directions * cos + aside * sin + axis * along * (1 - cos)
