@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def pretrain(
     recipe: str | Recipe,
-    data: Path | str | Sequence[Path | str],
+    data: Path | str | Sequence[Path | str] | None,
     out: Path | str,
     *,
     settings: Mapping[str, Any] = MappingProxyType({}),
@@ -40,7 +40,8 @@ def pretrain(
 
     Args:
         recipe: a name such as `nwucla/crosscale`, the path of a YAML file, or a `Recipe`.
-        data: a store made by `crosscale prepare`, or several for a source that mixes.
+        data: a store made by `crosscale prepare`, or several for a source that mixes; none for
+            one that needs none.
         out: the run folder to make, or to go on with.
         settings: changes to a recipe by name: value by dotted name.
         family: `corrected`, or `paper` for the published code's behaviour.
@@ -58,7 +59,7 @@ def pretrain(
     """
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(recipe, settings, family)
-    stores = [data] if isinstance(data, str | Path) else list(data)
+    stores = [data] if isinstance(data, str | Path) else list(data or [])
     fabric, source, probes = opened(recipe, stores, device, processes)
     return train(
         recipe,

@@ -9,9 +9,9 @@ from crosscale.data.clip import Clip
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.training.loop import make_source
+from crosscale.training.loop import make_source, make_views
 from crosscale.training.recipe import read_recipe
-from crosscale.transforms.preprocess import StoredClips, load
+from crosscale.transforms.preprocess import BONE, StoredClips, load
 
 
 def made(folder, clips, **options):
@@ -98,3 +98,78 @@ def test_a_store_too_many_or_a_share_too_few_is_told(tmp_path):
     recipe = read_recipe("own/sgclr", {"source.name": "mixed", "source.shares": [1.0]})
     with pytest.raises(CrosscaleError, match="one a store"):
         make_source(recipe, [store, store], torch.device("cpu"))
+
+
+PERFORMED = read_recipe(
+    "programs/body", {"source.epoch_clips": 64, "source.partners": 0.3, "training.batch_size": 16}
+)
+
+
+def test_programs_are_performed_afresh_for_every_view_and_step():
+    source = make_source(PERFORMED, [], torch.device("cpu"))
+    assert (source.epoch_clips, source.layout.name) == (64, "part10")
+    clips = source.epoch(0)[:16]
+    first, second = (
+        source.take(clips, ["first", "second"], seed=3)[v] for v in ("first", "second")
+    )
+    again = source.take(clips, ["first", "second"], seed=3)["first"]
+    later = source.take(clips, ["first", "second"], seed=4)["first"]
+    assert first.coordinates.shape == (16, 3, 48, 10, 1)
+    assert torch.equal(first.coordinates, again.coordinates)
+    assert not torch.equal(first.coordinates, second.coordinates)
+    assert not torch.equal(first.coordinates, later.coordinates)
+
+
+def test_two_performances_of_a_program_are_more_alike_than_those_of_others():
+    source = make_source(PERFORMED, [], torch.device("cpu"))
+    clips = torch.arange(64)
+    taken = source.take(clips, ["first", "second"], seed=0)
+    one, other = (taken[view].coordinates.flatten(1) for view in ("first", "second"))
+    distances = torch.cdist(one, other)
+    assert distances.diagonal().mean() < 0.9 * distances.mean()
+
+
+def test_views_change_recordings_and_leave_performances(tmp_path):
+    recipe = read_recipe(
+        "own/body", {"source.name": "mixed", "source.programs": 0.5, "source.layout": "part10"}
+    )
+    source = make_source(recipe, [made(tmp_path / "store", 20)], torch.device("cpu"))
+    clips = source.epoch(0)
+    taken = source.take(clips, ["first", "second"], seed=0)["first"]
+    performed = torch.tensor([source.names[clip] == "motion program" for clip in clips])
+    assert performed.sum() == 10
+    assert torch.equal(taken.final, performed)
+    view = make_views(recipe, source.layout)("first", taken, 0).coordinates
+    changed = (view != taken.coordinates).flatten(1).any(1)
+    assert torch.equal(changed, ~performed)
+
+
+def test_in_the_plane_performances_have_no_depth():
+    recipe = read_recipe("programs/body", {"source.epoch_clips": 8, "source.side": 50})
+    source = make_source(recipe, [], torch.device("cpu"))
+    x = source.take(torch.arange(8), ["first"], seed=0)["first"].coordinates
+    assert x[:, 2].abs().max() == 0
+    assert x[:, :2].std() > 0.1
+
+
+def test_bodies_of_normal_size_have_bones_of_usual_length():
+    source = make_source(PERFORMED, [], torch.device("cpu"))
+    x = source.take(torch.arange(16), ["first"], seed=0)["first"].coordinates[..., 0]
+    children, parents = zip(*source.layout.edges, strict=True)
+    bones = (x[..., list(children)] - x[..., list(parents)]).norm(dim=1).mean(2)
+    torch.testing.assert_close(bones.median(1).values, torch.full((16,), BONE))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source.programs": 1.5},
+        {"source.family": 0},
+        {"source.programs": 0.5},
+        {"source.epoch_clips": 0},
+    ],
+)
+def test_mixtures_that_cannot_be_are_refused(changes):
+    recipe = read_recipe("programs/body", changes)
+    with pytest.raises(CrosscaleError):
+        make_source(recipe, [], torch.device("cpu"))

@@ -1,0 +1,48 @@
+"""Contrast in the batch: what its loss is, and that streams are drawn to each other."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from crosscale.errors import CrosscaleError
+from crosscale.objectives.base import Batch
+from crosscale.training.loop import make_objective, make_source, make_views
+from crosscale.training.recipe import read_recipe
+
+SMALL = {"encoder.width": 8, "objective.dim": 16, "objective.hidden": 16, "source.epoch_clips": 12}
+
+
+def step(changes=None):
+    """An objective and a batch of twelve programs."""
+    recipe = read_recipe("programs/body", SMALL | (changes or {}))
+    source = make_source(recipe, [], torch.device("cpu"))
+    objective, views = make_objective(recipe, source), make_views(recipe, source.layout)
+    taken = source.take(torch.arange(12), views.names, seed=0)
+    batch = Batch({name: views(name, taken[name], 0) for name in views.names}, torch.arange(12))
+    return objective, batch
+
+
+def test_the_loss_is_the_cross_entropy_of_finding_the_other_view():
+    objective, batch = step()
+    vectors = torch.cat([objective.branches[0](batch.views[name]) for name in ("first", "second")])
+    one, other = functional.normalize(objective.projectors[0](vectors), dim=1).chunk(2)
+    wanted = torch.zeros(())
+    for a, b in ((one, other), (other, one)):
+        for i in range(12):
+            similar = (a[i] * b).sum(1) / 0.1
+            wanted = wanted - similar.log_softmax(0)[i] / 24
+    torch.testing.assert_close(objective(batch).loss, wanted)
+
+
+def test_scales_of_a_clip_are_positives_of_each_other():
+    objective, batch = step({"streams": ["joint", "joint@body5"]})
+    output = objective(batch)
+    assert output.metrics["across/loss"] > 0
+    alone, _ = step({"streams": ["joint", "joint@body5"], "objective.across": 0.0})
+    assert "across/loss" not in alone(batch).metrics
+    assert set(objective.encoders()) == {"joint", "joint@body5"}
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(CrosscaleError):
+        step({"objective.temperature": 0.0})
