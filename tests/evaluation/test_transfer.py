@@ -125,7 +125,7 @@ def test_with_mirror_features_and_results_are_kept_apart(run):
     assert (run / "ridge" / "results.json").exists()
     assert (run / "ridge-nodes-mirror" / "results.json").exists()
     told = json.loads((run / "ridge-mirror" / "results.json").read_text())
-    expected = "the mean over time and nodes, averaged with that of the mirror image"
+    expected = "features as trained, averaged with those of the mirror image"
     assert told["about"]["read of each encoder"] == expected
 
 

@@ -22,11 +22,12 @@ SETTINGS = {
 }
 # Those of the recipes of each objective, where the data's are not meant for it.
 OWN = {
+    "infonce": {"optimiser.name": "adamw", "optimiser.lr": 2e-3},
     "vicreg": {
         "optimiser.name": "adamw",
         "optimiser.lr": 2e-3,
         "objective.dim": 256,
-    }
+    },
 }
 
 

@@ -50,7 +50,7 @@ class Extraction:
         }[self.pooling]
         several = "all layers" if self.layers == "all" else f"the last {self.layers} layers"
         layers = "" if self.layers == 1 else f", of {several}"
-        images = ", averaged with that of the mirror image" if self.mirror else ""
+        images = ", averaged with those of the mirror image" if self.mirror else ""
         return f"{read}{layers}{images}"
 
     @property
