@@ -22,10 +22,14 @@ from torch import Tensor
 from crosscale.augment.compose import View, Views
 from crosscale.config import flat, plain
 from crosscale.data.store import ClipStore
+from crosscale.encoders import described
+from crosscale.encoders.base import Encoder
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.sync_norm import synchronise
 from crosscale.errors import CrosscaleError
-from crosscale.models.checkpoint import save_encoders
+from crosscale.models.checkpoint import TrainedEncoders, load_encoders, save_encoders
+from crosscale.models.hub import resolve
+from crosscale.models.published import load_whole
 from crosscale.objectives.base import Batch, GlobalBatch, Objective, StreamSpec
 from crosscale.skeleton.layout import Layout
 from crosscale.training import state
@@ -148,14 +152,29 @@ def make_objective(recipe: Recipe, source: Source) -> Objective:
         raise CrosscaleError(f"streams must differ and be one or more, not {recipe.streams}")
     encoder, encoder_settings = recipe.chosen("encoder")
     kind, settings = recipe.chosen("objective")
+    known = load_encoders(resolve(recipe.start)) if recipe.start else None
     torch.manual_seed(recipe.seed)
-    specs = [
-        StreamSpec(
-            stream, source.layout, partial(encoder, stream.graph(source.layout), encoder_settings)
-        )
-        for stream in streams
-    ]
+    specs = []
+    for stream in streams:
+        make = partial(encoder, stream.graph(source.layout), encoder_settings)
+        specs.append(StreamSpec(stream, source.layout, partial(_begun, make, str(stream), known)))
     return cast(Objective, kind(specs, settings))
+
+
+def _begun(make: Callable[[], Encoder], stream: str, known: TrainedEncoders | None) -> Encoder:
+    """An encoder with fresh weights, or with those of a trained one of its stream."""
+    encoder = make()
+    if known is None:
+        return encoder
+    begun = known.encoders.get(stream)
+    if begun is None or described(begun) != described(encoder):
+        raise CrosscaleError(
+            f"the encoders to start from have streams {', '.join(known.encoders)} and settings "
+            f"{described(next(iter(known.encoders.values())))}; the recipe has {stream} and "
+            f"{described(encoder)}"
+        )
+    load_whole(encoder, begun.state_dict(), f"stream {stream} of the encoders to start from")
+    return encoder
 
 
 def make_views(recipe: Recipe, layout: Layout) -> Views:

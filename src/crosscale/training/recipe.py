@@ -85,6 +85,8 @@ class Recipe:
             `bf16-mixed` is 1.5 times as fast on processors with bf16 instructions.
         knn_every: epochs between looks at nearest neighbours among the training clips (0: never).
         save_every: epochs between checkpoints.
+        start: encoders to begin from in place of fresh weights: a run, or one that comes with the
+            package, such as `body`.
         streams: what each encoder sees: joint, bone, motion or bone_motion, at a scale
             (`joint@part10`).
         preprocess: from a clip to a tensor.
@@ -103,6 +105,7 @@ class Recipe:
     precision: Precision = "32-true"
     knn_every: int = 10
     save_every: int = 10
+    start: str | None = None
     streams: list[str] = field(default_factory=lambda: ["joint"])
     preprocess: Preprocess = field(default_factory=Preprocess)
     source: Any = None
