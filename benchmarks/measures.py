@@ -9,6 +9,7 @@ MEASURES: dict[str, works.Measure] = {
     "embedding": works.embedding,
     "reading": works.reading,
     "preprocessing": works.preprocessing,
+    "performing": works.performing,
     "linear": works.linear,
     "neighbours": works.neighbours,
 }

@@ -28,6 +28,8 @@ from crosscale.objectives.moco import MoCo, MoCoSettings
 from crosscale.readers.datasets.ntu import Ntu60
 from crosscale.skeleton.layout import Layout
 from crosscale.synthesis import SyntheticSettings, write_synthetic
+from crosscale.synthesis.performers import perform
+from crosscale.synthesis.programs import Draw, draw_programs
 from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import ClipTensors, Preprocess, preprocess
 from crosscale.utils.memory import default_memory
@@ -36,6 +38,7 @@ from crosscale.utils.repeatable import repeatable
 LAYOUT = "ntu25"
 FRAMES = 50
 WIDTH, CLASSES = 256, 60
+PERFORMED = 256  # programs at once
 # A sensor's lines have pixels and turns where synthetic ones have zeros, and are twice as long.
 NO_COLUMNS = " 0 0 0 0 0 0 0 0 "
 COLUMNS = " 281.614 203.7751 1042.617 541.2093 -0.1873364 0.06127715 0.9741208 -0.1140386 "
@@ -252,6 +255,28 @@ def preprocessing(size: Size, device: torch.device, multiply: float) -> Iterator
         against="clip by clip, frame by frame; one core, a clip in four has two bodies",
         ratio=(seconds["plain"] / len(few)) / (seconds["ours"] / len(clips)),
         goal_rate=20_000.0,
+    )
+
+
+def performing(size: Size, device: torch.device, multiply: float) -> Iterator[Row]:
+    """Motion programs drawn and performed at ten parts, on one core."""
+    del multiply
+    pooling = torch.from_numpy(Layout.load(LAYOUT).scale("part10").pooling).float().to(device)
+
+    def performed(at_once: int) -> Callable[[], object]:
+        draw = Draw(0, device)
+        return lambda: perform(draw_programs(at_once, draw), draw, FRAMES, pooling=pooling)
+
+    works = {"plain": performed(1), "ours": performed(PERFORMED)}
+    with one_thread():
+        seconds = fastest_seconds(works, size.rounds, device)
+    yield Row(
+        work="performing",
+        rate=PERFORMED / seconds["ours"],
+        unit="clips/s",
+        against="one program after another; one core",
+        ratio=seconds["plain"] * PERFORMED / seconds["ours"],
+        goal_rate=2_000.0,
     )
 
 

@@ -272,28 +272,26 @@ class _Body:
         across = base.new_tensor([1.0, 0.0, 0.0])[:, None].expand_as(base)
         level = trunk.turned(across)
         wide, hips = self.bone(0.18), self.bone(0.085)
-        lengths = [self.bone(length) for length in (0.28, 0.25, 0.08, 0.08, 0.42, 0.40, 0.14)]
+        bones = [self.bone(length) for length in (0.28, 0.25, 0.08, 0.08, 0.42, 0.40, 0.14)]
+        upper_arm, lower_arm, palm, fingers, thigh, shank, sole = bones
         toes = functional.normalize(base.new_tensor([0.0, -0.3, -1.0]), dim=0)[:, None]
         for side, name in ((LEFT, "left"), (RIGHT, "right")):
             out = OUTWARD[side]
             upper, forearm = arms[0][:, side], arms[1][:, side]
             shoulder = shoulders + out * wide * level - 0.03 * trunk.up
-            elbow = shoulder + lengths[0] * upper
-            wrist = elbow + lengths[1] * forearm
-            hand = wrist + lengths[2] * forearm
+            elbow = shoulder + upper_arm * upper
+            wrist = elbow + lower_arm * forearm
+            hand = wrist + palm * forearm
             hip = base + out * hips * across - 0.03 * across.roll(1, 1)
-            knee = hip + lengths[4] * legs[0][:, side]
-            ankle = knee + lengths[5] * legs[1][:, side]
+            knee = hip + thigh * legs[0][:, side]
+            ankle = knee + shank * legs[1][:, side]
             inward = upper - (upper * forearm).sum(1, keepdim=True) * forearm
             limbs = {
                 "shoulder": shoulder, "elbow": elbow, "wrist": wrist, "hand": hand,
-                "hand_tip": hand + lengths[3] * forearm, "thumb": hand - 0.03 * inward,
-                "hip": hip, "knee": knee, "ankle": ankle, "foot": ankle + 0.7 * lengths[6] * toes,
+                "hand_tip": hand + fingers * forearm, "thumb": hand - 0.03 * inward,
+                "hip": hip, "knee": knee, "ankle": ankle, "foot": ankle + 0.7 * sole * toes,
             }  # fmt: skip
-            found |= {
-                f"{side_name}_{joint}": at
-                for side_name, (joint, at) in ((name, item) for item in limbs.items())
-            }
+            found |= {f"{name}_{joint}": where for joint, where in limbs.items()}
         return torch.stack([found[joint] for joint in JOINTS], 1)
 
 
