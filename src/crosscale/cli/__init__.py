@@ -34,7 +34,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "pretrain": "pretrain.train",
         **{
             f"evaluate {probe}": "evaluate.evaluate"
-            for probe in ("linear", "ridge", "knn", "retrieval", "semi", "finetune")
+            for probe in ("linear", "ridge", "knn", "few", "retrieval", "semi", "finetune")
         },
         "compare": "compare.compare",
     },

@@ -21,6 +21,7 @@ from crosscale.evaluation.baselines import chance
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
 from crosscale.evaluation.extract import READOUTS, Extraction
 from crosscale.evaluation.features import Features
+from crosscale.evaluation.few import COUNTS
 from crosscale.evaluation.finetune import (
     EpochTuned,
     Finetune,
@@ -69,7 +70,8 @@ def evaluate(
             the data set where that is of no use.
         out: folder of the results; by default one inside the first run, named after the probe and,
             where it is another one, the data set.
-        baselines: also show what any training must beat: the untrained encoder and raw coordinates.
+        baselines: also show what any training must beat: raw coordinates, MiniRocket as it is and
+            half-whitened, and the untrained encoder, as a mean over three seeds.
         seed: of all that is random.
         device: cpu or cuda.
         engine: what computes the features; `auto` is the fastest installed one.
@@ -122,6 +124,10 @@ def make_parser(probe: str) -> CrosscaleParser:
         told = "of each class's training clips that keep their label, at least one clip a class"
         parser.add_argument("--shares", type=tuple[float, ...], default=SHARES, help=told)
         skip.add("share")
+    if probe == "few":
+        told = "of each class that are known, one number after the other"
+        parser.add_argument("--labels", type=tuple[int, ...], default=COUNTS, help=told)
+        skip.add("labels")
     if isinstance(kind, type):
         parser.add_class_arguments(kind, as_group=False, skip=skip, fail_untyped=False)
     return parser

@@ -1,22 +1,36 @@
-"""What any encoder must beat: guessing, raw coordinates, and the encoder before training."""
+"""What any encoder must beat: guessing, and what needs no training.
 
-from collections.abc import Mapping, Sequence
+That is raw coordinates, MiniRocket (`crosscale.encoders.rocket`), and the encoder before training.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crosscale.data.conversion import in_layout
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
+from crosscale.errors import CrosscaleError
 from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import UNLABELLED, Features, merge_features
+from crosscale.evaluation.few import Few
+from crosscale.evaluation.judge import half_whitened
 from crosscale.evaluation.probes.knn import KnnProbe
+from crosscale.evaluation.probes.ridge import RidgeProbe
 from crosscale.evaluation.semi import FewLabels
-from crosscale.models.checkpoint import TrainedEncoders, untrained
+from crosscale.models.checkpoint import TrainedEncoders, load_encoders, untrained
+from crosscale.models.hub import resolve
 from crosscale.transforms.preprocess import Preprocess, load
 
 RAW = "raw coordinates"
+ROCKET = "MiniRocket"
+HALF_WHITE = "MiniRocket, half-whitened"
+UNTRAINED = "untrained"
+SEEDS = (0, 1, 2)  # of untrained encoders, over which figures are averaged
 
 
 def chance(labels: NDArray[np.int64]) -> float:
@@ -31,6 +45,32 @@ def raw_features(store: ClipStore, preprocess: Preprocess) -> Features:
     return Features(store.names, store.labels, store.classes, vectors)
 
 
+def rocket_features(store: ClipStore) -> Features | None:
+    """What the encoder `rocket` says of a store's clips; None where it cannot take their layout."""
+    rocket = load_encoders(resolve("rocket"))
+    try:
+        in_layout(store, rocket.layout)
+    except CrosscaleError:
+        return None
+    (vectors,) = extract(rocket, store).vectors.values()
+    return Features(store.names, store.labels, store.classes, {ROCKET: vectors})
+
+
+def blank_encoders(
+    trained: Mapping[str, TrainedEncoders], seeds: Sequence[int] = SEEDS
+) -> Iterator[dict[str, TrainedEncoders]]:
+    """The same encoders before training, for each seed; none of those that learn nothing."""
+    learning = {run: own for run, own in trained.items() if learns(own)}
+    for seed in seeds if learning else ():
+        yield {run: untrained(own, seed) for run, own in learning.items()}
+
+
+def learns(trained: TrainedEncoders) -> bool:
+    """Whether anything of the encoders is trained."""
+    weights = (p for encoder in trained.encoders.values() for p in encoder.parameters())
+    return any(weight.requires_grad for weight in weights)
+
+
 def baselines(
     probes: Sequence[Any],
     trained: Mapping[str, TrainedEncoders],
@@ -43,23 +83,41 @@ def baselines(
     """Top-1 on each test of what trained encoders must beat.
 
     Args:
-        probes: that judged the frozen encoders.
+        probes: that judged the frozen encoders; raw coordinates are also judged by the nearest
+            neighbour and by a linear layer fitted by least squares, whatever the probes are.
         trained: the encoders by run; the untrained ones have their shapes and streams, and the
             raw coordinates the preprocessing of the first.
         store: the whole data set.
         split: training and test clips.
-        seed: of the untrained weights and of the probes.
+        seed: of the probes; the figures of untrained encoders are means over three seeds of theirs.
         how: what is read of the untrained encoders.
     """
     first = next(iter(trained.values()))
-    blank = {run: extract(untrained(own, seed), store, how) for run, own in trained.items()}
-    features = {"untrained": merge_features(blank), RAW: raw_features(store, first.preprocess)}
-    judged = [(name, probe) for probe in probes for name in features]
-    if not any(isinstance(probe, KnnProbe | FewLabels) for probe in probes):
-        judged.append((RAW, KnnProbe()))
     device = str(first.device)
-    return {
-        f"{name}, {found.title.lower()}": found.headline_top1
-        for name, probe in judged
-        for found in [evaluate_features(probe, features[name], split, seed=seed, device=device)]
+    several = {
+        UNTRAINED: [
+            merge_features({run: extract(own, store, how) for run, own in blank.items()})
+            for blank in blank_encoders(trained)
+        ],
+        RAW: [raw_features(store, first.preprocess)],
     }
+    rocket = rocket_features(store)
+    if rocket is not None:
+        white = half_whitened(rocket.vectors[ROCKET], split.train)
+        several |= {ROCKET: [rocket], HALF_WHITE: [replace(rocket, vectors={HALF_WHITE: white})]}
+    judged = [(name, probe) for probe in probes for name in several if several[name]]
+    if not any(isinstance(probe, KnnProbe | FewLabels | Few) for probe in probes):
+        judged.append((RAW, KnnProbe()))
+    if not any(isinstance(probe, RidgeProbe | FewLabels | Few) for probe in probes):
+        judged.append((RAW, RidgeProbe()))
+    found = {}
+    for name, probe in judged:
+        each = [
+            evaluate_features(probe, features, split, seed=seed, device=device)
+            for features in several[name]
+        ]
+        found[f"{name}, {each[0].title.lower()}"] = {
+            test: float(np.mean([one.headline_top1[test] for one in each]))
+            for test in each[0].headline_top1
+        }
+    return found

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features
+from crosscale.evaluation.few import Few, Fold, Reading, drawn_of, scores_of
 from crosscale.evaluation.metrics import Metrics, measure
 from crosscale.evaluation.probes import PROBES, class_scores, make_probe, settings_of, title_of
 from crosscale.evaluation.retrieval import Retrieval, average_precision, side_by_side
@@ -41,16 +42,16 @@ class Evaluation:
         classes: (K,) class names.
         config: settings of the probe.
         seed: of the probe's start, the order of clips, and the draws of a share of the labels.
-        train: clips it learned from; in every draw as many, for `semi`.
+        train: clips it learned from; in every draw as many, for `few` and `semi`.
         tests: clips of each test set; the first is the headline.
         metrics: by test set, then by stream; `sum` adds the streams where there are several.
-            For `semi`, means over the draws, and confusions added up over them.
+            For `few` and `semi`, means over the draws, and confusions added up over them.
         precision: mean average precision (0 to 1), by test set, then by stream, for `retrieval`.
-        draws: top-1 of each draw, by test set, then by stream, for `semi`.
+        draws: top-1 of each draw, by test set, then by stream, for `few` and `semi`.
         curves: by stream, of probes that are trained in epochs.
         notes: what a reader of the figures must know, in sentences.
         judged: (N,) names of the clips of all test sets (not part of the JSON, nor are scores).
-        scores: (N, K) of these clips by stream; of the first draw, for `semi`.
+        scores: (N, K) of these clips by stream; of the first draw, for `few` and `semi`.
     """
 
     kind: str
@@ -115,15 +116,16 @@ def evaluate_features(
         kind, probe = kind or probe, make_probe(probe)
     _check(probe, features)
     task = make_task(features, split)
+    if isinstance(probe, Few):
+        return _of_few(probe, features, task, seed)
     draws = [task.train]
     is_few = isinstance(probe, FewLabels)
     if is_few:
         draws = draw(task.train, features.labels, probe.share, probe.draws, seed)
         features = normalise_by(features, split.train, probe.normalise)
         task = task.learning_from(draws[0], probe.share, probe.draws)
-    if isinstance(probe, Retrieval) and len(features.vectors) > 1:
-        both = {**features.vectors, SUM: side_by_side(features.vectors)}
-        features = replace(features, vectors=both)
+    if isinstance(probe, Retrieval):
+        features = _with_both(features)
     fitted = [_fitted(probe, features, rows, seed, str(device)) for rows in draws]
     scored = [
         {
@@ -160,7 +162,7 @@ def measured(
         rows = np.searchsorted(task.judged, clips)
         each = {stream: [scores[stream][rows] for scores in scored] for stream in scored[0]}
         metrics[test] = {s: measure(labels[rows], *values) for s, values in each.items()}
-        if isinstance(probe, FewLabels):
+        if isinstance(probe, FewLabels | Few):
             draws[test] = {
                 s: tuple(measure(labels[rows], one).top1 for one in values)
                 for s, values in each.items()
@@ -181,6 +183,38 @@ def measured(
         notes=task.notes,
         judged=tuple(task.clips.names[row] for row in task.judged),
         scores=scored[0],
+    )
+
+
+def _of_few(probe: Few, features: Features, task: Task, seed: int) -> Evaluation:
+    """Judge each stream by that of the classifiers that names most clips right, see `Few`."""
+    features = _with_both(features)
+    labels, judged, kinds = features.labels, task.judged, len(features.classes)
+    draws = drawn_of(labels, [Fold(task.train, judged)], probe, seed)
+    best: dict[str, list[NDArray[np.float32]]] = {}
+    told = []
+    for stream, vectors in features.vectors.items():
+        reading = Reading.of(vectors, task.train)
+        each = [scores_of(reading, labels, r, judged, probe.labels, kinds) for r in draws]
+        right = {
+            name: np.mean([(one[name].argmax(axis=1) == labels[judged]).mean() for one in each])
+            for name in each[0]
+        }
+        name = max(right, key=lambda one: right[one])
+        best[stream] = [one[name] for one in each]
+        told.append(f"{stream} by {name}")
+    task = task.learning_from(draws[0], None, probe.draws)
+    task = replace(task, notes=(*task.notes, f"Best of three classifiers: {', '.join(told)}."))
+    scored = [dict(zip(best, own, strict=True)) for own in zip(*best.values(), strict=True)]
+    return measured(probe, task, scored, seed=seed, curves={})
+
+
+def _with_both(features: Features) -> Features:
+    """With all streams side by side as one more, where there are several."""
+    if len(features.vectors) < 2:
+        return features
+    return replace(
+        features, vectors={**features.vectors, SUM: side_by_side(features.vectors)}, parts={}
     )
 
 

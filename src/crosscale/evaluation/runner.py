@@ -18,6 +18,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import Features, merge_features
+from crosscale.evaluation.few import COUNTS, Few
 from crosscale.evaluation.finetune import Finetune, finetune, pretrained_on
 from crosscale.evaluation.probes import make_probe, parameters, refuse_unknown
 from crosscale.evaluation.semi import SHARES, FewLabels
@@ -48,8 +49,8 @@ def evaluate(
     Nothing is written; the command `crosscale evaluate` writes a report, too.
 
     Args:
-        probe: `linear`, `ridge`, `knn`, `retrieval`, `semi`, `finetune`, an import path, or a
-            scikit-learn classifier; see `crosscale.evaluation.probes`.
+        probe: `linear`, `ridge`, `knn`, `few`, `retrieval`, `semi`, `finetune`, an import path, or
+            a scikit-learn classifier; see `crosscale.evaluation.probes`.
         model: a run folder or a model's name, loaded encoders, or a list of these, whose streams
             are judged together; or features of the whole store.
         store: a prepared data set; by default the one that the first run was trained on.
@@ -81,23 +82,28 @@ def evaluate(
 
 
 def make_probes(name: str, settings: Mapping[str, Any]) -> list[Any]:
-    """The probes of a name; of `semi` there is one for each share of the labels.
+    """The probes of a name; there is one for each share of the labels of `semi` and count of `few`.
 
     Args:
         name: registered, or an import path.
-        settings: of `make_probe`, and `shares` for `semi`.
+        settings: of `make_probe`; `shares` for `semi`, and several `labels` for `few`.
 
     Raises:
         CrosscaleError: as `make_probe`.
     """
-    if name != "semi":
+    several: dict[str, tuple[Any, str, str, tuple[float, ...]]] = {
+        "semi": (FewLabels, "share", "shares", SHARES),
+        "few": (Few, "labels", "labels", COUNTS),
+    }
+    if name not in several:
         return [make_probe(name, settings)]
-    refuse_unknown(name, settings, {*parameters(FewLabels), "shares"} - {"share"})
+    kind, one, many, usual = several[name]
+    refuse_unknown(name, settings, {*parameters(kind), many} - ({one} - {many}))
     own = dict(settings)
-    shares = own.pop("shares", SHARES)
-    if not isinstance(shares, list | tuple) or not shares:
-        raise CrosscaleError("shares is a list of at least one share, for example [0.05, 0.1]")
-    return [make_probe(name, {**own, "share": share}) for share in shares]
+    values = own.pop(many, usual)
+    if not isinstance(values, list | tuple) or not values:
+        raise CrosscaleError(f"{many} is a list of at least one, for example {[*usual]}")
+    return [make_probe(name, {**own, one: value}) for value in values]
 
 
 @dataclass(frozen=True, eq=False)

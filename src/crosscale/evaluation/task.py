@@ -76,12 +76,19 @@ class Task:
         """Where the clips of each test set lie in `judged`."""
         return {test: np.searchsorted(self.judged, rows) for test, rows in self.tests.items()}
 
-    def learning_from(self, rows: NDArray[np.int64], share: float, draws: int) -> "Task":
-        """The same with a share of the training clips, drawn so many times; `rows` is one draw."""
+    def learning_from(self, rows: NDArray[np.int64], share: float | None, draws: int) -> "Task":
+        """The same with some of the training clips, drawn so many times.
+
+        Args:
+            rows: one draw.
+            share: of the labels that these are, None where so many a class are drawn.
+            draws: how many times.
+        """
         count = _count(rows, self.clips)
         used = ", ".join(f"{name} {clips}" for name, clips in count.per_class.items() if clips)
         times = f", drawn {draws} times" if draws > 1 else ""
-        note = f"{100 * share:.4g} % of the labels are {count.used} training clips{times}: {used}."
+        what = "The labels are" if share is None else f"{100 * share:.4g} % of the labels are"
+        note = f"{what} {count.used} training clips{times}: {used}."
         return replace(self, train=rows, train_count=count, notes=(*self.notes, note))
 
 

@@ -32,6 +32,7 @@ KINDS = {
     "ridge": "linear layer by least squares",
     "knn": "nearest neighbour",
     "retrieval": "retrieval",
+    "few": "few labels",
     "semi": "linear layer on a share of the labels",
     "finetune": "fine-tuned",
 }
@@ -207,9 +208,10 @@ def _figures(run: Path, streams: Collection[str]) -> Iterator[Figure]:
 
 def _figures_of(evaluation: Mapping[str, Any], title: str) -> Iterator[Figure]:
     kind = KINDS.get(evaluation["kind"], evaluation["kind"])
-    share = evaluation["config"].get("share", 1.0)
+    share, labels = (evaluation["config"].get(key) for key in ("share", "labels"))
     data = title.partition(f", {evaluation['protocol']}")[0]
-    told = kind if share == 1 else f"{kind} ({100 * share:.4g} %)"
+    told = kind if share in (None, 1) else f"{kind} ({100 * share:.4g} %)"
+    told += "" if labels is None else f" ({labels} a class)"
     for test, streams in evaluation["metrics"].items():
         for stream, metrics in streams.items():
             yield Figure(

@@ -12,6 +12,7 @@ import yaml
 from crosscale.config import built, current, flat_keys
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.evaluation.extract import READOUTS, Extraction
+from crosscale.evaluation.few import Few
 from crosscale.evaluation.finetune import Finetune
 from crosscale.evaluation.probes import PROBES, settings_of
 from crosscale.evaluation.runner import make_probes
@@ -185,8 +186,11 @@ def _judges(values: Mapping[str, Any], path: Path) -> dict[str, Judge]:
         except CrosscaleError as error:
             raise CrosscaleError(f"{path}: {error}") from error
         for probe in probes:
-            few = isinstance(probe, FewLabels)
-            label = f"{kind} {100 * probe.share:.4g} %" if few else kind
+            label = kind
+            if isinstance(probe, FewLabels):
+                label = f"{kind} {100 * probe.share:.4g} %"
+            elif isinstance(probe, Few):
+                label = f"{kind} {probe.labels}"
             for how in [Extraction()] if isinstance(probe, Finetune) else readouts:
                 judges[", ".join(filter(None, [label, how.label]))] = Judge(kind, probe, how)
     return judges

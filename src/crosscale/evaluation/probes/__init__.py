@@ -27,6 +27,7 @@ PROBES = Registry(
     "crosscale.probes",
     {
         "retrieval": "crosscale.evaluation.retrieval:Retrieval",
+        "few": "crosscale.evaluation.few:Few",
         "semi": "crosscale.evaluation.semi:FewLabels",
         "finetune": "crosscale.evaluation.finetune:Finetune",
     },
