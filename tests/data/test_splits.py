@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crosscale.data import splits as protocols
-from crosscale.data.splits import split, validation
+from crosscale.data.splits import folds, split, validation
 from crosscale.errors import CrosscaleError
 
 
@@ -208,3 +208,26 @@ def test_a_source_that_comes_in_two_parts_may_be_split_by_them(clip, stored):
 def test_a_source_without_parts_is_told(ntu60):
     with pytest.raises(CrosscaleError, match=r"18 of 18 clips belong to none \(s1c1"):
         split(ntu60, "given")
+
+
+def test_folds_test_every_clip_once_and_keep_a_subject_together(ntu60):
+    for protocol, count in (("folds:3", 3), ("leave_one_subject_out", 6)):
+        parts = folds(ntu60, protocol)
+        assert len(parts) == count
+        tested = np.concatenate([part.tests["test"] for part in parts])
+        assert sorted(tested) == list(range(len(ntu60)))
+        for part in parts:
+            train = {n[:2] for n in names(ntu60, part.train)}
+            assert train.isdisjoint(n[:2] for n in names(ntu60, part.tests["test"]))
+    assert [part.name for part in folds(ntu60, "xsub")] == ["xsub"]
+
+
+def test_folds_are_of_clips_where_subjects_are_not_known(clip, stored):
+    store = stored(*(clip(f"c{i}", label="a") for i in range(11)), name="mine")
+    parts = folds(store, "folds")
+    assert [len(part.tests["test"]) for part in parts] == [3, 2, 2, 2, 2]
+    with pytest.raises(CrosscaleError, match="goes by subject"):
+        folds(store, "leave_one_subject_out")
+    for wrong in ("folds:1", "folds:12"):
+        with pytest.raises(CrosscaleError, match=r"2 folds or more, and .* has 11 clips"):
+            folds(store, wrong)

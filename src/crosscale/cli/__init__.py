@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
             f"evaluate {probe}": "evaluate.evaluate"
             for probe in ("linear", "ridge", "knn", "few", "retrieval", "semi", "finetune")
         },
+        "benchmark": "benchmark.benchmark",
         "compare": "compare.compare",
     },
     "using an encoder": {

@@ -16,6 +16,9 @@ from crosscale.utils.text import listed
 RANDOM_SUBJECTS = "random_subjects"
 GIVEN = "given"
 ALL = "all"
+FOLDS = "folds"
+LEAVE_ONE_OUT = "leave_one_subject_out"
+USUAL_FOLDS = 5
 HELD_OUT = 0.25  # share of the training part's subjects (cameras, set-ups) that validate
 
 
@@ -122,6 +125,40 @@ def split(store: ClipStore, protocol: str) -> Split:
         f"{store.path} ({store.name}) has no protocol '{protocol}'; it has "
         f"{', '.join(offered)}, or give a YAML file with lists of names under train and test"
     )
+
+
+def folds(store: ClipStore, protocol: str) -> list[Split]:
+    """The splits of a protocol by which every clip is tested once; of any other, its one split.
+
+    Args:
+        store: a prepared data set.
+        protocol: `leave_one_subject_out`; `folds` or `folds:NUMBER`, which parts the subjects by
+            chance, or the clips where subjects are not known of all; or as `split` takes it.
+
+    Raises:
+        CrosscaleError: as `split`, or when there are fewer subjects or clips than folds.
+    """
+    name, _, number = protocol.partition(":")
+    if name not in (FOLDS, LEAVE_ONE_OUT):
+        return [split(store, protocol)]
+    values = store.column("subject")
+    by_subject = name == LEAVE_ONE_OUT or bool((values >= 0).all() and len(np.unique(values)) > 1)
+    values = _known(store, "subject", protocol) if by_subject else np.arange(len(store))
+    order = np.random.default_rng(0).permutation(np.unique(values))
+    if name == LEAVE_ONE_OUT:
+        order, count = np.sort(order), len(order)
+    elif number and not number.isdecimal():
+        raise CrosscaleError(f"the number of folds in {protocol} must be a whole number")
+    else:
+        count = int(number or USUAL_FOLDS)
+    if not 2 <= count <= len(order):
+        what = "subjects" if by_subject else "clips"
+        raise CrosscaleError(
+            f"{protocol} needs 2 folds or more, and {store.path} has {len(order)} {what}"
+        )
+    parts = [np.isin(values, order[fold::count]) for fold in range(count)]
+    factor = "subject" if by_subject else None
+    return [_with_tests(store, protocol, "test", ~test, test, factor) for test in parts]
 
 
 def validation(split: Split, store: ClipStore, seed: int = 0) -> Split:

@@ -16,11 +16,12 @@ ABSENT = "–"
 
 def write_tables(comparison: Comparison, out: Path) -> list[Path]:
     """Write `table.md`, `table.csv` and `table.html` into a folder; returns their paths."""
-    texts = {
-        "table.md": markdown(comparison),
-        "table.csv": table_csv(comparison),
-        "table.html": html(comparison),
-    }
+    return write_forms(out, markdown(comparison), table_csv(comparison), html(comparison))
+
+
+def write_forms(out: Path, as_markdown: str, as_csv: str, as_html: str) -> list[Path]:
+    """Write a table in three forms into a folder, each whole or not at all; returns their paths."""
+    texts = {"table.md": as_markdown, "table.csv": as_csv, "table.html": as_html}
     for name, text in texts.items():
         with atomic_path(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
@@ -37,14 +38,14 @@ def markdown(comparison: Comparison) -> str:
         + [text for data in plan.data for text in _cost(comparison.costs.get((method, data)))]
         for method in plan.methods
     ]
-    parts = [_lines(head, rows), _legend()]
+    parts = [markdown_table(head, rows), _legend()]
     if comparison.differences:
         head = ["figure", "method", f"minus {plan.against}", "95 % interval", "p", "seeds"]
         rows = [
             [column.title, method, *_difference(apart)]
             for method, column, apart in _ordered(comparison)
         ]
-        parts += [_lines(head, rows), _tests_legend(comparison)]
+        parts += [markdown_table(head, rows), _tests_legend(comparison)]
     return "\n\n".join([*parts, *comparison.notes]) + "\n"
 
 
@@ -167,6 +168,7 @@ def _difference(apart: Difference) -> tuple[str, str, str, str]:
     return told, f"{low} to {high}", "< 0.001" if apart.p < 0.001 else f"{apart.p:.3f}", seeds
 
 
-def _lines(head: list[str], rows: list[list[str]]) -> str:
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """A table whose first column is words and whose others are numbers."""
     rule = ["---", *("---:" for _ in head[1:])]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows])
