@@ -4,10 +4,14 @@ import dataclasses
 import json
 from argparse import ArgumentError
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from crosscale.errors import CrosscaleError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 T = TypeVar("T")
 
@@ -23,17 +27,23 @@ def built(kind: type[T], values: Mapping[str, Any], defaults: Mapping[str, Any] 
     Raises:
         CrosscaleError: naming the setting whose value is of a wrong type.
     """
-    from jsonargparse import ArgumentParser  # which loading an encoder can do without
-
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(kind, as_group=False)
-    parser.set_defaults(dict(defaults or {}))
+    parser = _parser(cast(Any, kind))
     try:
-        found = parser.instantiate(parser.parse_object(dict(values)))
+        found = parser.instantiate(parser.parse_object({**(defaults or {}), **values}))
     except ArgumentError as error:
         text = " ".join(str(error).split())
         raise CrosscaleError(text.replace("Parser key", "option")) from error
     return kind(**vars(found))
+
+
+@cache
+def _parser(kind: Any) -> "ArgumentParser":
+    """Reads the settings of a dataclass; making it takes as long as reading them."""
+    from jsonargparse import ArgumentParser  # which loading an encoder can do without
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind, as_group=False)
+    return parser
 
 
 def flat_keys(kind: type, prefix: str = "") -> list[str]:

@@ -131,6 +131,11 @@ def read_plan(path: Path) -> Plan:
     if against is not None and against not in methods:
         raise CrosscaleError(f"{path}: against '{against}': {nearest(str(against), methods)}")
     common = _settings(values.get("set") or {}, f"{path}, set")
+    recipes = {
+        (on, by): _resolved(data[on], on, methods[by], common, path.parent)
+        for on in data
+        for by in methods
+    }
     return Plan(
         path=path,
         data=tuple(data),
@@ -144,7 +149,7 @@ def read_plan(path: Path) -> Plan:
                 by,
                 seed,
                 path.parent / data[on].store,
-                _resolved(data[on], on, methods[by], common, seed, path.parent),
+                replace(recipes[on, by], seed=seed),
             )
             for seed in seeds
             for on in data
@@ -154,7 +159,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def _resolved(
-    data: _Data, name: str, method: _Method, common: Mapping[str, Any], seed: int, folder: Path
+    data: _Data, name: str, method: _Method, common: Mapping[str, Any], folder: Path
 ) -> Recipe:
     if method.recipe.endswith((".yaml", ".yml")):
         recipe = str(folder / method.recipe)
@@ -162,7 +167,7 @@ def _resolved(
         recipe = method.recipe
     else:
         recipe = f"{data.recipes or name}/{method.recipe}"
-    changes = {**common, **data.set, **method.set, "seed": seed}
+    changes = {**common, **data.set, **method.set}
     if data.protocol:
         changes["protocol"] = data.protocol
     values, names = recipe_values(recipe, changes=changes)
