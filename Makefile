@@ -10,9 +10,11 @@ READY := $(VENV)/.ready
 PIP_CONF := from pathlib import Path; \
   print("[install]\nconstraint = " + Path("constraints.txt").resolve().as_uri())
 
-# Test workers share the cores, so each one computes on a single thread.
+# Test workers share the cores, so each one computes on a single thread. Neighbouring tests stay with
+# one worker, where they share what they need; and what is compiled once is kept for all processes.
 WORKERS ?= auto
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
+  $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo docs test test-fast bench lint audit install clean

@@ -28,12 +28,14 @@ class Stage:
             cluster, a camera or the internet; `{folder}` is the page's folder.
         programs: that stand in for those which are not here, by name.
         settings: of the environment.
+        apart: whether each command must be a program of its own from the start.
     """
 
     write: Callable[[Path], None] = lambda folder: None
     instead: dict[str, str] = field(default_factory=dict)
     programs: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    apart: bool = False
 
 
 def _formats(folder: Path) -> None:
@@ -202,6 +204,7 @@ STAGES = {
         },
         programs={"pip": "#!/bin/sh\n"},
         settings={"PYTHONPATH": "{folder}/pretend"},
+        apart=True,
     ),
     "results": Stage(
         _results,
@@ -232,5 +235,7 @@ STAGES = {
             "--out runs/ntu60 --device": "--out runs/two --device",
         },
         programs={"srun": _SRUN},
+        apart=True,
     ),
+    "serve": Stage(apart=True),
 }

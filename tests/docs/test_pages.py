@@ -11,6 +11,7 @@ import pytest
 from crosscale.cli import COMMANDS
 
 sys.path.append(str(Path(__file__).parent))
+from quick import program
 from stages import STAGES, Stage
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,9 +23,15 @@ ALL = sorted([*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 PAGES = [page for page in ALL if PROGRAMS.keys() & dict(FENCE.findall(page.read_text()))]
 
 
+@pytest.fixture(scope="module")
+def quick_crosscale(tmp_path_factory):
+    with program(tmp_path_factory.mktemp("quick")) as written:
+        yield written
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_block_of_a_page_runs_in_an_empty_folder(page, tmp_path):
+def test_every_block_of_a_page_runs_in_an_empty_folder(page, tmp_path, quick_crosscale):
     stage = STAGES.get(page.stem, Stage())
     folder = tmp_path / "page"
     folder.mkdir()
@@ -36,6 +43,8 @@ def test_every_block_of_a_page_runs_in_an_empty_folder(page, tmp_path):
     for name, text in stage.programs.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
+    if not stage.apart:
+        (tmp_path / "bin" / "crosscale").symlink_to(quick_crosscale)
     for language, block in FENCE.findall(page.read_text()):
         if language not in PROGRAMS:
             continue

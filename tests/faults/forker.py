@@ -9,20 +9,15 @@ import ctypes
 import fcntl
 import json
 import os
-import pkgutil
 import resource
 import select
 import shutil
 import signal
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import crosscale.cli
-
-LATE = ("sklearn.manifold", "matplotlib.pyplot", "crosscale.readers.datasets.skeleton_scan")
 CHANGES = frozenset(
     f"os.{name}" for name in ("rename", "remove", "rmdir", "mkdir", "chmod", "link", "truncate")
 )
@@ -128,9 +123,9 @@ def forked(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for module in pkgutil.iter_modules(crosscale.cli.__path__, "crosscale.cli."):
-        import_module(module.name)
-    for name in LATE:
-        import_module(name)
+    sys.path.append(str(Path(__file__).parents[1]))
+    from imported import import_all
+
+    import_all()
     for line in sys.stdin:
         print(json.dumps(forked(json.loads(line))), flush=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tiny_run import TINY
 
 FORKER = Path(__file__).with_name("forker.py")
@@ -151,6 +153,9 @@ COMMANDS = {
     ),
     "compare": Killed(("compare", "plan.yaml", "--out", "compared"), "compared"),
 }
+# The others are tried with the slow tests.
+QUICK = {"prepare", "index"}
+EACH = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
 # These replace a folder whole; the others build theirs up file by file.
 IN_ONE_STEP = {"prepare", "prepare in shards", "merge", "index"}
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 from forker import CANNOT_MOUNT
-from killable import COMMANDS, IN_ONE_STEP, Commands, Ended, Killed, state
+from killable import COMMANDS, EACH, IN_ONE_STEP, Commands, Ended, Killed, state
 
 from crosscale.cli import USER_ERROR
 from crosscale.utils.files import HALF, only_writer
 
 # What each command reads. A plan's store is named by its plan.
 INPUTS = dict.fromkeys(COMMANDS, "store") | {"prepare": "raw"}
-VANISHINGS = 6
+VANISHINGS = 3
 
 
 def line_of(ended: Ended) -> str:
@@ -66,7 +66,7 @@ class Hindered:
         assert state(self.work) == self.wanted
 
 
-@pytest.fixture(scope="module", params=COMMANDS)
+@pytest.fixture(scope="module", params=EACH)
 def hindered(request, commands, inputs):
     return Hindered(request.param, commands, inputs)
 
@@ -139,6 +139,7 @@ def test_two_runs_at_once(hindered, others):
     assert state(hindered.work) == hindered.wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pretrain", "compare"])
 def test_what_takes_long_is_refused_to_a_second_run(name, commands, inputs):
     second = Hindered(name, commands, inputs)

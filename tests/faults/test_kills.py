@@ -1,7 +1,7 @@
 """Whatever moment a command is killed at, starting it again gives what it would have given.
 
 The short form kills each command a few times; the long one (`-m slow`) as often as the environment
-variable CROSSCALE_KILLS says, 25 times by default. Half the kills come at a random time, half right
+variable CROSSCALE_KILLS says, 9 times by default. Half the kills come at a random time, half right
 before a random change to the file system, where a gap between two steps would be.
 """
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killable import COMMANDS, IN_ONE_STEP, Commands, state
+from killable import COMMANDS, EACH, IN_ONE_STEP, Commands, state
 
 from crosscale.cli import INTERRUPTED
 
-SHORT, LONG = 3, int(os.environ.get("CROSSCALE_KILLS", "25"))
+SHORT, LONG = 3, int(os.environ.get("CROSSCALE_KILLS", "9"))
 KILLS_IN_A_ROW = 3
 
 
@@ -79,7 +79,7 @@ class Trial:
         return ended.status != 0
 
 
-@pytest.fixture(scope="module", params=COMMANDS)
+@pytest.fixture(scope="module", params=EACH)
 def trial(request, commands, inputs):
     return Trial(request.param, commands, inputs)
 
