@@ -11,17 +11,25 @@ from crosscale.data.clip import Clip
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.skeleton.layout import Layout
 
-# How long a test takes says how busy the machine is, and nothing of the code.
-settings.register_profile(
-    "whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("whatever the machine")
-
 # Threads that wait for each other cost far more than they give where several tests run at once.
 torch.set_num_threads(1)
 
+FEW = 20  # examples of a property without the slow tests, where a test names no number itself
 SHARED = Path(__file__).parents[2] / "shared"
 JOINTS = 20
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis draw fewer examples where slow tests are left out."""
+    is_fast = "not slow" in config.getoption("markexpr")
+    # How long a test takes says how busy the machine is, and nothing of the code.
+    settings.register_profile(
+        "here",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        max_examples=FEW if is_fast else settings.default.max_examples,
+    )
+    settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     return zipfile.ZipFile(built)
 
 
+@pytest.mark.slow
 def test_every_file_beside_the_code_is_installed_too(wheel):
     """A file that is not named would be there in a checkout and missing for everybody else."""
     beside = {
@@ -48,6 +49,7 @@ def test_every_file_beside_the_code_is_installed_too(wheel):
     assert expected <= set(wheel.namelist())
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_licence_and_the_one_version(wheel):
     info = f"crosscale-{crosscale.__version__}.dist-info"
     assert wheel.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
@@ -104,6 +106,7 @@ assert main("view store --out page.html".split()) == 2
 """
 
 
+@pytest.mark.slow
 def test_a_clip_is_embedded_with_few_libraries(tmp_path):
     """Seconds of import and a hundred megabytes come with each that is not needed for it."""
     run_with_only(("numpy", "pyarrow", "pyyaml", "safetensors", "torch"), EMBED, tmp_path)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from benchmarks.measures import MEASURES
 from benchmarks.operations import forward_operations
 from benchmarks.table import Bench, slower_than
 from benchmarks.works import Row, Size
+from crosscale.encoders.engines import build
 from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.readers.base import Item
@@ -33,6 +35,15 @@ def test_the_published_network_has_the_published_operations():
     assert 128 * 4 * (two_bodies + part) == pytest.approx(880e9, rel=0.05)
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """A small network on the engine that is built at once, and no measurement of the machine."""
+    monkeypatch.setattr(works, "EncoderSettings", partial(EncoderSettings, hidden=4, width=16))
+    monkeypatch.setattr(works, "fastest", lambda *network: ("torch", build("torch", *network), {}))
+    monkeypatch.setattr("benchmarks.__main__.matmul_rate", lambda device: 1e9)
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("what", MEASURES)
 def test_every_measurement_gives_a_ratio_to_the_plain_way(what):
     for row in MEASURES[what](TINY, torch.device("cpu"), 1e9):
@@ -73,6 +84,7 @@ def test_a_file_of_another_kind_is_refused_by_name(tmp_path, content):
         slower_than(Bench("small", "cpu", 1, 1e9, [ROW]), tmp_path / "other.json")
 
 
+@pytest.mark.usefixtures("small")
 def test_the_command_writes_figures_and_fails_below_the_floor(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(works.SIZES, "small", TINY)
     arguments = ["--what", "neighbours", "--size", "small"]

@@ -87,6 +87,7 @@ def test_a_mistake_is_one_line_that_names_it(arguments, message, capsys, tmp_pat
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.slow
 def test_ntu_60_settings_take_steps_with_their_exact_shapes(tmp_path):
     raw, store, out = tmp_path / "raw", tmp_path / "store", tmp_path / "run"
     made = ["synth", str(raw), "--classes=60", "--subjects=40", "--clips=40", "--frames=[12,20]"]
@@ -148,7 +149,15 @@ def test_the_module_can_be_run(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("library", ["crosscale.errors", "jsonargparse", "rich.console", "torch"])
+@pytest.mark.parametrize(
+    "library",
+    [
+        "crosscale.errors",
+        "jsonargparse",
+        "rich.console",
+        pytest.param("torch", marks=pytest.mark.slow),
+    ],
+)
 def test_stopping_while_libraries_are_imported_is_one_line(library, tmp_path):
     """As by Ctrl-C, which is sent by the import itself."""
     (tmp_path / "sitecustomize.py").write_text(

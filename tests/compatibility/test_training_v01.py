@@ -24,6 +24,8 @@ def _module(name):
     return module
 
 
+# One of each family; the other recipes are trained with the slow tests.
+QUICK = {"corrected--aimclr", "paper--crosscale"}
 DIGEST, UNPACK = _module("digest"), _module("unpack")
 
 
@@ -49,7 +51,10 @@ def _trained(tmp_path, made):
     )
 
 
-@pytest.mark.parametrize("name", MANIFEST["steps"])
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in MANIFEST["steps"]],
+)
 def test_every_recipe_comes_to_the_weights_of_0_1(tmp_path, name):
     made = MANIFEST["steps"][name]
     encoder = _trained(tmp_path, made)

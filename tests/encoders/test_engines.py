@@ -51,7 +51,9 @@ def _check_any_batch(engine, encoder, tolerance):
         assert _error(engine(scattered), right) < tolerance
 
 
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize(
+    "name", [n if n == "torch" else pytest.param(n, marks=pytest.mark.slow) for n in FULL]
+)
 def test_an_engine_agrees_with_the_encoder_on_any_number_of_bodies(name, encoder):
     _need(name)
     _check_any_batch(build(name, Readout(encoder), _bodies(8), threads=1), encoder, 1e-4)

@@ -8,6 +8,7 @@ import torch
 from crosscale.data.clip import Clip
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
+from crosscale.evaluation import report
 from crosscale.models.checkpoint import save_encoders
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream
@@ -73,6 +74,14 @@ def nwucla(write_store) -> ClipStore:
 def utdmhad(write_store) -> ClipStore:
     """24 clips of odd subjects train, 24 of even ones test."""
     return write_store("utdmhad")
+
+
+@pytest.fixture
+def plain_figures(monkeypatch) -> None:
+    """Reports whose figures, which take most of a small evaluation's time, are left empty."""
+    for name in ("confusion_svg", "curves_svg", "map_svg"):
+        monkeypatch.setattr(report, name, lambda *drawn: "<svg/>")
+    monkeypatch.setattr(report, "tsne", lambda vectors, seed: vectors[:, :2])
 
 
 @pytest.fixture

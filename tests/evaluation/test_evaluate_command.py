@@ -11,6 +11,8 @@ from crosscale.evaluation.probes.knn import KnnProbe
 from crosscale.evaluation.runner import evaluate
 from crosscale.models.checkpoint import load_encoders
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 PROTOTYPES = '''
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin

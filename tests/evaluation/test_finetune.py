@@ -19,6 +19,8 @@ from crosscale.training.optim import learning_rate
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import load
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 QUICK = Finetune(epochs=2, warmup=0, batch_size=8)
 
 

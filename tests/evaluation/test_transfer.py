@@ -16,6 +16,8 @@ from crosscale.evaluation.probes.linear import LinearProbe
 from crosscale.evaluation.semi import FewLabels
 from crosscale.models.checkpoint import load_encoders
 
+pytestmark = pytest.mark.usefixtures("plain_figures")
+
 QUICK = {
     "linear": ["--epochs=2", "--baselines"],
     "ridge": ["--baselines"],

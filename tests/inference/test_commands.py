@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +20,10 @@ FEW = 4  # labelled clips a class
 PATIENCE = 300  # seconds, for what ends much sooner
 
 
-@pytest.fixture
-def table(tmp_path, store):
+@pytest.fixture(scope="module")
+def table(tmp_path_factory, store):
     """Labels of a few clips of each class."""
-    path = tmp_path / "labels.csv"
+    path = tmp_path_factory.mktemp("table") / "labels.csv"
     names = [name for name in store.names if int(name[-2:]) < FEW]
     rows = [f"{name},{name.split('_')[0]}\n" for name in names]
     path.write_text("name,label\n" + "".join(rows))
@@ -189,18 +190,25 @@ def test_a_store_of_queries_is_searched_for(run, store, tmp_path, act, write_sto
     assert len(Index.open(index).names) == 36
 
 
-@pytest.fixture
-def places(run, store, table, tmp_path, other_run):
-    """Names for `{name}` in the commands below."""
-    assert ask("index", run, store.path, "--out", tmp_path / "idx") == 0
-    fit = ["classify", run, store.path, "--labels", table, "--out", tmp_path / "p.csv"]
-    assert ask(*fit, "--save", tmp_path / "head") == 0
-    (tmp_path / "empty").mkdir()
-    cut = tmp_path / "cut"
-    cut.write_bytes((tmp_path / "head").read_bytes()[:-50])
+@pytest.fixture(scope="module")
+def made(run, store, table, tmp_path_factory):
+    """An index, a head and what is wrong in one way or another."""
+    at = tmp_path_factory.mktemp("made")
+    assert ask("index", run, store.path, "--out", at / "idx") == 0
+    fit = ["classify", run, store.path, "--labels", table]
+    assert ask(*fit, "--out", at / "p.csv", "--save", at / "head") == 0
+    (at / "empty").mkdir()
+    (at / "cut").write_bytes((at / "head").read_bytes()[:-50])
     for name, text in {"who": "bow_77,bow", "blank": "bow_00,", "lone": "bow_00,bow"}.items():
-        (tmp_path / f"{name}.csv").write_text(f"name,label\n{text}\n")
-    return {"run": run, "store": store.path, "at": tmp_path, "other": other_run}
+        (at / f"{name}.csv").write_text(f"name,label\n{text}\n")
+    return at
+
+
+@pytest.fixture
+def places(run, store, made, tmp_path, other_run):
+    """Names for `{name}` in the commands below."""
+    at = shutil.copytree(made, tmp_path / "at")
+    return {"run": run, "store": store.path, "at": at, "other": other_run}
 
 
 @pytest.mark.parametrize(
@@ -271,6 +279,7 @@ def test_ctrl_c_ends_live_in_silence(places):
     assert error.strip() == "crosscale: stopped; nothing half-written is left"
 
 
+@pytest.mark.slow
 def test_files_are_written_when_nobody_reads_what_is_told(places, table):
     out = places["at"] / "unread.csv"
     fit = ["classify", places["run"], places["store"], "--labels", table, "--out", out]
@@ -283,6 +292,7 @@ def test_files_are_written_when_nobody_reads_what_is_told(places, table):
     assert out.with_name("unread.csv.head").exists()
 
 
+@pytest.mark.slow
 def test_live_ends_when_nobody_reads_its_answers(places):
     command = [*CROSSCALE, "live", "{run}", "--head", "{at}/head"]
     words = [word.format(**places) for word in [*command, "--layout", "kinect20"]]

@@ -70,7 +70,10 @@ def test_probabilities_are_calibrated_however_hard_it_is(kind, noise):
 
 
 @BOTH
-@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize(
+    "rate",
+    [pytest.param(0.02, marks=pytest.mark.slow), 0.1, pytest.param(0.3, marks=pytest.mark.slow)],
+)
 def test_known_clips_are_rejected_about_as_often_as_stated(kind, rate):
     rejected = []
     for seed in range(5):

@@ -33,7 +33,12 @@ def _clips():
 
 
 @pytest.mark.parametrize(
-    ("name", "which"), [("auto", "present"), ("auto", "all"), ("openvino", "present")]
+    ("name", "which"),
+    [
+        ("auto", "present"),
+        ("auto", "all"),
+        pytest.param("openvino", "present", marks=pytest.mark.slow),
+    ],
 )
 def test_features_are_averaged_over_bodies_as_the_encoder_does(name, which):
     if name == "openvino" and name not in available():

@@ -15,6 +15,7 @@ from crosscale.models import model as model_module
 from crosscale.models.model import load
 
 
+@pytest.mark.slow
 def test_the_package_offers_load_and_does_not_wait_for_torch():
     seen = "print('torch' in sys.modules)"
     told = f"import sys, crosscale; {seen}; crosscale.load; {seen}"

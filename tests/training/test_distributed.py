@@ -23,7 +23,10 @@ from crosscale.training.distributed import Team
 from crosscale.training.state import LAST
 from tiny_run import TINY
 
+pytestmark = pytest.mark.slow  # each of several processes loads all libraries
+
 BIN = Path(sys.executable).parent
+PATIENCE = 1200  # seconds, for what ends much sooner
 SETTINGS = [
     "synthetic/crosscale",
     *TINY,
@@ -61,7 +64,7 @@ def start(store, out, *options, by=()):
 
 def train(store, out, *options, by=(), status=0):
     with start(store, out, *options, by=by) as run:
-        said, _ = run.communicate(timeout=240)
+        said, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode == status, said
     return said
 
@@ -130,7 +133,7 @@ def test_a_run_goes_on_with_another_number_of_processes(store, alone, tmp_path):
         while not (out / LAST).exists() and run.poll() is None:
             time.sleep(0.02)
         os.killpg(run.pid, signal.SIGINT)
-        said, _ = run.communicate(timeout=120)
+        said, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode in (0, INTERRUPTED), said
     assert "Traceback" not in said
     train(store, out, EPOCHS + "2", "--resume")
@@ -156,7 +159,6 @@ def test_shuffled_keys_train_alike_but_not_the_same(store, alone, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--processes=0"], "processes and nodes must be 1 or more"),
         (["--processes=2", "--training.batch_size=17"], "cannot share a batch of 1 clips"),
         (["--processes=2", "--resume"], "holds no run to resume"),
     ],
@@ -165,6 +167,13 @@ def test_what_cannot_be_shared_is_told(store, tmp_path, options, told):
     said = train(store, tmp_path / "run", EPOCHS + "1", *options, status=2)
     assert told in said
     assert "Traceback" not in said
+
+
+def test_a_team_of_nobody_is_refused(store, tmp_path, capsys):
+    options = ["--data", str(store), "--out", str(tmp_path / "run"), "--processes=0"]
+    assert main(["pretrain", *SETTINGS, *options]) == 2
+    assert "processes and nodes must be 1 or more" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_second_team_is_refused(store, together):

@@ -123,6 +123,7 @@ def test_a_changed_method_is_trained_anew_and_the_others_are_not(write_plan, out
     assert Told(changed, out).begun == []
 
 
+@pytest.mark.slow
 def test_results_older_than_a_setting_hold_while_it_has_its_default(write_plan, small, out):
     (out / "results" / f"{CELL}.json").write_text(json.dumps(without_recompute(out)))
     assert Told(write_plan(), out).begun == []
@@ -131,6 +132,7 @@ def test_results_older_than_a_setting_hold_while_it_has_its_default(write_plan, 
     assert "training.recompute was False, now True" in told.said[0]
 
 
+@pytest.mark.slow
 def test_a_changed_store_trains_everything_anew(write_plan, out, store, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(store, other)
@@ -176,6 +178,7 @@ def test_fine_tuning_is_an_evaluation_of_a_comparison_and_leaves_its_runs_alone(
     assert Told(plan, out).begun == []
 
 
+@pytest.mark.usefixtures("plain_figures")
 def test_a_run_of_a_comparison_can_be_judged_like_any_other(out, capsys):
     run = out / "runs" / "synthetic" / "two scales" / "0"
     assert main(["evaluate", "retrieval", str(run)]) == 0
