@@ -1,5 +1,6 @@
 """A small valid source of every reader, made by the makers of the readers' own tests."""
 
+import gzip
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import test_mediapipe
 import test_msr
 import test_named_joints as named
 import test_nwucla
+import test_rows
 import test_sbu
 import test_utdmhad
 import test_utkinect
@@ -221,6 +223,9 @@ def sources() -> Iterator[tuple[str, str, Files]]:
             "long",
             written(lambda f, c=columns, e=ending: named.write_long(f / f"a{e}", c)),
         )
+    cells = test_rows.named_cells()
+    yield "table", "table", text("a.csv", cells)
+    yield "table-packed", "table", {"a.csv.gz": gzip.compress(cells.encode(), mtime=0)}
     space = named.long_in_space(named.in_space(4))
     yield "long-in-space", "long", written(lambda f: named.write_long(f / "a.csv", space))
     kinect = test_kinect_csv.wide("ntu25", test_kinect_csv.bodies("ntu25", 3), body="BodyID")

@@ -12,6 +12,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.readers import READERS
 from crosscale.readers.auto import recognise
+from crosscale.skeleton.layout import Layout
 from crosscale.utils.plugins import load_object
 
 FRAMES = files.walking("coco17")
@@ -34,6 +35,7 @@ WRITERS = {
     "deeplabcut": text("a.csv", "scorer,s,s,s\nbodyparts,n,n,n\ncoords,x,y,likelihood\n0,1,2,3\n"),
     "sleap": text("a.csv", "track,frame_idx,instance.score,n.x,n.y,n.score\nt,0,1,2,3,1\n"),
     "long": text("a.csv", "frame,joint,x,y\n0,nose,1,2\n"),
+    "table": text("a.csv", ";".join(Layout.load("part10").joints) + "\n" + "1 2 3;" * 10),
     "azure": text("a.json", '{"frames": [{"bodies": [{"joint_positions": [[1, 2, 3]]}]}]}'),
     "nwucla": text("a01_s01_e00_v01.json", '{"file_name": "a", "skeletons": [], "label": 1}'),
     "utdmhad": text("a1_s1_t1_skeleton.mat", "MATLAB"),
@@ -66,8 +68,6 @@ def test_every_reader_takes_part():
 
 
 def test_a_sensor_in_long_form_is_of_the_sensor(tmp_path):
-    from crosscale.skeleton.layout import Layout
-
     rows = [
         f"{t},{joint},{t},{v},1"
         for t in (0, 1)
@@ -91,7 +91,7 @@ def test_an_unknown_format_is_told_with_what_is_there(tmp_path):
         recognise(tmp_path)
     for i in range(3):
         (tmp_path / f"{i}.pdf").write_bytes(b"")
-    with pytest.raises(CrosscaleError, match=r"it has 3 files of \.pdf\. Name the format in place"):
+    with pytest.raises(CrosscaleError, match=r"it has 3 files of \.pdf\..*prepare npz"):
         recognise(tmp_path)
     with pytest.raises(CrosscaleError, match="nowhere does not exist"):
         recognise(tmp_path / "nowhere")

@@ -34,6 +34,7 @@ def prepare(
     *,
     out: Path,
     layout: str | None = None,
+    joints: str | None = None,
     bodies_by: Literal["id", "position"] | None = None,
     max_bodies: int | None = None,
     missing: Path | None = None,
@@ -45,6 +46,7 @@ def prepare(
     label_from_folder: bool = False,
     pattern: str | None = None,
     table: Path | None = None,
+    frame_rate: float | None = None,
     strict: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -64,6 +66,8 @@ def prepare(
         source: the folder or file with the recordings.
         out: the store to make.
         layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.
+        joints: names of the joints in the order of a table's rows, with commas between; by default
+            the order of the layout.
         bodies_by: id follows people by their id, position takes the published order (NTU).
         max_bodies: people to keep of those seen, the longest there and liveliest first; by default
             2 (NTU, pose estimators, videos).
@@ -80,6 +84,7 @@ def prepare(
             `--pattern '(?P<label>[a-z]+)_s(?P<subject>[0-9]+)'`.
         table: a CSV or Parquet file with a column name and columns as the groups of the pattern;
             clips that it does not name stay without label.
+        frame_rate: frames a second of recordings that do not say theirs.
         strict: stop at the first recording that cannot be used.
         shard_clips: write a file of frames for each so many clips, for collections that are copied
             or kept in pieces; all commands read them as one. By default one file.
@@ -93,6 +98,7 @@ def prepare(
         console.print(f"auto: {source_format}, since {found.reason}")
     options: dict[str, Any] = {
         "layout": layout,
+        "joints": joints,
         "bodies": bodies_by,
         "max_bodies": max_bodies,
         "missing": missing,
@@ -107,6 +113,7 @@ def prepare(
             source,
             out,
             naming=Naming(label_from_folder, pattern, table) if named else None,
+            frame_rate=frame_rate,
             strict=strict,
             overwrite=overwrite,
             workers=workers,

@@ -30,6 +30,7 @@ READERS: dict[str, str] = {
     "video": "crosscale.readers.pose.video:Video",
     "deeplabcut": "crosscale.readers.pose.deeplabcut:DeepLabCut",
     "sleap": "crosscale.readers.pose.sleap:Sleap",
+    "table": "crosscale.readers.tables.rows:Rows",
     "long": "crosscale.readers.tables.long_table:LongTable",
     "kinect": "crosscale.readers.sensors.kinect_csv:KinectCsv",
     "azure": "crosscale.readers.sensors.azure:AzureKinect",

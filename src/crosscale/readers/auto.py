@@ -42,8 +42,11 @@ def recognise(source: Path) -> Recognised:
         return found[0]
     if not found:
         raise CrosscaleError(
-            f"{source} has no format that is known; it has {_endings(source)}. Name the format in "
-            f"place of auto: {', '.join(sorted(known_readers()))}"
+            f"{source} has no format that is known; it has {_endings(source)}. If it has one "
+            "(`crosscale list readers`), name it in place of auto, such as table --layout ntu25 "
+            "for rows of x y z. Otherwise there are two short ways: write each recording with "
+            "numpy.savez(file, coordinates=array), frames by joints by x y z in metres, and "
+            "prepare npz --layout LAYOUT; or write a reader of ten lines (docs/extend.md)"
         )
     reasons = "; ".join(f"{one.source_format}, since {one.reason}" for one in found)
     raise CrosscaleError(

@@ -1,6 +1,8 @@
 """The files of a source, named by their place in it."""
 
+import gzip
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, wraps
@@ -12,6 +14,8 @@ from crosscale.errors import BadClip, CrosscaleError, readable
 from crosscale.readers.base import Item, OwnRecordings
 
 BEGINNING = 1 << 16  # bytes of a file that are looked at to tell its format
+GZIP = ".gz"
+LARGEST_UNPACKED = 1 << 30  # bytes of text; a small file that unpacks to more is no recording
 T = TypeVar("T")
 
 
@@ -63,7 +67,8 @@ def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
         what: the files are, for the message.
 
     Returns:
-        One item a file, sorted; its name is its path below `source` without the ending.
+        One item a file, sorted; its name is its path below `source` without the ending, and
+        without `.gz` behind it.
 
     Raises:
         CrosscaleError: when there are none.
@@ -71,15 +76,19 @@ def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
     if not source.exists():
         raise CrosscaleError(f"{source} does not exist")
     if source.is_file():
-        return [Item(source.stem, source)]
+        return [Item(_unpacked_name(source).stem, source)]
     found = [
-        Item(path.relative_to(source).with_suffix("").as_posix(), path)
+        Item(_unpacked_name(path.relative_to(source)).with_suffix("").as_posix(), path)
         for path in source.rglob("*")
         if path.name.lower().endswith(tuple(endings)) and path.is_file()
     ]
     if not found:
         raise CrosscaleError(f"{source} has no {what} ({', '.join(endings)})")
     return sorted(found)
+
+
+def _unpacked_name(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() == GZIP else path
 
 
 def some_files(source: Path, endings: Sequence[str], most: int = 3) -> list[Path]:
@@ -108,9 +117,27 @@ def _of_each(source: Path, endings: tuple[str, ...], most: int) -> Iterator[Path
 
 
 def beginning(path: Path) -> bytes:
-    """The first bytes of a file, in which its format shows."""
+    """The first bytes of a file, unpacked if it ends in `.gz`, in which its format shows.
+
+    Raises:
+        BadClip: when it cannot be unpacked.
+    """
+    if path.suffix.lower() == GZIP:
+        return _unpacked(path, BEGINNING)
     with path.open("rb") as file:
         return file.read(BEGINNING)
+
+
+def _unpacked(path: Path, most: int) -> bytes:
+    """The first so many bytes of what a file packs."""
+    data = bytearray()
+    try:
+        with gzip.open(path) as file:
+            while len(data) < most and (piece := file.read(min(BEGINNING, most - len(data)))):
+                data += piece
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadClip(f"cannot be unpacked ({error}); is it cut off?") from None
+    return bytes(data)
 
 
 def first_read(items: Sequence[Item], read: Callable[[Item], T]) -> T:
@@ -172,5 +199,13 @@ def faults_named(path: Path, name: str | None = None) -> Iterator[None]:
 
 
 def text_lines(path: Path) -> list[str]:
-    """Lines of a text file; what is no text becomes a sign that no number has."""
-    return readable(path.read_text(encoding="utf-8-sig", errors="replace")).splitlines()
+    """Lines of a text file; what is no text becomes a sign that no number has.
+
+    Raises:
+        BadClip: when it ends in `.gz` and cannot be unpacked.
+    """
+    packed = path.suffix.lower() == GZIP
+    data = _unpacked(path, LARGEST_UNPACKED + 1) if packed else path.read_bytes()
+    if packed and len(data) > LARGEST_UNPACKED:
+        raise BadClip(f"unpacks to more than {LARGEST_UNPACKED >> 20} MB, which no recording has")
+    return readable(data.decode("utf-8-sig", errors="replace")).splitlines()

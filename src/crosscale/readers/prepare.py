@@ -1,6 +1,7 @@
 """From a folder of recordings to a clip store, with an account of what became of each."""
 
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -87,6 +88,7 @@ def prepare(
     out: Path,
     *,
     naming: Naming | None = None,
+    frame_rate: float | None = None,
     strict: bool = False,
     overwrite: bool = False,
     workers: int | None = None,
@@ -102,6 +104,7 @@ def prepare(
         out: the store to make; it appears when all is done.
         naming: tells labels and more of recordings whose files say nothing, or otherwise; classes
             are then those that the clips have.
+        frame_rate: frames a second of recordings that do not say theirs.
         strict: stop at the first recording that cannot be used, instead of skipping it.
         overwrite: replace a store that is there.
         workers: processes at most; None takes one for each core.
@@ -114,9 +117,12 @@ def prepare(
         What was read, skipped, left out and repaired; also saved in the store.
 
     Raises:
-        CrosscaleError: when nothing can be read or written; `BadClip` when `strict`.
+        CrosscaleError: when nothing can be read or written, or the frame rate is not above 0;
+            `BadClip` when `strict`.
     """
     begin = time.monotonic()
+    if frame_rate is not None and not (math.isfinite(frame_rate) and frame_rate > 0):
+        raise CrosscaleError(f"the frame rate must be a number above 0, not {frame_rate:g}")
     given, reader = reader, fitted(reader, source)
     report = PrepareReport(out)
     writer = StoreWriter(
@@ -140,7 +146,7 @@ def prepare(
         )
         with closing(read) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
-                reason = _store(writer, outcome, naming, report)
+                reason = _store(writer, outcome, naming, frame_rate, report)
                 if reason and strict:
                     raise BadClip(f"{reason} (stopped by --strict, nothing was written)")
                 if reason:
@@ -154,6 +160,8 @@ def prepare(
         writer.provenance["options"] = _options(given)
         if naming is not None:
             writer.provenance["naming"] = _options(naming)
+        if frame_rate is not None:
+            writer.provenance["frame_rate"] = frame_rate
         report.seconds = time.monotonic() - begin
         report.save(writer.folder)
     report.differences = differences(ClipStore.open(out))
@@ -161,13 +169,19 @@ def prepare(
 
 
 def _store(
-    writer: StoreWriter, outcome: Outcome, naming: Naming | None, report: PrepareReport
+    writer: StoreWriter,
+    outcome: Outcome,
+    naming: Naming | None,
+    frame_rate: float | None,
+    report: PrepareReport,
 ) -> str:
     """Store and count a clip, or give the reason why not."""
     if outcome.clip is None:
         return outcome.reason
     try:
         told = naming.told(outcome.item) if naming else {}
+        if frame_rate is not None and outcome.clip.frame_rate is None:
+            told = told | {"frame_rate": frame_rate}
         report.count(writer.add(replace(outcome.clip, **told) if told else outcome.clip))
     except BadClip as error:
         return str(error)
