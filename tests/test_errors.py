@@ -35,7 +35,10 @@ def test_a_fault_in_an_import_of_this_package_is_no_missing_library():
 
 
 def test_what_draws_says_which_extra_it_needs():
-    code = "import sys; sys.modules['matplotlib'] = None; import crosscale.evaluation.plots"
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; "
+        "from crosscale.evaluation.plots import drawn; drawn(1, 1).__enter__()"
+    )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     told = "drawing figures needs matplotlib: pip install 'crosscale[plots]'"
     assert ran.stderr.splitlines()[-1].endswith(told)

@@ -99,10 +99,12 @@ for line in (
     "classify parts store --labels labels.csv --out named.csv --save mine.head",
     "index parts store --out index",
     "search index a",
+    "view store --out page.html",
+    "map parts --data store --out map.html",
 ):
     assert main(line.split()) == 0, line
 assert main("pretrain own/skeletonclr --data store --out run".split()) == 2
-assert main("view store --out page.html".split()) == 2
+assert main("view store --out page.html --gif film.gif".split()) == 2
 """
 
 
@@ -173,3 +175,16 @@ def test_citation_is_of_this_package():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["cff-version"] == "1.2.0"
     assert (citation["title"], citation["license"]) == (PROJECT["name"], PROJECT["license"])
+
+
+def test_hooks_are_those_of_make_lint():
+    """Each runs in the environment of `make install` what `make lint` runs, on what is staged."""
+    (own,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert own["repo"] == "local"
+    assert all({"id", "name", "language"} <= set(hook) for hook in own["hooks"])
+    assert all(hook["language"] == "system" for hook in own["hooks"])
+    linted = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)[1]
+    tools = re.findall(r"\$\(BIN\)/(.*)", linted)
+    entries = [hook["entry"].removeprefix(".venv/bin/").split(" --")[0] for hook in own["hooks"]]
+    assert entries == [tool.split(" --")[0] for tool in tools]
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in own["hooks"])

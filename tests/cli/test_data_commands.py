@@ -78,7 +78,9 @@ def test_prepare_says_when_counts_agree(source, tmp_path, capsys, monkeypatch):
 def test_strict_and_wrong_words_are_errors(source, tmp_path):
     with pytest.raises(CrosscaleError, match=r"no reader 'number': did you mean 'numbers'"):
         prepare("number", source, out=tmp_path / "store")
-    with pytest.raises(CrosscaleError, match="numbers has no option bodies; it has: missing,"):
+    with pytest.raises(
+        CrosscaleError, match="numbers takes no --bodies-by; it takes --missing, --layout"
+    ):
         prepare("numbers", source, out=tmp_path / "store", bodies_by="position")
     (source / "c1_s1.txt").write_text("")
     with pytest.raises(BadClip, match="stopped by --strict"):

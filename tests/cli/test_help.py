@@ -10,6 +10,7 @@ from crosscale.cli import COMMANDS, GROUPS, first_line, main, parser_of
 from crosscale.cli.help import kebab
 from crosscale.cli.parser import spelled
 from crosscale.evaluation.probes import PROBES
+from crosscale.training.recipe import CHOICES
 
 PYTHON = re.compile(
     r"Literal|Union|Optional|<class|typing|NoneType|None\b|type: |default: null|Namespace|pathlib"
@@ -86,13 +87,21 @@ def test_help_of_all_names_every_command(columns, capsys):
 
 def test_help_of_pre_training_fits_a_screen_and_names_the_rest(columns, capsys):
     short, whole = (told(capsys, "pretrain", switch) for switch in ("--help", "--help-all"))
-    assert len(short.splitlines()) <= 48
+    assert len(short.splitlines()) <= 40
     assert "--training.epochs N" in short
     assert "--help-all" in short
     settings = re.findall(r"^  --(\w+)\.", whole, re.M)
     assert len(settings) > 40
     for group in set(settings):
         assert f"  --{group}.*" in short
+
+
+@pytest.mark.parametrize("group", CHOICES)
+def test_what_is_chosen_by_name_shows_the_names(group, capsys):
+    text = " ".join(told(capsys, "pretrain", "--help-all").split())
+    names = ", ".join(CHOICES[group][0].paths())
+    assert f"--{group} NAME|FILE:CLASS {names}, or one of your own" in text
+    assert f"--{group} FILE " not in text
 
 
 def test_help_of_a_recipe_shows_its_values(capsys):

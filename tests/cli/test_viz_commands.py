@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +114,13 @@ def test_layout_check_tells_what_a_layout_says_and_draws_it(store, capsys):
     Path("mine.yaml").write_text("name: mine\njoints: [a, b]\n")
     assert main(["layout", "check", "mine.yaml"]) == 2
     assert "mine.yaml lacks centre, hips, parents, root, shoulders" in capsys.readouterr().err
+
+
+def test_what_draws_no_figure_does_without_matplotlib(run, store):
+    calls = [["view", "store"], ["map", "run", "--out", "map.html"], ["layout", "check", "ntu25"]]
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; from crosscale.cli import main; "
+        f"assert not any([main(words) for words in {calls}])"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=store.parent, check=True)
+    assert {"view.html", "map.html"} <= {path.name for path in store.parent.iterdir()}

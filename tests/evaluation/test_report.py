@@ -1,6 +1,7 @@
 import json
 import math
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -197,3 +198,11 @@ def test_evaluations_of_different_test_sets_do_not_share_a_table():
 def test_a_loss_that_is_no_number_does_not_stop_the_report():
     rows = [*CURVE, {"epoch": 6, "loss": math.nan, "note": "text", "flag": True}]
     assert "Pre-training" in Page(report_html(make_report(pretraining={"run": rows}))).text
+
+
+def test_without_matplotlib_the_page_has_all_but_the_figures(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    page = report_html(make_report())
+    assert "<img" not in page
+    assert "crosscale[plots]" in page
+    assert "Which classes are told apart" in page

@@ -65,7 +65,8 @@ def test_the_run_is_one_of_what_was_named(folder):
 
 def test_a_run_in_two_parts_equals_one_in_one(folder):
     assert pretrain("parts", "--training.epochs", "1") == 0
-    assert pretrain("parts", "--training.epochs", "2", "--resume") == 0
+    otherwise = ["--objective", "own_objective:Bootstrap", "--encoder", "./own_encoder.py:TimeNet"]
+    assert pretrain("parts", "--training.epochs", "2", "--resume", *otherwise) == 0
     (whole,), (parts,) = (load_encoders(run).encoders.values() for run in ("run", "parts"))
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name

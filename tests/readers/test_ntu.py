@@ -50,7 +50,7 @@ def test_both_data_sets_have_their_own_actions(folder):
 
 
 def test_the_registry_knows_them():
-    assert make_reader("ntu60", bodies="position", missing=None) == Ntu60(bodies="position")
+    assert make_reader("ntu60", bodies_by="position", missing=None) == Ntu60(bodies_by="position")
     assert make_reader("ntu120").name == "ntu120"
     assert make_reader("skeleton", labels="a.csv") == OwnSkeletons(labels="a.csv")
 
@@ -114,7 +114,7 @@ def test_an_empty_or_absent_folder_is_told(tmp_path):
         Ntu60().find(tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [{"bodies": "order"}, {"max_bodies": 0}, {"max_frames": 0}])
+@pytest.mark.parametrize("wrong", [{"bodies_by": "order"}, {"max_bodies": 0}, {"max_frames": 0}])
 def test_wrong_settings_are_told(wrong):
     with pytest.raises(CrosscaleError, match=next(iter(wrong))):
         Ntu60(**wrong)
@@ -170,7 +170,7 @@ def test_the_published_body_rule_reads_what_the_published_reader_read(
         frames = [[(str(m), b) for m, b in enumerate(frame) if b.any()] for frame in raw]
         path = tmp_path / "S001C001P001R001A001.skeleton"
         path.write_bytes(skeleton_text(frames))
-        reader = Ntu60(bodies="position")
+        reader = Ntu60(bodies_by="position")
         found = np.nan_to_num(reader.read(reader.find(path)[0]).coordinates)
         np.testing.assert_array_equal(found, raw[:, : found.shape[1]])
         assert not raw[:, found.shape[1] :].any()

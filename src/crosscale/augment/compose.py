@@ -29,7 +29,7 @@ from crosscale.utils.registry import Registry
 from crosscale.utils.repeatable import derived_seed
 
 # Those of this package are fields of `AugmentSettings`; others are named in `further`.
-AUGMENTATIONS = Registry("augmentation", "crosscale.augmentations")
+AUGMENTATIONS = Registry("augmentation", "crosscale.augmentations", base="Augmentation")
 
 
 @dataclass(frozen=True)

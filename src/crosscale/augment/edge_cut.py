@@ -19,7 +19,7 @@ class Cut:
     """How edges are cut.
 
     Attributes:
-        most: ξ; the number of edges drawn is uniform in 0..most.
+        most: edges cut at most, ξ; the number drawn is uniform in 0..most.
         ratio: ξ as a share of the graph's edges, in place of `most`.
         draw: afresh for every `sample` or `batch`, or once per `run` as in the published code.
         direction: cut an edge in `both` directions, or only `one`, from node to parent.

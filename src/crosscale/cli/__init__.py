@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosscale import __version__
-from crosscale.cli.help import HELP, kebab, table
+from crosscale.cli.help import HELP, kebab, table, width
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.utils.memory import keep_freed_memory
 from crosscale.utils.stopping import signals_stop, stop_asked
@@ -191,7 +192,8 @@ def _help_of_all() -> str:
 def _help_of_group(group: str) -> str:
     names = [name for name in COMMANDS if name.startswith(f"{group} ")]
     rows = [(name.split()[1], first_line(name).rstrip(".")) for name in names]
-    head = f"usage: crosscale {group} COMMAND [options]\n\n{GROUPS[group]}\n"
+    about = textwrap.fill(GROUPS[group], width(), break_on_hyphens=False)
+    head = f"usage: crosscale {group} COMMAND [options]\n\n{about}\n"
     end = f"`crosscale {group} COMMAND --help` tells more.\n"
     return "\n".join([head, table("commands", rows, 14) + "\n", end])
 

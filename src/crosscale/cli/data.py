@@ -60,15 +60,16 @@ def prepare(
     A recording that cannot be used is skipped, with the reason in the report.
 
     Args:
-        source_format: the form of the recordings, such as ntu60, openpose or bvh; auto looks at
-            some files and says how it knew; a wrong one is answered with all there are. A reader
-            of your own is named as `my_file:MyReader` or `path/to/file.py:MyReader`.
+        source_format: the form of the recordings, such as ntu60, openpose or bvh: one of
+            `crosscale list readers`, or auto, which looks at some files and says how it knew. A
+            reader of your own is named as `my_file:MyReader` or `path/to/file.py:MyReader`.
         source: the folder or file with the recordings.
         out: the store to make.
         layout: the skeleton, a built-in name or a YAML file, for formats that do not fix it.
         joints: names of the joints in the order of a table's rows, with commas between; by default
             the order of the layout.
-        bodies_by: id follows people by their id, position takes the published order (NTU).
+        bodies_by: id follows people by their id, position takes the published order (NTU and other
+            `.skeleton` files).
         max_bodies: people to keep of those seen, the longest there and liveliest first; by default
             2 (NTU, pose estimators, videos).
         missing: the official list of samples with missing skeletons, to be left out (NTU).
@@ -99,13 +100,15 @@ def prepare(
     options: dict[str, Any] = {
         "layout": layout,
         "joints": joints,
-        "bodies": bodies_by,
+        "bodies_by": bodies_by,
         "max_bodies": max_bodies,
         "missing": missing,
         "labels": labels,
+        "units": units,
+        "up": up,
+        "confidence": confidence,
     }
-    options |= {"units": units, "up": up, "confidence": confidence, **(reader or {})}
-    chosen = make_reader(source_format, **options)
+    chosen = make_reader(source_format, **options | (reader or {}))
     named = label_from_folder or pattern or table
     with reading_bar(console) as progress:
         report = prepare_store(
@@ -131,7 +134,7 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
         crosscale data check stores/nwucla
 
     Args:
-        protocol: the one to look at; by default all that come with the store.
+        protocol: the split to look at; by default all that come with the store.
     """
     console = plain_console()
     opened = ClipStore.open(store)
@@ -161,7 +164,7 @@ def merge(
     Args:
         stores: made by `crosscale prepare`, each of another kind of data set.
         out: the store to make; the protocol `given` keeps the stores' own training and test parts.
-        layout: that all clips are brought to, and one body size with it.
+        layout: the layout that all clips are brought to; all bodies get one size with it.
     """
     merged = merging.merge(
         [ClipStore.open(store) for store in stores], out, layout=layout, overwrite=overwrite

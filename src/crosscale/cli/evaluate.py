@@ -29,6 +29,7 @@ from crosscale.evaluation.finetune import (
     finetune,
     save_tuned,
 )
+from crosscale.evaluation.plots import NO_FIGURES, can_draw
 from crosscale.evaluation.probes import GIVEN, PROBES
 from crosscale.evaluation.report import Report, write_report
 from crosscale.evaluation.runner import Runs, make_probes, open_runs
@@ -220,6 +221,8 @@ def _report(
         console.print(note)
     results, page = write_report(report, folder)
     console.print(f"results: {results}\nreport: {page}")
+    if not can_draw():
+        console.print(NO_FIGURES, markup=False)
     return report
 
 

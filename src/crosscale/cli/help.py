@@ -12,6 +12,7 @@ WORDS: dict[Any, str] = {int: "N", float: "X", str: "NAME", Path: "PATH", bool: 
 # of options whose type tells too little
 SPECIAL = {"pattern": "REGEX", "socket": "HOST:PORT", "host": "ADDRESS"}
 HELP = ("-h", "--help", "--help-all", "--help_all")
+CHOSEN = ".name"  # ends the setting that chooses what a group has the settings of
 _NAMED_GROUPS = 2  # with more groups of settings, the short help says only what each is
 _NAMED = 8  # settings of a group that the short help names
 _INDENT = 24
@@ -29,7 +30,7 @@ def kebab(name: str) -> str:
 
 def shown_option(action: Action) -> str:
     """An option as it is written: `--objective` in place of `--objective.name`."""
-    return kebab(action.option_strings[0]).removesuffix(".name")
+    return kebab(action.option_strings[0]).removesuffix(CHOSEN)
 
 
 def value_word(action: Action) -> str:
@@ -41,6 +42,8 @@ def value_word(action: Action) -> str:
         return ""
     if is_file_of_settings(action):
         return "FILE"
+    if action.dest.endswith(CHOSEN):
+        return "NAME|FILE:CLASS"
     if isinstance(action.metavar, str) and action.metavar.isalpha():
         return action.metavar
     return SPECIAL.get(action.dest) or _word(kind_of(action))
@@ -69,7 +72,7 @@ def command_help(
     """
     named = {action.dest for action in parser._actions}
     groups = [
-        (group.title, [one for one in group._group_actions if f"{one.dest}.name" not in named])
+        (group.title, [one for one in group._group_actions if one.dest + CHOSEN not in named])
         for group in parser._action_groups
     ]
     settings = [
@@ -227,7 +230,8 @@ def _word(kind: Any) -> str:
     if origin in (Union, UnionType):
         return "|".join(dict.fromkeys(_word(one) for one in inner if one is not NoneType))
     if origin is Literal:
-        return "{" + ",".join(_choices(kind)) + "}"
+        choices = _choices(kind)
+        return "{" + ",".join(choices) + "}" if choices[1:] else choices[0]
     if origin in (list, tuple):
         several = origin is list or Ellipsis in inner
         return f"[{_word(inner[0])},...]" if several else f"[{','.join(map(_word, inner))}]"

@@ -55,10 +55,10 @@ def list_kind(kind: Kind) -> list[Entry]:
 
         crosscale list readers
 
-    What installed packages announce by entry points stands there too.
+    What other installed packages add is listed too, with the package's name.
 
     Args:
-        kind: of what is listed.
+        kind: what to list.
 
     Returns:
         The entries, as printed.

@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from rich.console import Console
 
 from crosscale.api import opened
-from crosscale.cli.help import HELP
+from crosscale.cli.help import CHOSEN, HELP
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar, told
 from crosscale.config import current_name
@@ -28,13 +28,12 @@ from crosscale.utils.memory import return_freed_memory
 
 # settings that the short help explains
 OFTEN = ("objective.name", "training.epochs", "training.batch_size", "optimiser.lr")
-RARE = ("precision", "knn_every", "save_every", "processes", "nodes")  # options that it leaves out
+# options that it leaves out
+RARE = ("family", "precision", "knn_every", "save_every", "processes", "nodes")
 _SWITCHES = frozenset({"--resume", *HELP})
 _ABOUT = """Pre-train encoders without labels.
 
-    crosscale pretrain nwucla/crosscale --data stores/nwucla --out runs/nwucla
-
-`crosscale pretrain nwucla/crosscale --help` shows the values of that recipe."""
+    crosscale pretrain nwucla/crosscale --data stores/nwucla --out runs/nwucla"""
 
 
 def train(
@@ -51,9 +50,9 @@ def train(
 
     Args:
         recipe: every setting.
-        data: a store made by `crosscale prepare`; said several times, sources that mix take all.
+        data: stores made by `crosscale prepare`; several where the source mixes them.
         out: the run folder to make, or to go on with.
-        resume: go on from the last checkpoint in the run folder, also to more epochs.
+        resume: go on from the last checkpoint, also to more epochs.
         device: auto, cpu, cuda or mps.
         processes: on this machine, each with a device of its own where there are several, and its
             part of every batch. Under torchrun they are those that it starts.
@@ -165,23 +164,25 @@ def _scanned(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 def _parser(kind: type[Recipe], defaults: Mapping[str, Any]) -> CrosscaleParser:
     parser = CrosscaleParser("pretrain", _ABOUT, OFTEN, RARE)
-    parser.add_argument(
-        "recipe", type=str, help="a name that `crosscale list recipes` shows, or a YAML file"
-    )
+    parser.add_argument("recipe", type=str, help="one of `crosscale list recipes`, or a YAML file")
     parser.add_argument(
         "--family",
         type=Family,
         default="corrected",
-        help="corrected, or the published code's behaviour",
+        help="corrected, or paper for the published code's behaviour",
     )
     parser.add_argument(
         "--data",
         type=str,  # the library takes no list of paths here
         action="append",
         metavar="PATH",
-        help="a store made by `crosscale prepare`; said several times, sources that mix take all",
+        help="a store; may be said several times with --source mixed",
     )
     add_function(parser, train, "recipe", "data")
     parser.add_class_arguments(kind, as_group=False)
+    for action in parser._actions:
+        if action.dest.endswith(CHOSEN):
+            known = ", ".join(CHOICES[action.dest.removesuffix(CHOSEN)][0].paths())
+            action.help = f"{known}, or one of your own"
     parser.set_defaults(dict(defaults))
     return parser

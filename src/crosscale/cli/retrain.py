@@ -24,7 +24,7 @@ def retrain(
     seed: int = 0,
     device: str = "auto",
 ) -> Path:
-    """Make the encoder `parts` again, which comes with crosscale, from the recordings on.
+    """Train the encoder `parts`, which comes with crosscale, anew from recordings.
 
         crosscale retrain NW-UCLA UTD-MHAD --out retrained
 

@@ -49,7 +49,7 @@ def serve(
         store: where the clips of the index are, to be played; by default where they were.
         host: address to listen at; anyone who reaches another one than this machine's own can use
             the server.
-        port: to listen at; 0 takes a free one.
+        port: the port to listen at; 0 takes a free one.
     """
     with needs("the web app", extra="serve"):
         from crosscale.serve.app import make_app

@@ -61,7 +61,7 @@ def block_shapes(settings: EncoderSettings, channels: int = 3) -> list[tuple[int
 
 
 class STGCN(Encoder):
-    """The graph network of one stream: bodies in, one vector a clip out."""
+    """ST-GCN: graph convolution over joints or parts, then over time."""
 
     Settings = EncoderSettings
     static = True

@@ -35,7 +35,7 @@ class TCNSettings:
 
 
 class TCN(Encoder):
-    """Coordinates and velocities of all nodes through residual blocks over time."""
+    """Convolution over time: coordinates and velocities of all nodes, through residual blocks."""
 
     Settings = TCNSettings
     static = True

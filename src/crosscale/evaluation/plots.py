@@ -1,10 +1,16 @@
-"""Figures of the report, as SVG: no window system, no network, no fonts of their own."""
+"""Figures of the report, as SVG: no window system, no network, no fonts of their own.
+
+Matplotlib is imported where a figure is drawn: pages that only play clips do without it.
+"""
 
 import colorsys
 import io
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +18,8 @@ from sklearn.manifold import TSNE
 
 from crosscale.errors import needs
 
-with needs("drawing figures", extra="plots"):
-    import matplotlib
-    from cycler import cycler
+if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import TABLEAU_COLORS, to_rgb
     from matplotlib.figure import Figure
 
 NAMED_CLASSES = 25  # with more, figures show class numbers; the report lists their names
@@ -36,11 +39,50 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "xtick.color": INK,
     "ytick.color": INK,
-    "axes.prop_cycle": cycler(
-        color=["#1f5a94", "#c8553d", "#3b8b5a", "#8a5aa8", "#b8862b", "#4aa3a8", "#6b6f76"]
-    ),
+    "axes.prop_cycle": "cycler('color', ['#1f5a94', '#c8553d', '#3b8b5a', '#8a5aa8', '#b8862b', "
+    "'#4aa3a8', '#6b6f76'])",
 }
+# Matplotlib's ten of Tableau.
+FEW_COLOURS = (
+    (0x1F, 0x77, 0xB4),
+    (0xFF, 0x7F, 0x0E),
+    (0x2C, 0xA0, 0x2C),
+    (0xD6, 0x27, 0x28),
+    (0x94, 0x67, 0xBD),
+    (0x8C, 0x56, 0x4B),
+    (0xE3, 0x77, 0xC2),
+    (0x7F, 0x7F, 0x7F),
+    (0xBC, 0xBD, 0x22),
+    (0x17, 0xBE, 0xCF),
+)
+NO_FIGURES = "Figures are left out, as matplotlib is not installed: pip install 'crosscale[plots]'"
 Lines = dict[str, tuple[list[float], list[float]]]
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+@contextmanager
+def drawn(
+    width: float, height: float, settings: Mapping[Any, Any] = MappingProxyType({})
+) -> "Iterator[Figure]":
+    """An empty figure, to be drawn into in the style of this package.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        settings: of matplotlib, beside those of the style.
+
+    Raises:
+        CrosscaleError: when matplotlib is not installed.
+    """
+    with needs("drawing figures", extra="plots"):
+        import matplotlib
+        from matplotlib.figure import Figure
+    with matplotlib.rc_context({**STYLE, **settings}):
+        yield Figure(figsize=(width, height), layout="constrained")
 
 
 def confusion_svg(confusion: NDArray[np.int64], classes: Sequence[str]) -> str:
@@ -48,9 +90,8 @@ def confusion_svg(confusion: NDArray[np.int64], classes: Sequence[str]) -> str:
     clips = confusion.sum(axis=1, keepdims=True)
     shares = 100 * confusion / np.maximum(clips, 1)  # (K, K)
     named = len(classes) <= NAMED_CLASSES
-    with matplotlib.rc_context(STYLE):
-        side = 3.2 + 0.42 * len(classes) if named else 9.0
-        figure = Figure(figsize=(min(side, 10.5), min(side, 10.5)), layout="constrained")
+    side = min(3.2 + 0.42 * len(classes) if named else 9.0, 10.5)
+    with drawn(side, side) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
         _class_ticks(axes, classes, named)
@@ -72,8 +113,7 @@ def map_svg(points: NDArray[np.float32], labels: NDArray[np.int64], classes: Seq
     if named:
         medians = _apart(medians, np.ptp(points, axis=0))
     colours = class_colours(len(classes))
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 6.6), layout="constrained")
+    with drawn(9, 6.6) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
         axes.set_aspect("equal", adjustable="datalim")
@@ -100,8 +140,7 @@ def curves_svg(panels: Mapping[str, Lines]) -> str:
     rows = -(-len(panels) // columns)
     names = dict.fromkeys(name for lines in panels.values() for name in lines)
     colours = {name: f"C{i}" for i, name in enumerate(names)}  # the same in every plot
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(max(4.2, 3.5 * columns), 2.5 * rows), layout="constrained")
+    with drawn(max(4.2, 3.5 * columns), 2.5 * rows) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).flatten()
         for axes in grid[len(panels) :]:
             axes.remove()
@@ -126,9 +165,7 @@ def spread_svg(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     names = list(dict.fromkeys(name for values in panels.values() for name in values))
-    with matplotlib.rc_context(STYLE):
-        size = (1.4 + 3.0 * columns, (0.9 + 0.28 * len(names)) * rows)
-        figure = Figure(figsize=size, layout="constrained")
+    with drawn(1.4 + 3.0 * columns, (0.9 + 0.28 * len(names)) * rows) as figure:
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
         for axes in grid[len(panels) :]:
             axes.remove()
@@ -168,7 +205,7 @@ def _apart(places: NDArray[np.float32], extent: NDArray[np.float32]) -> NDArray[
     return placed
 
 
-def _class_ticks(axes: Axes, classes: Sequence[str], named: bool) -> None:
+def _class_ticks(axes: "Axes", classes: Sequence[str], named: bool) -> None:
     places = list(range(len(classes)) if named else range(4, len(classes), 5))
     texts = [classes[i] if named else str(i + 1) for i in places]
     axes.set_xticks(places, texts, rotation=45 if named else 0, ha="right" if named else "center")
@@ -177,7 +214,7 @@ def _class_ticks(axes: Axes, classes: Sequence[str], named: bool) -> None:
         spine.set_visible(False)
 
 
-def _cell_numbers(axes: Axes, shares: NDArray[np.float64]) -> None:
+def _cell_numbers(axes: "Axes", shares: NDArray[np.float64]) -> None:
     for (row, column), share in np.ndenumerate(shares):
         if share >= 0.5:
             colour = "white" if share > 55 else INK
@@ -189,12 +226,17 @@ def _cell_numbers(axes: Axes, shares: NDArray[np.float64]) -> None:
 def class_colours(count: int) -> list[tuple[float, float, float]]:
     """As many colours that can be told apart, red, green and blue from 0 to 1."""
     if count <= 10:
-        return [to_rgb(colour) for colour in TABLEAU_COLORS][:count]
+        return [(red / 255, green / 255, blue / 255) for red, green, blue in FEW_COLOURS][:count]
     lightness = (0.42, 0.58, 0.5)  # neighbours in hue differ in lightness
     return [colorsys.hls_to_rgb(i / count, lightness[i % 3], 0.65) for i in range(count)]
 
 
-def _svg(figure: Figure) -> str:
+def as_hex(colour: Sequence[float]) -> str:
+    """Red, green and blue from 0 to 1, as pages write a colour: `#1f77b4`."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
+
+
+def _svg(figure: "Figure") -> str:
     buffer = io.StringIO()
     with warnings.catch_warnings():
         # only widths are guessed without the glyph; the browser draws the text itself

@@ -16,7 +16,15 @@ from crosscale.evaluation.curves import Panels, Rows, labelled_panels, pretraini
 from crosscale.evaluation.evaluation import Evaluation
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.metrics import Metrics
-from crosscale.evaluation.plots import NAMED_CLASSES, confusion_svg, curves_svg, map_svg, tsne
+from crosscale.evaluation.plots import (
+    NAMED_CLASSES,
+    NO_FIGURES,
+    can_draw,
+    confusion_svg,
+    curves_svg,
+    map_svg,
+    tsne,
+)
 from crosscale.evaluation.retrieval import side_by_side
 from crosscale.models.results import RESULTS_FORMAT
 from crosscale.utils.files import atomic_path
@@ -86,7 +94,10 @@ def results_json(report: Report) -> str:
 
 
 def report_html(report: Report) -> str:
-    """The page; every text from outside is escaped, every picture is inside."""
+    """The page; every text from outside is escaped, every picture is inside.
+
+    Without matplotlib it has no pictures, and says so.
+    """
     headline = report.evaluations[0]
     test = next(iter(headline.tests))
     stream = headline.headline
@@ -102,12 +113,13 @@ def report_html(report: Report) -> str:
         numbered=len(classes) > NAMED_CLASSES,
         has_precision=any(evaluation.precision for evaluation in report.evaluations),
         accuracy_rows=_accuracy_rows(report.evaluations),
-        notes=list(dict.fromkeys(note for e in report.evaluations for note in e.notes)),
+        notes=list(dict.fromkeys(note for e in report.evaluations for note in e.notes))
+        + ([] if can_draw() else [NO_FIGURES]),
         class_rows=_class_rows(headline, test, metrics),
         is_frozen=headline.kind != "finetune",
         confused=_confused(metrics, classes),
-        confusion=confusion_svg(np.array(metrics.confusion), classes),
-        map=_map(report),
+        confusion=confusion_svg(np.array(metrics.confusion), classes) if can_draw() else None,
+        map=_map(report) if can_draw() else None,
         pretraining=_curves(pretraining_panels(report.pretraining or {})),
         curves=_curves(labelled_panels(headline)),
     )
@@ -133,7 +145,7 @@ def _picture(svg: str) -> str:
 
 
 def _curves(panels: Panels) -> str | None:
-    return curves_svg(panels) if panels else None
+    return curves_svg(panels) if panels and can_draw() else None
 
 
 def _accuracy_rows(evaluations: Sequence[Evaluation]) -> list[dict[str, object]]:

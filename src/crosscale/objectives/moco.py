@@ -107,7 +107,7 @@ class Network(nn.Module):
 
 
 class MoCo(Objective):
-    """One or more streams, each with a query and a key network, and one queue for all.
+    """Momentum contrast: each stream has a query and a key network, all share one queue.
 
     Source: the paper, section 2; MoCo v2 (Chen et al., 2020).
     """

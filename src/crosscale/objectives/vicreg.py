@@ -35,7 +35,7 @@ class VICRegSettings:
 
 
 class VICReg(Objective):
-    """Each stream by itself: there are no negatives, no queue and no second encoder.
+    """VICReg: two views alike, features decorrelated; no negatives, queue or second encoder.
 
     Over several processes, each takes the statistics of its own part of the batch.
     """

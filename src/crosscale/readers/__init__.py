@@ -7,6 +7,18 @@ from crosscale.errors import CrosscaleError
 from crosscale.readers.base import Reader
 from crosscale.utils.registry import Registry
 
+# Fields of readers that are options of `crosscale prepare`; others are set by `--reader.FIELD`.
+OPTIONS = (
+    "layout",
+    "joints",
+    "bodies_by",
+    "max_bodies",
+    "missing",
+    "labels",
+    "units",
+    "up",
+    "confidence",
+)
 MEMBERS = ("name", "layout", "classes", "find", "read")  # of `Reader`
 # command-line name: class or function that makes the reader; imported when asked for
 READERS: dict[str, str] = {
@@ -65,9 +77,11 @@ def make_reader(source_format: str, **options: Any) -> Reader:
         fields = inspect.signature(make).parameters
         for name in given:
             if name not in fields:
-                raise CrosscaleError(
-                    f"{source_format} has no option {name}; it has: {', '.join(fields) or 'none'}"
-                )
+                known = [one for one in fields if one in OPTIONS or one not in MEMBERS]
+                if source_format in READERS:  # whose other fields are no user's business
+                    known = [one for one in known if one in OPTIONS]
+                takes = ", ".join(map(_option, known)) or "no options"
+                raise CrosscaleError(f"{source_format} takes no {_option(name)}; it takes {takes}")
         made = make(**given)
     except TypeError as error:  # not callable, or fields without defaults
         raise CrosscaleError(f"{source_format} cannot be made: {error}") from error
@@ -75,3 +89,8 @@ def make_reader(source_format: str, **options: Any) -> Reader:
         raise CrosscaleError(f"{source_format} is no reader: it has no {' and no '.join(lacking)}")
     reader: Reader = made
     return reader
+
+
+def _option(field: str) -> str:
+    """A field of a reader as `crosscale prepare` takes it."""
+    return f"--{field.replace('_', '-')}" if field in OPTIONS else f"--reader.{field}"

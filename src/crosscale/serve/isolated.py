@@ -5,6 +5,7 @@ import os
 import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -36,6 +37,7 @@ class Isolated:
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([*self.preload])
+        forkserver.ensure_running()  # it loads them now, and not while the first caller waits
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function gives.

@@ -20,7 +20,7 @@ import yaml
 from torch import Tensor
 
 from crosscale.augment.compose import View, Views
-from crosscale.config import flat, plain
+from crosscale.config import plain
 from crosscale.data.store import ClipStore
 from crosscale.encoders import described
 from crosscale.encoders.base import Encoder
@@ -228,7 +228,7 @@ class _Run:
             self._write_recipe()
             return state.Progress()
         different = _differences(
-            settings_by_name(yaml.safe_load(path.read_text())), flat(self.values)
+            settings_by_name(yaml.safe_load(path.read_text())), settings_by_name(self.values)
         )
         longer = different.pop("training.epochs", None)
         if different:

@@ -19,11 +19,13 @@ OPTIMISERS = Registry(
     "optimiser",
     "crosscale.optimisers",
     {"sgd": "crosscale.training.optim:SGD", "adamw": "crosscale.training.optim:AdamW"},
+    methods=("make",),
 )
 SCHEDULES = Registry(
     "schedule",
     "crosscale.schedules",
     {"step": "crosscale.training.optim:Step", "cosine": "crosscale.training.optim:Cosine"},
+    methods=("rate",),
 )
 Groups = list[dict[str, Any]]
 
@@ -153,7 +155,7 @@ class Step:
     """Divide the rate by ten at each milestone.
 
     Attributes:
-        milestones: epochs.
+        milestones: epochs from which on the rate is a tenth of what it was.
     """
 
     milestones: list[int] = field(default_factory=lambda: [250])

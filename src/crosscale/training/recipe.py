@@ -53,7 +53,7 @@ class TrainingSettings:
 
     Attributes:
         epochs: passes over the training clips.
-        batch_size: clips a step, over all processes; may be larger than the data.
+        batch_size: clips a step, over all processes.
         warmup: epochs over which the learning rate rises from zero.
         last_batch: `use` or `drop` the smaller batch at an epoch's end.
         batch_norm: over several processes, `synchronised` takes statistics over the whole batch;
@@ -87,8 +87,7 @@ class Recipe:
         save_every: epochs between checkpoints.
         start: encoders to begin from in place of fresh weights: a run, or one that comes with the
             package, such as `body`.
-        streams: what each encoder sees: joint, bone, motion or bone_motion, at a scale
-            (`joint@part10`).
+        streams: one encoder each: joint, bone, motion, bone_motion, at a scale (`joint@part10`).
         preprocess: from a clip to a tensor.
         source: where clips come from.
         augment: the random views.
@@ -229,11 +228,13 @@ def recipe_values(
 def settings_by_name(written: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by dotted name, of a recipe as a run or a result holds it, of 0.1 as well.
 
-    A setting newer than the run has its default, which is what the run was made with.
+    A setting newer than the run has its default, which is what the run was made with. What is
+    chosen by name has one spelling, however it was named.
     """
     values, old = current(flat(written))
     names = {g: values[f"{g}.name"] for g in CHOICES if f"{g}.name" in values}
     defaults = flat(plain(dataclasses.asdict(recipe_type(names)())))
+    values |= {f"{g}.name": CHOICES[g][0].spelled(name) for g, name in names.items()}
     idle = {new for new in old.values() if new not in defaults}  # see `_for_its_choice`
     return {**defaults, **{name: v for name, v in values.items() if name not in idle}}
 

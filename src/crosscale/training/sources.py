@@ -43,6 +43,7 @@ SOURCES = Registry(
         "store": "crosscale.training.sources:StoreSource",
         "mixed": "crosscale.training.sources:MixedSource",
     },
+    base="Source",
 )
 
 

@@ -32,7 +32,7 @@ class Preprocess:
     """How clips become a tensor.
 
     Attributes:
-        frames: T, to which every clip is resampled.
+        frames: how many frames (T) every clip is resampled to.
         root: what is subtracted. `clip`: the first body's root at the first frame, which keeps
             trajectories and where two people stand to each other; `frame`: the first body's root
             in each frame; `body_frame`: each body's own root in each frame, as published.
@@ -40,7 +40,7 @@ class Preprocess:
             as published; `none`.
         length: `present`: from the first to the last frame in which somebody is there;
             `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
-        bodies: M; missing ones are absent, further ones are left out.
+        bodies: how many people (M) a clip has room for; further ones are left out.
         size: `kept`; or `normal`: each clip is scaled until its first body's bones, in the mean,
             are as long as those of a usual body, for people of any size and sensors that place
             joints differently.

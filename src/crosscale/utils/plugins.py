@@ -19,6 +19,15 @@ def is_import_path(text: str) -> bool:
     return ":" in text
 
 
+def by_module(text: str) -> str:
+    """An import path by its module: `my_file:Name` for `path/to/my_file.py:Name`.
+
+    The module of a file has the file's name, so both stand for the same object.
+    """
+    place, colon, name = text.rpartition(":")
+    return f"{Path(place).stem if place.endswith('.py') else place}{colon}{name}"
+
+
 def load_object(text: str) -> Any:
     """The object that an import path names; its module is run.
 

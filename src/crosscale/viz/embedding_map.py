@@ -8,15 +8,12 @@ from numpy.typing import NDArray
 
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError, needs
-from crosscale.evaluation.plots import class_colours, tsne
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.plots import as_hex, class_colours, tsne
 from crosscale.evaluation.report import page_template
 from crosscale.models.model import Model
 from crosscale.viz.page import POLICY
 from crosscale.viz.player_clip import player_json, skeleton_json, stored_clip
-
-with needs("drawing maps", extra="plots"):
-    from matplotlib.colors import to_hex
 
 COORDINATES = 10e6  # bytes of a page, of which base64 makes a third more
 FEWEST_FRAMES, MOST_FRAMES = 12, 48  # kept of a clip
@@ -87,7 +84,7 @@ def _colours(labels: NDArray[np.int64], classes: int) -> list[str]:
     shown = np.unique(labels[labels >= 0]).tolist()
     colours = [""] * classes
     for label, colour in zip(shown, class_colours(len(shown)), strict=True):
-        colours[label] = to_hex(colour)
+        colours[label] = as_hex(colour)
     return colours
 
 

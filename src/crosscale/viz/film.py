@@ -3,21 +3,19 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crosscale.errors import CrosscaleError, needs
-from crosscale.evaluation.plots import STYLE
+from crosscale.errors import CrosscaleError
+from crosscale.evaluation.plots import drawn
 from crosscale.inference.tables import check_ending
 from crosscale.skeleton.layout import JOINT_SCALE
 from crosscale.utils.files import atomic_path
 from crosscale.viz.player_clip import PlayedClip, edge_sides
 
-with needs("drawing films", extra="plots"):
-    import matplotlib
-    from matplotlib.animation import FFMpegWriter, PillowWriter
+if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
 ASSUMED_RATE = 30.0  # frames a second, where the rate is not known
@@ -42,14 +40,14 @@ def write_film(path: Path, clips: Sequence[PlayedClip], columns: int | None = No
             is no ffmpeg for an MP4.
     """
     kind = check_ending(path, (".gif", ".mp4"))
-    settings = STYLE | ({"animation.ffmpeg_path": _ffmpeg(path)} if kind == ".mp4" else {})
+    settings = {"animation.ffmpeg_path": _ffmpeg(path)} if kind == ".mp4" else {}
     seconds = max(clip.recorded / (clip.rate or ASSUMED_RATE) for clip in clips)
     if seconds > SECONDS:
         raise CrosscaleError(f"{path}: a clip takes {seconds:,.0f} s, a film at most {SECONDS:.0f}")
     columns = columns or int(np.ceil(np.sqrt(len(clips))))
     rows = -(-len(clips) // columns)
-    with matplotlib.rc_context(settings), atomic_path(path) as temporary:
-        figure = Figure(figsize=(PANEL * columns, (PANEL + 0.3) * rows), layout="constrained")
+    size = PANEL * columns, (PANEL + 0.3) * rows
+    with drawn(*size, settings) as figure, atomic_path(path) as temporary:
         grid = figure.subplots(rows, columns, squeeze=False).flatten()
         for axes in grid[len(clips) :]:
             axes.remove()
@@ -65,7 +63,9 @@ def write_film(path: Path, clips: Sequence[PlayedClip], columns: int | None = No
     return path
 
 
-def _shoot(figure: Figure, panels: Sequence["_Panel"], frames: int, path: Path) -> None:
+def _shoot(figure: "Figure", panels: Sequence["_Panel"], frames: int, path: Path) -> None:
+    from matplotlib.animation import FFMpegWriter, PillowWriter
+
     kinds = {".gif": PillowWriter, ".mp4": FFMpegWriter}
     options = {"codec": "h264"} if path.suffix == ".mp4" else {}
     writer = kinds[path.suffix](fps=FILM_RATE, **options)
@@ -93,7 +93,9 @@ def _ffmpeg(path: Path) -> str:
 class _Panel:
     """One clip of a film: its lines, all frames projected once."""
 
-    def __init__(self, axes: Axes, clip: PlayedClip) -> None:
+    def __init__(self, axes: "Axes", clip: PlayedClip) -> None:
+        from matplotlib.collections import LineCollection
+
         self.clip = clip
         flat = projected(clip.coordinates)  # (T, M, V, 2)
         graph = clip.layout.scale(JOINT_SCALE)

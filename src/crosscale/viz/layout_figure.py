@@ -4,12 +4,11 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crosscale.errors import needs
-from crosscale.evaluation.plots import INK, STYLE, class_colours
+from crosscale.evaluation.plots import INK, as_hex, class_colours, drawn
 from crosscale.evaluation.report import page_template
 from crosscale.inference.tables import check_ending
 from crosscale.skeleton.layout import FINE_SCALE, JOINT_SCALE, Graph, Layout
@@ -18,13 +17,8 @@ from crosscale.viz.film import SIDE_COLOURS
 from crosscale.viz.page import POLICY, write_page
 from crosscale.viz.player_clip import edge_sides, node_sides
 
-with needs("drawing layouts", extra="plots"):
-    import matplotlib
+if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import LineCollection
-    from matplotlib.colors import to_hex
-    from matplotlib.figure import Figure
-    from matplotlib.patheffects import withStroke
 
 BONE = "#c3c9d2"
 HEIGHT = 6.5  # inches of a panel
@@ -57,8 +51,7 @@ def layout_png(layout: Layout, places: np.ndarray) -> bytes:
     extent = np.ptp(places, axis=0) + 1e-9
     shape = HEIGHT * float(np.clip(extent[0] / extent[1], 0.35, 1.2)) + NAMES
     widths = [1.3 * shape, *[shape] * len(scales)]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(sum(widths), HEIGHT + 0.5), layout="constrained")
+    with drawn(sum(widths), HEIGHT + 0.5) as figure:
         axes = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0]
         _draw_joints(axes[0], layout, places)
         for panel, (name, graph) in zip(axes[1:], scales.items(), strict=True):
@@ -74,7 +67,7 @@ def left_out(layout: Layout, graph: Graph) -> list[str]:
     return [layout.joints[joint] for joint in unused]
 
 
-def _draw_joints(axes: Axes, layout: Layout, places: np.ndarray) -> None:
+def _draw_joints(axes: "Axes", layout: Layout, places: np.ndarray) -> None:
     graph = layout.scale(JOINT_SCALE)
     sides = node_sides(layout, graph)
     colours = [SIDE_COLOURS[side] for side in sides]
@@ -85,7 +78,7 @@ def _draw_joints(axes: Axes, layout: Layout, places: np.ndarray) -> None:
     _name(axes, graph.names, places, sides, colours)
 
 
-def _draw_scale(axes: Axes, layout: Layout, name: str, graph: Graph, places: np.ndarray) -> None:
+def _draw_scale(axes: "Axes", layout: Layout, name: str, graph: Graph, places: np.ndarray) -> None:
     nodes = graph.pooling @ places
     _prepare(axes, f"{name}: {len(graph.names)} nodes")
     _lines(axes, places, layout.scale(JOINT_SCALE), [BONE] * len(layout.edges), 1.2)
@@ -100,14 +93,16 @@ def _draw_scale(axes: Axes, layout: Layout, name: str, graph: Graph, places: np.
     _dots(axes, places[~used], s=26, fc="white", ec=BONE, zorder=3)
     _lines(axes, nodes, graph, [INK] * len(graph.edges), 1.6)
     _dots(axes, nodes, s=90, c=colours, marker="s", ec=INK, lw=0.8, zorder=4)
-    dark = [to_hex(0.6 * colour) for colour in colours]
+    dark = [as_hex(0.6 * colour) for colour in colours]
     _name(axes, graph.names, nodes, node_sides(layout, graph), dark)
 
 
 def _name(
-    axes: Axes, names: Sequence[str], places: np.ndarray, sides: str, colours: Sequence[str]
+    axes: "Axes", names: Sequence[str], places: np.ndarray, sides: str, colours: Sequence[str]
 ) -> None:
     """Names beside (V, 2) places: outwards, so that they meet neither bones nor each other."""
+    from matplotlib.patheffects import withStroke
+
     for name, place, side, colour in zip(names, places, sides, colours, strict=True):
         outwards = -1 if side == "r" else 1
         axes.annotate(
@@ -124,16 +119,20 @@ def _name(
         )
 
 
-def _dots(axes: Axes, places: np.ndarray, **look: Any) -> None:
+def _dots(axes: "Axes", places: np.ndarray, **look: Any) -> None:
     axes.scatter(places[:, 0], places[:, 1], **look)
 
 
-def _lines(axes: Axes, places: np.ndarray, graph: Graph, colours: list[str], width: float) -> None:
+def _lines(
+    axes: "Axes", places: np.ndarray, graph: Graph, colours: list[str], width: float
+) -> None:
+    from matplotlib.collections import LineCollection
+
     lines = places[np.array(graph.edges)]  # (E, 2, 2)
     axes.add_collection(LineCollection(lines, colors=colours, linewidths=width, zorder=1))
 
 
-def _prepare(axes: Axes, title: str) -> None:
+def _prepare(axes: "Axes", title: str) -> None:
     axes.set_title(title, fontweight="bold")
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.2, 0.06)

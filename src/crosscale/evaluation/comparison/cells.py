@@ -132,7 +132,7 @@ def _grounds(plan: Plan) -> dict[Cell, _Ground]:
         if steps_per_epoch(cell.recipe, clips) == 0:
             raise CrosscaleError(
                 f"{cell.title}: {clips} clips are fewer than one batch; "
-                "set optimisation.batch lower or optimisation.last_batch to use"
+                "set training.batch_size lower or training.last_batch to use"
             )
     return {cell: opened[cell.store, cell.recipe.protocol] for cell in plan.cells}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import crosscale
 from crosscale.evaluation.comparison.table import Column, Comparison, Cost, Difference, Figure
-from crosscale.evaluation.plots import spread_svg
+from crosscale.evaluation.plots import can_draw, spread_svg
 from crosscale.evaluation.report import page_template
 from crosscale.utils.files import atomic_path
 
@@ -100,7 +100,7 @@ def html(comparison: Comparison) -> str:
         tests={column.test for column in columns},
         legend=_legend(),
         tests_legend=_tests_legend(comparison),
-        plot=spread_svg(panels) if panels else None,
+        plot=spread_svg(panels) if panels and can_draw() else None,
         differences=[
             (method, column, _difference(apart)) for method, column, apart in _ordered(comparison)
         ],

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import crosscale
-from crosscale.config import flat
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import Cell, Plan
 from crosscale.evaluation.evaluation import Evaluation
@@ -126,7 +125,7 @@ def read_result(path: Path) -> Result:
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """In words, which settings differ between a recipe as written and one of now."""
-    before, after = settings_by_name(old), flat(new)
+    before, after = settings_by_name(old), settings_by_name(new)
     told = []
     for name in sorted(before):
         if name not in after:

@@ -5,9 +5,10 @@ A probe of one's own is a class in a file, or any classifier of an installed pac
     crosscale evaluate my_file:Prototypes RUN
     crosscale evaluate sklearn.svm:LinearSVC RUN --C 0.1
 
-It needs `fit(X, y)` and one of `decision_function`, `predict_proba` and `predict`. Where it has
-parameters of these names, they are given to it: `random_state` is the seed, `device` where the
-evaluation runs, and `parts` the lengths of the parts of a feature vector, one a layer.
+It needs `fit(X, y)`, one of `decision_function`, `predict_proba` and `predict`, and `get_params`,
+which scikit-learn's `BaseEstimator` brings. Where it has parameters of these names, they are given
+to it: `random_state` is the seed, `device` where the evaluation runs, and `parts` the lengths of
+the parts of a feature vector, one a layer.
 """
 
 import dataclasses
@@ -33,6 +34,7 @@ PROBES = Registry(
     },
     package="crosscale.evaluation.probes",
     base="Probe",
+    methods=("fit", "get_params"),
 )
 GIVEN = ("random_state", "device", "parts")  # parameters that the evaluation sets
 

@@ -38,7 +38,7 @@ _DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Arrays(OwnRecordings):
-    """Arrays of one's own data: labels are class numbers.
+    """Arrays of one's own data, in the forms of the published code; labels are class numbers.
 
     Attributes:
         layout: layout of the joints; the arrays do not say it.
@@ -110,13 +110,13 @@ class Arrays(OwnRecordings):
 
 
 class Ntu60Arrays(Arrays):
-    """Arrays of NTU RGB+D 60."""
+    """Arrays of NTU RGB+D 60, as the published codes prepare them."""
 
     name, classes = "ntu60", NTU_ACTIONS[:60]
 
 
 class Ntu120Arrays(Arrays):
-    """Arrays of NTU RGB+D 120."""
+    """Arrays of NTU RGB+D 120, as the published codes prepare them."""
 
     name, classes = "ntu120", NTU_ACTIONS
 

@@ -49,19 +49,19 @@ class _Skeletons(OwnRecordings):
 
     Attributes:
         layout: layout of the bodies; the files must have as many joints.
-        bodies: "id" follows people by id, "position" takes the published order in each frame.
+        bodies_by: "id" follows people by id, "position" takes the published order in each frame.
         max_bodies: how many people to keep at most.
         max_frames: how many frames to keep at most.
     """
 
     layout: str = "ntu25"
-    bodies: BodyRule = "id"
+    bodies_by: BodyRule = "id"
     max_bodies: int = 2
     max_frames: int = 300
 
     def __post_init__(self) -> None:
-        if self.bodies not in ("id", "position"):
-            raise CrosscaleError(f"bodies is 'id' or 'position', not '{self.bodies}'")
+        if self.bodies_by not in ("id", "position"):
+            raise CrosscaleError(f"bodies_by is 'id' or 'position', not '{self.bodies_by}'")
         if self.max_bodies < 1 or self.max_frames < 1:
             raise CrosscaleError("max_bodies and max_frames must be at least 1")
 
@@ -77,7 +77,7 @@ class _Skeletons(OwnRecordings):
             seen = parse(item.path.read_bytes(), len(known_layout(self.layout).joints))
             refuse_far(seen.joints, "", seen.frame)
             found = people(
-                seen, rule=self.bodies, max_bodies=self.max_bodies, max_frames=self.max_frames
+                seen, rule=self.bodies_by, max_bodies=self.max_bodies, max_frames=self.max_frames
             )
         return found.clip(item.name, label=label, frame_rate=FRAME_RATE, **numbers)
 

@@ -26,7 +26,7 @@ AT_ONCE = 4096  # frames whose turns are held in memory
 
 @dataclass(frozen=True)
 class Bvh(Capture):
-    """BVH files; without a layout of the user's it is made from the first file's hierarchy."""
+    """Motion capture in BVH files; the first file's hierarchy is the layout if none is given."""
 
     endings = (".bvh",)
     what = "BVH files"

@@ -24,7 +24,7 @@ SIGNATURE = b"\x50"
 
 @dataclass(frozen=True)
 class C3d(Markers):
-    """C3D files."""
+    """Motion capture in C3D files: markers, by name."""
 
     endings = (".c3d",)
     what = "C3D files"

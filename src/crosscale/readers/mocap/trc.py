@@ -29,7 +29,7 @@ HEAD = 5  # lines before the numbers
 
 @dataclass(frozen=True)
 class Trc(Markers):
-    """TRC files."""
+    """Motion capture in TRC files: markers, by name."""
 
     endings = (".trc",)
     what = "TRC files"

@@ -47,7 +47,7 @@ SQUARE = "size of the picture not said, which is taken to be square"
 
 @dataclass(frozen=True)
 class MediaPipe(Estimated):
-    """Files of landmarks, one a video."""
+    """Landmarks of MediaPipe, one file a video."""
 
     layout: str | Layout = LAYOUT
 

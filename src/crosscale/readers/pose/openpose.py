@@ -35,7 +35,7 @@ _NAME = re.compile(r"(?P<clip>.*?)_?(?P<frame>\d+)_keypoints\.json", re.IGNORECA
 
 @dataclass(frozen=True)
 class OpenPose(Estimated):
-    """Folders of JSON files, of one clip or of many; a folder of one clip names it."""
+    """JSON files of OpenPose, one a frame; those of a clip lie in a folder or begin with its name."""
 
     endings = (ENDING,)
     what = "files of OpenPose"

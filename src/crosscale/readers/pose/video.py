@@ -25,7 +25,7 @@ NO_DEPTH = "how far away people are is not known, z is from their own hips"
 
 @dataclass(frozen=True)
 class Video(Estimated):
-    """Video files.
+    """Videos, in which a pose estimator looks for people.
 
     Attributes:
         layout: blazepose33, or one with some of its joints.

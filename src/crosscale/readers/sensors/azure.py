@@ -32,7 +32,7 @@ CONFIDENCES = ("joint_confidence", "joint_confidences", "confidence_levels")
 
 @dataclass(frozen=True)
 class AzureKinect(RecordingFiles):
-    """JSON files of the offline processor."""
+    """JSON files of Azure Kinect, as its offline processor writes them."""
 
     layout = "azure32"
     endings = (".json",)

@@ -41,7 +41,7 @@ _UNTRACKED = ("0", "nottracked", "untracked", "false")
 
 @dataclass(frozen=True)
 class KinectCsv(RecordingFiles):
-    """CSV files of one sensor.
+    """CSV files of Kinect v1 or v2, of one sensor.
 
     Attributes:
         layout: kinect20 or ntu25; empty takes the sensor whose joints the first file names.

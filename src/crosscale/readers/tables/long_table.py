@@ -28,7 +28,7 @@ LOOKED_AT = 8  # clips that tell units and axes
 
 @dataclass(frozen=True)
 class LongTable(Estimated):
-    """Tables of one's own, in long form.
+    """Tables of one's own in long form: a row for each joint in each frame.
 
     Attributes:
         units: of coordinates in space; None takes what fits a body.
