@@ -116,11 +116,11 @@ def test_layout_check_tells_what_a_layout_says_and_draws_it(store, capsys):
     assert "mine.yaml lacks centre, hips, parents, root, shoulders" in capsys.readouterr().err
 
 
-def test_what_draws_no_figure_does_without_matplotlib(run, store):
-    calls = [["view", "store"], ["map", "run", "--out", "map.html"], ["layout", "check", "ntu25"]]
+def test_what_draws_no_figure_does_without_matplotlib(store):
+    calls = [["view", "store"], ["layout", "check", "ntu25"]]
     code = (
         "import sys; sys.modules['matplotlib'] = None; from crosscale.cli import main; "
         f"assert not any([main(words) for words in {calls}])"
     )
     subprocess.run([sys.executable, "-c", code], cwd=store.parent, check=True)
-    assert {"view.html", "map.html"} <= {path.name for path in store.parent.iterdir()}
+    assert (store.parent / "view.html").is_file()

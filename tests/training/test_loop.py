@@ -199,6 +199,9 @@ def test_a_damaged_checkpoint_is_refused(undisturbed, tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(BadCheckpoint, match="cannot be read"):
         _train(folder, resume=True)
+    (folder / "recipe.yaml").write_text("seed: [")
+    with pytest.raises(CrosscaleError, match=r"recipe\.yaml is not a YAML file \(line 1\)"):
+        _train(folder, resume=True)
 
 
 def test_a_full_disk_is_told_by_name_and_leaves_the_last_checkpoint(tmp_path):

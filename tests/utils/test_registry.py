@@ -49,6 +49,15 @@ def test_the_command_says_it_in_a_line(folder: Path, capsys: pytest.CaptureFixtu
     assert "of_no_kind.py:Plain is no source" in line
 
 
+def test_a_damaged_recipe_of_a_run_is_told_with_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.yaml").write_text("seed: 1\nstreams: [\n")
+    assert main(["pretrain", "mine.yaml", "--out", "run"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mine.yaml is not a YAML file (line 3)" in line
+
+
 @pytest.mark.parametrize("given", ["path/to/mine.py:Mine", "mine:Mine", "../mine.py:Mine"])
 def test_a_name_has_one_spelling(given: str) -> None:
     assert OBJECTIVES.spelled(given) == "mine:Mine"

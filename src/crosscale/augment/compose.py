@@ -173,11 +173,17 @@ def _augmentations(settings: AugmentSettings, layout: Layout) -> dict[str, Augme
     }
     chosen = {name: make() for name, make in made.items() if getattr(settings, name)}
     for text in settings.further:
-        name, _, strength = text.rpartition("=")
-        try:
-            chosen[name] = AUGMENTATIONS.load(name)(float(strength))
-        except ValueError as error:
-            raise CrosscaleError(
-                f"augment.further '{text}': write NAME=STRENGTH, such as my_file:Drift=0.1"
-            ) from error
+        name, strength = _named(text)
+        chosen[name] = AUGMENTATIONS.load(name)(strength)
     return chosen
+
+
+def _named(text: str) -> tuple[str, float]:
+    """Name and strength of one of `further`."""
+    name, _, strength = text.rpartition("=")
+    try:
+        return name, float(strength if name else "")
+    except ValueError as error:
+        raise CrosscaleError(
+            f"augment.further '{text}': write NAME=STRENGTH, such as my_file:Drift=0.1"
+        ) from error

@@ -90,7 +90,9 @@ class CrosscaleParser(ArgumentParser):
         if action is None:
             return f"{name} cannot be '{value}'"
         if choices := choices_of(action):
-            hint = nearest(value, choices, f"{self.prog} --help")
+            hint = nearest(value, choices)
+            if hint.startswith("there are"):
+                hint = f"there are {', '.join(choices)}"
             return f"{_shown(action)} takes no '{value}': {hint}"
         word = value_word(action)
         return f"{_shown(action)} takes {_IN_WORDS.get(word, word)}, not '{value}'"

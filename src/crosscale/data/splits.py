@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-import yaml
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
+from crosscale.utils.formats import read_yaml
 from crosscale.utils.text import listed
 
 RANDOM_SUBJECTS = "random_subjects"
@@ -299,14 +299,7 @@ def _listed(store: ClipStore, path: Path) -> Split:
 
 def _read_lists(path: Path) -> dict[str, Sequence[str]]:
     """The two lists of names of a user's file; names stay text, whatever they look like."""
-    try:
-        given = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except OSError as error:
-        raise CrosscaleError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        place = getattr(error, "problem_mark", None)
-        line = f" (line {place.line + 1})" if place else ""
-        raise CrosscaleError(f"{path} is not a YAML file{line}") from error
+    given = read_yaml(path, as_text=True)
     fine = isinstance(given, dict) and set(given) == {"train", "test"}
     if not fine or not all(isinstance(v, list) and v for v in given.values()):
         raise CrosscaleError(f"{path} must have two lists of clip names, under train: and test:")

@@ -75,7 +75,7 @@ def describe(path: Path) -> dict[str, Any]:
     description = _load(path)
     if description is None:
         raise CrosscaleError(
-            f"{path} is not a clip store (no {DESCRIPTION} that says so); "
+            f"{path} is not a clip store (no {DESCRIPTION} that says so, or a damaged one); "
             "make one from recordings with: crosscale prepare"
         )
     version = description.get("version")

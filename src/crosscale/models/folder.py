@@ -22,6 +22,7 @@ from crosscale.models.checkpoint import (
 )
 from crosscale.models.results import read_results
 from crosscale.utils.files import atomic_folder
+from crosscale.utils.formats import read_yaml
 
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
@@ -169,10 +170,7 @@ def _recipe(run: Path) -> dict[str, Any]:
     path = run / RECIPE_FILE
     if not path.is_file():
         return {}
-    try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CrosscaleError(f"{path}: not a YAML file ({error})") from error
+    recipe = read_yaml(path)
     if not isinstance(recipe, dict):
         raise CrosscaleError(f"{path} is no recipe; train again or delete it")
     return {name: _without_places(value) for name, value in recipe.items()}

@@ -110,7 +110,9 @@ def _names_repository(name: str | Path) -> bool:
 def _neighbour(path: Path) -> str:
     if not path.parent.is_dir():
         return ", nor a folder above it"
-    names = [str(path.parent / other.name) for other in path.parent.iterdir() if other.is_dir()]
+    folders = [other for other in path.parent.iterdir() if other.is_dir()]
+    runs = [folder for folder in folders if (folder / ENCODER_FILE).is_file()] or folders
+    names = [str(path.parent / folder.name) for folder in runs]
     return f": {nearest(str(path), names)}" if names else f": {path.parent} holds no folder"
 
 

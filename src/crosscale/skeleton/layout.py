@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from crosscale.errors import CrosscaleError, nearest
+from crosscale.utils.formats import read_yaml
 
 JOINT_SCALE = "joints"
 FINE_SCALE = "fine"
@@ -96,10 +96,7 @@ class Layout:
         if not path.is_file():
             hint = nearest(str(name), builtin_layouts(), "crosscale list layouts")
             raise CrosscaleError(f"no layout '{name}', nor a YAML file of that name: {hint}")
-        try:
-            return cls.from_dict(yaml.safe_load(path.read_text()), origin=str(path))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise CrosscaleError(f"{path}: not a YAML file ({error})") from error
+        return cls.from_dict(read_yaml(path), origin=str(path))
 
     @classmethod
     def of(cls, given: "str | Path | Layout") -> "Layout":
@@ -169,8 +166,8 @@ def builtin_layouts() -> list[str]:
 
 @cache
 def _builtin(name: str) -> Layout:
-    text = (resources.files("crosscale.skeleton") / "layouts" / f"{name}.yaml").read_text()
-    return Layout.from_dict(yaml.safe_load(text), origin=f"layout {name}")
+    file = resources.files("crosscale.skeleton") / "layouts" / f"{name}.yaml"
+    return Layout.from_dict(read_yaml(file), origin=f"layout {name}")
 
 
 class _LayoutParser:

@@ -48,6 +48,7 @@ from crosscale.training.recipe import Recipe, settings_by_name
 from crosscale.training.sources import Source
 from crosscale.transforms.modality import Stream
 from crosscale.utils.files import atomic_path, only_writer
+from crosscale.utils.formats import read_yaml
 from crosscale.utils.repeatable import derived_seed, repeatable
 from crosscale.utils.tensors import write_safetensors
 
@@ -227,9 +228,10 @@ class _Run:
                 )
             self._write_recipe()
             return state.Progress()
-        different = _differences(
-            settings_by_name(yaml.safe_load(path.read_text())), settings_by_name(self.values)
-        )
+        begun = read_yaml(path)
+        if not isinstance(begun, dict):
+            raise CrosscaleError(f"{path} is no recipe: start the run anew in another folder")
+        different = _differences(settings_by_name(begun), settings_by_name(self.values))
         longer = different.pop("training.epochs", None)
         if different:
             told = "; ".join(f"{name} {change}" for name, change in different.items())

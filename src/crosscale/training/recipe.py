@@ -20,8 +20,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-import yaml
-
 from crosscale.augment.compose import AugmentSettings
 from crosscale.config import built, current, flat, flat_keys, plain
 from crosscale.encoders import ENCODERS
@@ -31,6 +29,7 @@ from crosscale.training.optim import OPTIMISERS, SCHEDULES
 from crosscale.training.output import OutputSettings
 from crosscale.training.sources import SOURCES
 from crosscale.transforms.preprocess import Preprocess
+from crosscale.utils.formats import read_yaml
 from crosscale.utils.registry import Registry
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
@@ -272,8 +271,9 @@ def _fitting(layer: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, An
     fitting = {}
     for key, value in layer.items():
         if key in names and isinstance(value, Mapping):
+            spelled = CHOICES[key][0].spelled
             meant = value.get("for", value.get("name", names[key]))
-            if meant != names[key]:
+            if spelled(meant) != spelled(names[key]):
                 continue
             value = {k: v for k, v in value.items() if k != "for"}
         fitting[key] = value
@@ -320,10 +320,7 @@ def _read(name: str, above: tuple[str, ...]) -> list[tuple[bool, dict[str, Any]]
     if not source.is_file():
         hint = nearest(name, recipe_names(), "crosscale list recipes")
         raise CrosscaleError(f"no recipe '{name}': {hint}")
-    try:
-        values = yaml.safe_load(source.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CrosscaleError(f"{name}: not a YAML file ({error})") from error
+    values = read_yaml(source) or {}
     if not isinstance(values, Mapping):
         raise CrosscaleError(f"{name}: a recipe is a mapping of settings")
     layers = []

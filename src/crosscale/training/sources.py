@@ -139,9 +139,8 @@ class StoreSource(Source):
         device: torch.device,
     ) -> None:
         if len(stores) != 1:
-            raise CrosscaleError(
-                f"source store trains on one store, --data names {len(stores)}; say --source mixed"
-            )
+            remedy = "say --source mixed for several" if stores else "name one with --data"
+            raise CrosscaleError(f"source store trains on one store, not {len(stores)}: {remedy}")
         (self.store,) = stores
         self.rows = split(self.store, protocol).train
         self.clips: ClipSource = StoredClips(self.store, self.rows, preprocess)

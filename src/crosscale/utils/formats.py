@@ -8,8 +8,11 @@ as it is.
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from crosscale.errors import CrosscaleError
 
@@ -79,3 +82,24 @@ def _version(found: object, expected: str) -> int | None:
     kind, _, version = str(found).rpartition(" ")
     same = isinstance(found, str) and kind == expected.rpartition(" ")[0]
     return int(version) if same and version.isdecimal() else None
+
+
+def read_yaml(file: Path | Traversable, *, as_text: bool = False) -> Any:
+    """What a YAML file holds.
+
+    Args:
+        file: of a user, or inside the package.
+        as_text: leave words as they are written: `1` and `no` stay text.
+
+    Raises:
+        CrosscaleError: when it cannot be read, naming the file and the line.
+    """
+    loader = yaml.BaseLoader if as_text else yaml.SafeLoader
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)
+    except OSError as error:
+        raise CrosscaleError(f"{file} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise CrosscaleError(f"{file} is not a YAML file{line}") from error

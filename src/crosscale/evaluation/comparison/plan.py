@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from crosscale.config import built, current, flat_keys
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.evaluation.extract import READOUTS, Extraction
@@ -18,6 +16,7 @@ from crosscale.evaluation.probes import PROBES, settings_of
 from crosscale.evaluation.runner import make_probes
 from crosscale.evaluation.semi import FewLabels
 from crosscale.training.recipe import Recipe, recipe_type, recipe_values
+from crosscale.utils.formats import read_yaml
 
 T = TypeVar("T")
 _KEYS = ("data", "methods", "seeds", "set", "evaluations", "readouts", "against")
@@ -253,15 +252,7 @@ def _typed(
 
 
 def _loaded(path: Path) -> Mapping[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CrosscaleError(f"plan {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise CrosscaleError(f"plan {path} is not a YAML file{line}") from error
-    return _mapping(values, f"plan {path}")
+    return _mapping(read_yaml(path), f"plan {path}")
 
 
 def _mapping(given: object, place: str) -> Mapping[str, Any]:

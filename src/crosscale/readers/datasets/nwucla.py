@@ -58,6 +58,8 @@ class NwUcla(Published):
 
     def find(self, source: Path) -> list[Item]:
         """The JSON files in `source/all_sqe`, or in `source` if it has no such folder."""
+        if not source.exists():
+            raise CrosscaleError(f"{source} does not exist")
         folder = source / FOLDER if (source / FOLDER).is_dir() else source
         items = [Item(path.stem, path) for path in folder.glob("*.json")]
         if not items:

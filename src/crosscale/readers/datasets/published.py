@@ -48,6 +48,8 @@ class Published(ToldByFiles):
 
     def find(self, source: Path) -> list[Item]:
         """The files of the data set below `source`; see `Reader`."""
+        if not source.exists():
+            raise CrosscaleError(f"{source} does not exist")
         paths = [path for path in source.rglob("*") if path.name.lower().endswith(self.endings)]
         if not paths:
             raise CrosscaleError(f"{source} has no {self.files}")

@@ -35,7 +35,7 @@ _NAME = re.compile(r"(?P<clip>.*?)_?(?P<frame>\d+)_keypoints\.json", re.IGNORECA
 
 @dataclass(frozen=True)
 class OpenPose(Estimated):
-    """JSON files of OpenPose, one a frame; those of a clip lie in a folder or begin with its name."""
+    """JSON files of OpenPose, one a frame, in folders of one clip or of many."""
 
     endings = (ENDING,)
     what = "files of OpenPose"
