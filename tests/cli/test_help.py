@@ -100,7 +100,7 @@ def test_help_of_pre_training_fits_a_screen_and_names_the_rest(columns, capsys):
 def test_what_is_chosen_by_name_shows_the_names(group, capsys):
     text = " ".join(told(capsys, "pretrain", "--help-all").split())
     names = ", ".join(CHOICES[group][0].paths())
-    assert f"--{group} NAME|FILE:CLASS {names}, or one of your own" in text
+    assert f"--{group} NAME|FILE:CLASS {names}, or your own" in text
     assert f"--{group} FILE " not in text
 
 

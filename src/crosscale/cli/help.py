@@ -82,11 +82,13 @@ def command_help(
         if "." in one.dest or is_file_of_settings(one) or one.dest in rare
     ]
     sections = [f"usage: {_usage(parser)}", _paragraphs(parser.description or "")]
+    used = [one for name in often for one in settings if one.dest == name]
     for title, actions in groups:
-        sections.append(_section(title, [a for a in actions if everything or a not in settings]))
+        shown = [one for one in actions if everything or one not in settings]
+        if title == "options" and not everything:
+            shown += used
+        sections.append(_section(title, shown))
     if settings and not everything:
-        used = [one for name in often for one in settings if one.dest == name]
-        sections.append(_section("most used settings", used))
         rows = _names_by_group(groups)
         if rare:
             rows.append(("and", ", ".join(f"--{kebab(name)}" for name in rare)))

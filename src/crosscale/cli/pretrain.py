@@ -183,6 +183,6 @@ def _parser(kind: type[Recipe], defaults: Mapping[str, Any]) -> CrosscaleParser:
     for action in parser._actions:
         if action.dest.endswith(CHOSEN):
             known = ", ".join(CHOICES[action.dest.removesuffix(CHOSEN)][0].paths())
-            action.help = f"{known}, or one of your own"
+            action.help = f"{known}, or your own"
     parser.set_defaults(dict(defaults))
     return parser

@@ -84,8 +84,7 @@ class Recipe:
             `bf16-mixed` is 1.5 times as fast on processors with bf16 instructions.
         knn_every: epochs between looks at nearest neighbours among the training clips (0: never).
         save_every: epochs between checkpoints.
-        start: encoders to begin from in place of fresh weights: a run, or one that comes with the
-            package, such as `body`.
+        start: trained encoders to begin from: a run, or `body`.
         streams: one encoder each: joint, bone, motion, bone_motion, at a scale (`joint@part10`).
         preprocess: from a clip to a tensor.
         source: where clips come from.
