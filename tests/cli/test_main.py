@@ -50,6 +50,9 @@ def test_recordings_become_an_accuracy(store, run):
         "chance",
         "untrained, nearest neighbours",
         "raw coordinates, nearest neighbours",
+        "raw coordinates, linear layer by least squares",
+        "MiniRocket, nearest neighbours",
+        "MiniRocket, half-whitened, nearest neighbours",
     }
     assert all(0 < tests["official"] <= 1 for tests in beaten.values())
     assert len(ClipStore.open(store)) == 24
