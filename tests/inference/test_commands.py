@@ -195,7 +195,7 @@ def made(run, store, table, tmp_path_factory):
     """An index, a head and what is wrong in one way or another."""
     at = tmp_path_factory.mktemp("made")
     assert ask("index", run, store.path, "--out", at / "idx") == 0
-    fit = ["classify", run, store.path, "--labels", table]
+    fit = ["classify", run, store.path, "--labels", table, "--features", "encoder"]
     assert ask(*fit, "--out", at / "p.csv", "--save", at / "head") == 0
     (at / "empty").mkdir()
     (at / "cut").write_bytes((at / "head").read_bytes()[:-50])

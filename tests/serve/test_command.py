@@ -4,6 +4,7 @@ import pytest
 
 from crosscale.cli import main
 from crosscale.cli.serve import _head
+from crosscale.errors import CrosscaleError
 from crosscale.inference.head_file import FittedHead, save_head
 from crosscale.serve import server
 from crosscale.serve.guard import Guard
@@ -30,8 +31,17 @@ def test_all_parts_are_put_together(listened, run, index, head, model, tmp_path,
 
 
 def test_a_head_of_the_index_is_judged_on_people_whom_it_has_not_seen(model, index, store):
-    assert _head("knn", model, index, store).cv_groups_ == 2
-    assert _head("knn", model, index, None).cv_groups_ == 0
+    assert _head("knn", model, index, store)[0].cv_groups_ == 2
+    assert _head("knn", model, index, None)[0].cv_groups_ == 0
+
+
+def test_a_head_of_the_index_is_fitted_on_what_tells_its_clips_apart(model, index, store):
+    for features, dim in (("encoder", 16), ("rocket", 9_996), ("both", 10_012)):
+        head, namer, _ = _head("linear", model, index, store, features)
+        assert head.n_features_in_ == namer.dim == dim
+    assert "held-out labelled clips right" in _head("linear", model, index, store)[2]
+    with pytest.raises(CrosscaleError, match="needs the clips of the index"):
+        _head("linear", model, index, None, "rocket")
 
 
 def test_listening_to_others_is_warned_of(listened, run, capsys):

@@ -24,8 +24,9 @@ from crosscale.inference import embeddings
 from crosscale.inference import segment as segments
 from crosscale.inference.answers import NONE, answer
 from crosscale.inference.cluster import embed_on_cluster
+from crosscale.inference.features import Candidates, FeatureChoice, fit_best, saved
 from crosscale.inference.head import HEADS, make_head
-from crosscale.inference.head_file import FittedHead, load_head, save_head
+from crosscale.inference.head_file import FittedHead, save_head
 from crosscale.inference.index import Index, build_index, refuse_to_replace
 from crosscale.inference.labels import label_names, labels_of, people_of
 from crosscale.inference.live import LiveClassifier
@@ -33,6 +34,7 @@ from crosscale.inference.stream import answer_lines, listen
 from crosscale.inference.subclips import embed_subclips
 from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
+from crosscale.models.side_by_side import Embedder
 from crosscale.skeleton.layout import Layout
 
 Runner = Literal["here", "ray"]
@@ -74,6 +76,7 @@ def classify(
     false_rejection: float = 0.05,
     save: Path | None = None,
     subclips: bool = False,
+    features: FeatureChoice = "auto",
     device: str = "cpu",
 ) -> pa.Table:
     """Name clips by a few labelled ones, with probabilities and "none of these".
@@ -100,6 +103,8 @@ def classify(
         subclips: learn from subclips of the labelled clips too: their beginning, middle and end.
             Such a head is for `segment`, `live` and `serve`, which see windows of recordings; whole
             clips it names a little worse.
+        features: what clips are told apart by: the encoder, MiniRocket (rocket), both side by side,
+            or auto, which takes what names most held-out labelled clips right.
     """
     check_ending(out)
     model, opened = load(run, device=device), ClipStore.open(store)
@@ -115,12 +120,13 @@ def classify(
                 f"every clip of {store} has a label: label a few with --labels, or name the store "
                 "to classify with --unlabelled"
             )
-        vectors = _vectors(model, opened)
-        fitted = _fit(head, opened, vectors, given, model, false_rejection, console, subclips)
-        vectors = _vectors(model, other) if other else vectors[rows]
+        fitted, embedder, vectors = _fit(
+            head, opened, given, model, features, false_rejection, console, subclips
+        )
+        vectors = _vectors(embedder, other) if other else vectors[rows]
     else:
-        fitted = _saved_head(head, model, labels=labels)
-        rows, vectors = np.arange(len(queries)), _vectors(model, queries)
+        fitted, embedder = _saved_head(head, model, labels=labels)
+        rows, vectors = np.arange(len(queries)), _vectors(embedder, queries)
     answers = answer(fitted.head, vectors, [queries.names[i] for i in rows])
     write_table(answers, out)
     if save is not None:
@@ -213,6 +219,7 @@ def segment(
     window: float = 2.0,
     step: float = 0.5,
     false_rejection: float = 0.05,
+    features: FeatureChoice = "auto",
     device: str = "cpu",
 ) -> pa.Table:
     """Tell what happens when in long recordings, by windows that slide over them.
@@ -235,24 +242,26 @@ def segment(
         labelled: a store of labelled clips to fit the head on.
         window: seconds that are looked at together; frames where the store has no frame rates.
         step: seconds from one window to the next; frames where the store has no frame rates.
+        features: what clips are told apart by, as in `classify`, where a head is fitted.
     """
     check_ending(out)
     model, opened = load(run, device=device), ClipStore.open(store)
     timing = segments.Timing.of(opened, window, step)
     console = plain_console()
     if head not in HEADS:
-        fitted = _saved_head(head, model, labelled=labelled)
+        fitted, embedder = _saved_head(head, model, labelled=labelled)
         _tell_whole(fitted, head, console)
     elif labelled is None:
         raise CrosscaleError("name a saved head with --head, or a labelled store with --labelled")
     else:
         clips = ClipStore.open(labelled)
-        given, vectors = labels_of(clips), _vectors(model, clips)
-        fitted = _fit(head, clips, vectors, given, model, false_rejection, console, subclips=True)
+        fitted, embedder, _ = _fit(
+            head, clips, labels_of(clips), model, features, false_rejection, console, subclips=True
+        )
     with _bar("recordings") as bar:
         task = bar.add_task("segmenting", total=len(opened))
         parts = []
-        for table in segments.segment(opened, timing, model, fitted.head):
+        for table in segments.segment(opened, timing, embedder, fitted.head):
             parts.append(table)
             bar.advance(task)
     found = pa.concat_tables(parts)
@@ -299,11 +308,11 @@ def live(
             127.0.0.1:7000; answers go back to the one who sends frames.
     """
     model = load(run, device=device)
-    fitted = load_head(head, model.fingerprint)
+    fitted, embedder = saved(head, model)
     skeleton = Layout.load(layout)
 
     def make() -> LiveClassifier:
-        return LiveClassifier(model, fitted.head, skeleton, window, step)
+        return LiveClassifier(embedder, fitted.head, skeleton, window, step)
 
     if socket is not None:
         errors = plain_console(stderr=True)
@@ -320,25 +329,36 @@ def live(
 def _fit(
     kind: str,
     store: ClipStore,
-    vectors: NDArray[np.float32],
     labels: NDArray[Any],
     model: Model,
+    features: FeatureChoice,
     false_rejection: float,
     console: Console,
     subclips: bool = False,
-) -> FittedHead:
-    """Fit a head on the labelled rows, and tell how well it does on those held out."""
+) -> tuple[FittedHead, Embedder, NDArray[np.float32]]:
+    """Fit a head on the labelled rows, and tell how well it does on those held out.
+
+    Returns:
+        It, what gives the embeddings that it judges, and those (N, D) of all the store's clips.
+    """
     if not 0 <= false_rejection < 1:
         raise CrosscaleError(f"false_rejection is from 0 up to 1, not {false_rejection:g}")
+    candidates = Candidates.of(model, features, store.layout)
+    vectors = _vectors(candidates.widest, store)
     rows = np.flatnonzero([label is not None for label in labels])
     x, clip = vectors[rows], rows
     if subclips:
-        cut, of = embed_subclips(model, store, rows)
+        cut, of = embed_subclips(candidates.widest, store, rows)
         x, clip = np.concatenate([x, cut]), np.concatenate([clip, of])
     people = people_of(store, [store.names[row] for row in clip])
     groups = clip if people is None and subclips else people
-    head = make_head(kind, false_rejection).fit(x, labels[clip].astype(str), groups)
+    chosen = fit_best(
+        candidates, x, labels[clip].astype(str), groups, lambda: make_head(kind, false_rejection)
+    )
+    head, embedder = chosen.head, candidates.embedder(chosen.kind)
     console.print(f"{len(rows):,} labelled clips of {len(head.classes_)} classes")
+    if chosen.why:
+        console.print(f"told apart by {chosen.why}")
     if head.cv_clips_:
         what = "clips and subclips" if subclips else "clips"
         apart = people is not None and head.cv_groups_
@@ -353,7 +373,8 @@ def _fit(
             f"called {NONE}",
             style="yellow",
         )
-    return FittedHead(head, model.fingerprint, subclips)
+    fitted = FittedHead(head, embedder.fingerprint, subclips, chosen.kind)
+    return fitted, embedder, candidates.columns(vectors, chosen.kind)
 
 
 def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
@@ -366,14 +387,14 @@ def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
         )
 
 
-def _saved_head(head: str, model: Model, **given: Path | None) -> FittedHead:
+def _saved_head(head: str, model: Model, **given: Path | None) -> tuple[FittedHead, Embedder]:
     for name, clips in given.items():
         if clips is not None:
             raise CrosscaleError(f"{head} is a saved head and takes no --{name}")
-    return load_head(Path(head), model.fingerprint)
+    return saved(Path(head), model)
 
 
-def _vectors(model: Model, store: ClipStore) -> NDArray[np.float32]:
+def _vectors(model: Embedder, store: ClipStore) -> NDArray[np.float32]:
     return np.concatenate([*_chunks(model, store)])
 
 
@@ -391,7 +412,7 @@ def _embedding(
     return model, opened, _shown(embed_on_cluster(model, run, opened, device), len(opened))
 
 
-def _chunks(model: Model, store: ClipStore) -> Generator[NDArray[np.float32], None, None]:
+def _chunks(model: Embedder, store: ClipStore) -> Generator[NDArray[np.float32], None, None]:
     """Embeddings of a store, a part at a time, with a bar."""
     return _shown(model.chunks(store), len(store))
 

@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, needs
+from crosscale.inference.features import Candidates, FeatureChoice, fit_best, saved
 from crosscale.inference.head import HEADS, Head, make_head
-from crosscale.inference.head_file import load_head
 from crosscale.inference.index import Index
 from crosscale.inference.labels import people_of
 from crosscale.models.model import Model, load
+from crosscale.models.side_by_side import Embedder
 from crosscale.serve import webcam as assets
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def serve(
     index: Path | None = None,
     head: str | None = None,
     store: Path | None = None,
+    features: FeatureChoice = "auto",
     host: str = LOOPBACK,
     port: int = 8000,
     device: str = "cpu",
@@ -47,6 +50,7 @@ def serve(
             linear or knn, which is fitted on the labels of the index, on whole clips; without it,
             no action is named.
         store: where the clips of the index are, to be played; by default where they were.
+        features: what actions are told apart by, as in `classify`, where a head is fitted here.
         host: address to listen at; anyone who reaches another one than this machine's own can use
             the server.
         port: the port to listen at; 0 takes a free one.
@@ -63,10 +67,14 @@ def serve(
     if store is not None and opened is None:
         raise CrosscaleError("--store has the clips of an index: name it with --index")
     clips = None if opened is None else store_of(opened, store)
+    fitted, namer, why = None, None, ""
+    if head is not None:
+        fitted, namer, why = _head(head, model, opened, clips, features)
     service = Service(
         model,
         run=run.name,
-        head=None if head is None else _head(head, model, opened, clips),
+        head=fitted,
+        namer=namer,
         index=opened,
         store=clips,
         main=["crosscale.cli"],
@@ -80,6 +88,8 @@ def serve(
             style="yellow",
         )
     _tell(console, service)
+    if why:
+        console.print(f"actions are told apart by {why}")
     app = make_app(service, host=None if local else host)
     listen(app, host, port, service.limits, lambda url: console.print(f"{url}  stop with Ctrl-C"))
 
@@ -107,18 +117,36 @@ def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
     return folder
 
 
-def _head(name: str, model: Model, index: Index | None, store: ClipStore | None) -> Head:
+def _head(
+    name: str,
+    model: Model,
+    index: Index | None,
+    store: ClipStore | None,
+    features: FeatureChoice = "auto",
+) -> tuple[Head, Embedder, str]:
+    """A head, what gives the embeddings that it judges, and why these, where there was a choice."""
     if name not in HEADS:
-        return load_head(Path(name), model.fingerprint).head
+        fitted, embedder = saved(Path(name), model)
+        return fitted.head, embedder, ""
     if index is None:
         raise CrosscaleError(f"--head {name} is fitted on the labels of an index: name one")
     index.check(model)
     rows = [row for row, label in enumerate(index.labels) if label is not None]
-    labels = [index.labels[row] for row in rows]
-    people = None if store is None else people_of(store, [index.names[row] for row in rows])
+    labels = np.array([index.labels[row] for row in rows], str)
     if len(set(labels)) < 2:
         raise CrosscaleError(f"{index.path} labels fewer than two classes: name a saved head")
-    return make_head(name, 0.05).fit(index.vectors[rows], labels, people)
+    names = [index.names[row] for row in rows]
+    people = None if store is None else people_of(store, names)
+    vectors, candidates = index.vectors[rows], Candidates.of(model, "encoder", model.layout)
+    if store is None and features not in ("auto", "encoder"):
+        raise CrosscaleError(f"--features {features} needs the clips of the index: name --store")
+    if store is not None and features != "encoder":
+        candidates = Candidates.of(model, features, store.layout)
+        places = {clip: place for place, clip in enumerate(store.names)}
+        every = np.concatenate([*candidates.widest.chunks(store)])
+        vectors = every[[places[clip] for clip in names]]
+    chosen = fit_best(candidates, vectors, labels, people, lambda: make_head(name, 0.05))
+    return chosen.head, candidates.embedder(chosen.kind), chosen.why
 
 
 def _tell(console: Console, service: "Service") -> None:

@@ -63,7 +63,9 @@ class Head(ClassifierMixin, BaseEstimator):
     def __init__(self, false_rejection: float = 0.05) -> None:
         self.false_rejection = false_rejection
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> "Head":
+    def fit(
+        self, X: Any, y: Any, groups: Any = None, parts: tuple[int, ...] | None = None
+    ) -> "Head":
         """Learn from labelled clips.
 
         Args:
@@ -71,6 +73,8 @@ class Head(ClassifierMixin, BaseEstimator):
             y: (N,) classes, two or more different ones.
             groups: (N,) what is alike and is held out together: the person in each clip where that
                 is known, or else the clip that each is a part of.
+            parts: lengths of the parts of an embedding that are to weigh alike, however long they
+                are; by default it is one.
 
         Raises:
             ValueError: when they do not fit each other, or there is one class only.
@@ -82,6 +86,7 @@ class Head(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a head needs clips of two classes or more, not 1 class: {y[0]}")
+        self.parts_ = parts or (X.shape[1],)
         folds, self.cv_groups_ = _folds(codes, groups)
         held, scores, familiarity = self._held_out(X, codes, folds)
         self.cv_clips_ = len(held)
@@ -134,6 +139,7 @@ class Head(ClassifierMixin, BaseEstimator):
         for rows in folds:
             train = np.delete(np.arange(len(x)), rows)
             other = clone(self)
+            other.parts_ = self.parts_
             other._learn(x[train], codes[train])
             scores[rows] = other._scores(x[rows])
             familiarity[rows] = other._familiarity(x[rows], scores[rows])
@@ -176,12 +182,15 @@ class LinearHead(Head):
     def _learn(self, x: NDArray[Any], codes: NDArray[np.int64]) -> None:
         super()._learn(x, codes)
         self.mean_ = x.mean(axis=0)
-        deviation = x.std(axis=0)
-        # Directions that hardly vary would count for much; all together have unit variance.
-        floor = max(1e-3 * deviation.max(), np.finfo(np.float32).tiny)
-        self.scale_ = 1 / ((deviation + floor) * np.sqrt(x.shape[1]))
-        model = LogisticRegression(C=STRENGTH, max_iter=2000).fit(self._standardised(x), codes)
+        self.scale_ = self._scale(x)
+        seen, axes = self._standardised(x), None
+        if x.shape[1] > len(x):  # the layer lies in the span of the clips: fewer numbers to find
+            axes, across = np.linalg.qr(seen.T)
+            seen = across.T
+        model = LogisticRegression(C=STRENGTH, max_iter=2000).fit(seen, codes)
         self.coef_, self.intercept_ = model.coef_, model.intercept_
+        if axes is not None:
+            self.coef_ = self.coef_ @ axes.T
         if len(self.coef_) == 1:  # of two classes scikit-learn keeps the difference
             self.coef_ = np.concatenate([-self.coef_, self.coef_]) / 2
             self.intercept_ = np.concatenate([-self.intercept_, self.intercept_]) / 2
@@ -189,6 +198,15 @@ class LinearHead(Head):
     def _scores(self, x: NDArray[Any]) -> NDArray[np.float64]:
         scores: NDArray[np.float64] = self._standardised(x) @ self.coef_.T + self.intercept_
         return scores
+
+    def _scale(self, x: NDArray[Any]) -> NDArray[np.float64]:
+        """(D,) what embeddings are multiplied by: all has unit variance then, parts their share."""
+        scales = []
+        for part in np.split(x.std(axis=0), np.cumsum(self.parts_)[:-1]):
+            # Directions that hardly vary would count for much.
+            floor = max(1e-3 * part.max(), np.finfo(np.float32).tiny)
+            scales.append(1 / ((part + floor) * np.sqrt(len(part) * len(self.parts_))))
+        return np.concatenate(scales)
 
     def _standardised(self, x: NDArray[Any]) -> NDArray[np.float64]:
         standardised: NDArray[np.float64] = (x - self.mean_) * self.scale_

@@ -25,11 +25,13 @@ class FittedHead:
         head: fitted on class names.
         encoder: fingerprint of the encoder that made the embeddings.
         subclips: whether it learned from subclips too.
+        features: what the embeddings are of, see `crosscale.inference.features`.
     """
 
     head: Head
     encoder: str
     subclips: bool = False
+    features: str = "encoder"
 
 
 def save_head(fitted: FittedHead, path: Path) -> None:
@@ -44,6 +46,7 @@ def save_head(fitted: FittedHead, path: Path) -> None:
         "kind": head.kind,
         "encoder": fitted.encoder,
         "subclips": fitted.subclips,
+        "features": fitted.features,
         "classes": [str(name) for name in head.classes_],
         "false_rejection": head.false_rejection,
         "temperature": head.temperature_,
@@ -92,15 +95,32 @@ def load_head(path: Path, encoder: str | None = None) -> FittedHead:
         head.cv_groups_ = int(facts.get("cv_groups", 0))  # older heads held out clips alone
         fitted_on = str(facts["encoder"])
         subclips = bool(facts.get("subclips", facts.get("moments", False)))
+        features = str(facts.get("features", "encoder"))
     except (KeyError, TypeError, ValueError) as error:
         raise BadCheckpoint(f"{path} lacks or spoils {error}; fit the head again") from error
     _check(head, path)
-    if encoder not in (None, fitted_on):
+    fitted = FittedHead(head, fitted_on, subclips, features)
+    if encoder is not None:
+        check_encoder(fitted, path, encoder)
+    return fitted
+
+
+def check_encoder(fitted: FittedHead, path: Path, encoder: str) -> None:
+    """Refuse a head of other embeddings.
+
+    Args:
+        fitted: the head.
+        path: its file.
+        encoder: fingerprint of what makes the embeddings.
+
+    Raises:
+        CrosscaleError: when it was fitted on those of another encoder.
+    """
+    if encoder != fitted.encoder:
         raise CrosscaleError(
-            f"{path} was fitted on embeddings of another encoder ({fitted_on[:12]}, not "
+            f"{path} was fitted on embeddings of another encoder ({fitted.encoder[:12]}, not "
             f"{encoder[:12]}): name that encoder's run, or fit the head again"
         )
-    return FittedHead(head, fitted_on, subclips)
 
 
 def _number(value: float | None, absent: float) -> float:

@@ -14,7 +14,7 @@ from crosscale.inference.answers import answer
 from crosscale.inference.frames import Frame
 from crosscale.inference.head import Head
 from crosscale.models.clips import InMemory
-from crosscale.models.model import Model
+from crosscale.models.side_by_side import Embedder
 from crosscale.skeleton.layout import Layout
 
 CAPACITY = 512  # frames kept of a person: 2 s at 256 frames a second
@@ -40,7 +40,7 @@ class LiveClassifier:
         people: the newest frames of each person, who was seen last comes last.
     """
 
-    model: Model
+    model: Embedder
     head: Head
     layout: Layout
     window: float = 2.0

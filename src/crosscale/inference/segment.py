@@ -12,7 +12,8 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.inference.head import Head
 from crosscale.inference.windows import Windows
-from crosscale.models.model import CHUNK, Model
+from crosscale.models.model import CHUNK
+from crosscale.models.side_by_side import Embedder
 from crosscale.utils.text import listed
 
 
@@ -59,7 +60,7 @@ class Timing:
         return cls(length, stride, rate, unit)
 
 
-def segment(store: ClipStore, timing: Timing, model: Model, head: Head) -> Iterator[pa.Table]:
+def segment(store: ClipStore, timing: Timing, model: Embedder, head: Head) -> Iterator[pa.Table]:
     """Segments of a store's recordings: clip, start, end, label, probability, unit.
 
     The middle of a window is named by the mean of all windows that contain it, and is none of the
@@ -98,7 +99,7 @@ def segment(store: ClipStore, timing: Timing, model: Model, head: Head) -> Itera
 
 
 def _judged(
-    windows: Windows, model: Model, head: Head
+    windows: Windows, model: Embedder, head: Head
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Probabilities (W, K), and which windows are familiar and show anybody, (W,) each."""
     probabilities = np.zeros((len(windows), len(head.classes_)))

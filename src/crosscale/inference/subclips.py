@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from crosscale.data.store import ClipStore
 from crosscale.inference.windows import Windows
-from crosscale.models.model import CHUNK, Model
+from crosscale.models.model import CHUNK
+from crosscale.models.side_by_side import Embedder
 
 SHARES = (0.5, 0.7)  # of a clip's frames
 AT_ONCE = CHUNK // 3  # clips, each of about three subclips
@@ -17,7 +18,7 @@ FEWEST = 2  # frames: a still shows no movement
 
 
 def embed_subclips(
-    model: Model, store: ClipStore, rows: NDArray[np.int64]
+    model: Embedder, store: ClipStore, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Embeddings of the beginning, the middle and the end of clips, at two lengths.
 

@@ -104,7 +104,7 @@ def search(service: Served, recording: Uploaded, k: Count = 10) -> replies.Reply
 @api.post("/classify", responses=FAULTS)
 def classify(service: Served, recording: Uploaded) -> replies.Reply[replies.Classified]:
     """What each clip shows, or `none of these`."""
-    clips = service.classify(recording.names, service.embed(recording))
+    clips = service.classify(recording)
     return replies.Reply[replies.Classified](**recording.told, clips=clips)
 
 

@@ -19,6 +19,7 @@ from crosscale.inference.index import Index
 from crosscale.inference.live import LiveClassifier
 from crosscale.inference.segment import Timing, segment
 from crosscale.models.model import Model
+from crosscale.models.side_by_side import Embedder
 from crosscale.serve.isolated import Isolated
 from crosscale.serve.limits import Limits
 from crosscale.serve.reading import (
@@ -77,7 +78,8 @@ class Service:
     Attributes:
         model: encoders.
         run: where they come from, to be shown.
-        head: fitted on their embeddings; None when actions cannot be named.
+        head: to name actions; None when they cannot be named.
+        namer: gives the embeddings that the head judges; by default the model does.
         index: of their embeddings; None when there is nothing to search.
         store: the clips of the index, for the player; None when they are not at hand.
         limits: of requests.
@@ -92,6 +94,7 @@ class Service:
     model: Model
     run: str
     head: Head | None = None
+    namer: Embedder | None = None
     index: Index | None = None
     store: ClipStore | None = None
     limits: Limits = field(default_factory=Limits)
@@ -173,13 +176,23 @@ class Service:
             for found in zip(rows.tolist(), similarities.tolist(), strict=True)
         ]
 
-    def classify(self, names: Sequence[str], vectors: NDArray[np.float32]) -> list[Classified]:
-        """What each of N embeddings shows.
+    def classify(
+        self, recording: Recording, embedded: NDArray[np.float32] | None = None
+    ) -> list[Classified]:
+        """What each clip shows.
+
+        Args:
+            recording: the clips.
+            embedded: their embeddings by the model, where they are there already.
 
         Raises:
             CrosscaleError: when there is no head.
         """
-        rows = answer(self._head(), vectors, names).to_pylist()
+        head, vectors = self._head(), embedded
+        if vectors is None or self._namer is not self.model:
+            with self.turn:
+                vectors = np.concatenate([*self._namer.chunks(recording.store)])
+        rows = answer(head, vectors, recording.names).to_pylist()
         return [Classified(**row) for row in rows]
 
     def segment(
@@ -213,7 +226,7 @@ class Service:
         )
         found: dict[str, list[Segment]] = {name: [] for name in store.names}
         with self.turn:
-            for table in segment(store, timing, self.model, head):
+            for table in segment(store, timing, self._namer, head):
                 for row in table.to_pylist():
                     found[row["clip"]].append(Segment(**row))
         return [
@@ -238,7 +251,7 @@ class Service:
             if self.index:
                 told["nearest"] = self.search(vectors, k)
             if self.head:
-                told["answer"] = self.classify(recording.names, vectors)
+                told["answer"] = self.classify(recording, vectors)
                 told["timeline"] = self.segment(recording, WINDOW, STEP, ASSUMED_RATE)
         except CrosscaleError as error:  # the clips can be looked at all the same
             notes.append(str(error))
@@ -267,7 +280,7 @@ class Service:
             CrosscaleError: when there is no head, or the encoder cannot take the layout.
         """
         check_layout(layout)
-        return LiveClassifier(self.model, self._head(), Layout.load(layout), WINDOW, STEP)
+        return LiveClassifier(self._namer, self._head(), Layout.load(layout), WINDOW, STEP)
 
     def status(self, webcam: str | None) -> Status:
         """What this server has; `webcam` says what is wrong with the files of the webcam."""
@@ -293,6 +306,10 @@ class Service:
             ),
         )
 
+    @property
+    def _namer(self) -> Embedder:
+        return self.namer or self.model
+
     def _head(self) -> Head:
         if self.head is None:
             raise CrosscaleError("this server has no head to name actions: start it with --head")
@@ -300,7 +317,7 @@ class Service:
 
     def _live_problem(self) -> str | None:
         try:
-            self.model.check_layout(Layout.load(WEBCAM_LAYOUT))
+            self._namer.check_layout(Layout.load(WEBCAM_LAYOUT))
         except CrosscaleError:
             return (
                 f"the encoder knows {self.model.layout.name} only: the webcam needs one of ten "
