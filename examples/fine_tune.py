@@ -26,7 +26,7 @@ clips = [record_clips([name], seed=0)[0].coordinates for name in names]
 labels = torch.tensor([ACTIONS.index(name.action) for name in names])
 new = torch.tensor([name.subject > PEOPLE - 2 for name in names])  # people not seen in training
 
-model = crosscale.load_model("parts")  # or a run folder; `.to("cuda")` works
+model = crosscale.load_model("body")  # or a run folder; `.to("cuda")` works
 print(model)
 prepared = model.prepare(clips, layout="ntu25")  # coordinates (N, 3, T, J, M), body_mask (N, M)
 layer = nn.Linear(model.dim, len(ACTIONS))

@@ -26,7 +26,7 @@ people = np.array([name.subject for name in names])
 with tempfile.TemporaryDirectory() as memory:  # embeddings of each fold are kept, and asked again
     pipeline = Pipeline(
         [
-            ("embed", SkeletonEmbedder("parts", layout="ntu25")),
+            ("embed", SkeletonEmbedder("body", layout="ntu25")),
             ("scale", StandardScaler()),
             ("name", LinearHead()),
         ],

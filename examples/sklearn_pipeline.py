@@ -28,8 +28,8 @@ clips = [record_clips([name], seed=0)[0].coordinates for name in names]
 labels = np.array([action(name.action).name for name in names])
 people = np.array([name.subject for name in names])
 
-# `parts` comes with the package and takes clips of any layout; a run folder may stand in its place.
-embed = SkeletonEmbedder("parts", layout="ntu25")
+# `body` comes with the package and takes clips of any layout; a run folder may stand in its place.
+embed = SkeletonEmbedder("body", layout="ntu25")
 for last in (LinearHead(), make_pipeline(StandardScaler(), LogisticRegression(C=0.1))):
     pipeline = make_pipeline(embed, last)
     right = cross_val_score(pipeline, clips, labels, groups=people, cv=GroupKFold(3))

@@ -6,7 +6,7 @@ From a prepared store to vectors and a figure:
 
     store = crosscale.open_store("stores/mine")           # made by `crosscale prepare`
     crosscale.pretrain("own/skeletonclr", "stores/mine", "runs/mine")
-    model = crosscale.load_model("runs/mine")             # or "parts", which comes with crosscale
+    model = crosscale.load_model("runs/mine")             # or "body", which comes with crosscale
     vectors = model.embed(store)                          # one vector a clip
     crosscale.evaluate("knn", "runs/mine", store).headline_top1
 """

@@ -4,17 +4,41 @@ import numpy as np
 import torch
 
 import crosscale
-from crosscale.training.output import half_whitened
+from crosscale.training.output import discriminant
 
 
-def test_half_whitening_divides_each_axis_by_the_root_of_its_spread():
-    features = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)) @ torch.randn(6, 6)
-    x = features.double().numpy()
-    z = (x - x.mean(0)) / x.std(0, ddof=1)
-    _, s, axes = np.linalg.svd(z / np.sqrt(len(z)), full_matrices=False)
-    wanted = z @ axes[:4].T / (s[:4] + 1e-3 * s[0]) ** 0.5
-    found = half_whitened(features, 4)(features).numpy()
-    np.testing.assert_allclose(np.abs(found), np.abs(wanted), rtol=1e-3, atol=1e-3)
+def two_views(clips: int, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features of which three of ten tell clips apart; the others differ from view to view."""
+    draw = torch.Generator().manual_seed(0)
+    mixing = torch.linalg.qr(torch.randn(10, 10, generator=draw)).Q
+    own = torch.randn(clips, 3, generator=draw)
+    views = [
+        torch.cat([own, noise * torch.randn(clips, 7, generator=draw)], 1) @ mixing
+        for _ in range(2)
+    ]
+    return views[0], views[1]
+
+
+def found(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The share of clips whose other view is the nearest."""
+    return float((torch.cdist(one, other).argmin(1) == torch.arange(len(one))).float().mean())
+
+
+def test_axes_keep_what_tells_clips_apart_and_drop_what_differs_between_views():
+    one, other = two_views(500, noise=1.5)
+    layer = discriminant(one, other, 3)
+    assert layer.dim == 3
+    assert found(one, other) < 0.3
+    assert found(layer(one), layer(other)) > 0.9
+
+
+def test_views_differ_alike_along_all_axes_which_come_by_spread():
+    one, other = two_views(2000, noise=1.0)
+    layer = discriminant(one, other, 10)
+    within = ((layer(one) - layer(other)) / 2**0.5).square().mean(0)
+    between = layer(torch.cat([one, other])).var(0)
+    assert within.max() < 1.2
+    assert (between.diff() < 1e-2 * between[0]).all()
 
 
 def test_a_run_with_an_output_layer_embeds_to_its_length(tmp_path):

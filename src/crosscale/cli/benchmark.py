@@ -24,7 +24,7 @@ def benchmark(
 ) -> list[Path]:
     """Judge encoders on many data sets beside what needs no training, all of it alike.
 
-        crosscale benchmark parts rocket stores/nwucla stores/utdmhad --out benchmark
+        crosscale benchmark body rocket stores/nwucla stores/utdmhad --out benchmark
 
     One table is written as Markdown, CSV and HTML: ridge with all labels, the nearest neighbour,
     and 1, 5 and 10 labels a class, for each encoder, the same before training, raw coordinates, and
@@ -32,7 +32,7 @@ def benchmark(
     features that each encoder removes, with intervals by bootstrap over subjects.
 
     Args:
-        names: encoders (run folders, or names such as parts) and stores (folders made by prepare),
+        names: encoders (run folders, or names such as body) and stores (folders made by prepare),
             in any order. STORE@PROTOCOL judges a store by a protocol of its own.
         out: the folder of the tables.
         protocols: of all other stores: own (the one that comes with a store, or else five folds),

@@ -64,7 +64,7 @@ def evaluate(
 
     Args:
         probe: what is trained on the features: a name, or an import path of a class.
-        runs: run folders made by `crosscale pretrain`, or other encoders by name, such as `parts`.
+        runs: run folders made by `crosscale pretrain`, or other encoders by name, such as `body`.
         data: the store; by default the one that the first run was trained on. Another one, of a
             layout that can be brought to the run's, tells how well what was learned transfers.
         protocol: which clips train and test; by default that of the first run, or the first one of

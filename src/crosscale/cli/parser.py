@@ -18,7 +18,7 @@ _MISSING = re.compile(r"the following arguments are required: (.*)$")
 _VALUELESS = re.compile(r"argument (\S+): expected .*argument")
 # What arguments of several commands are for, where a command does not say it itself.
 SHARED = {
-    "run": "a run folder made by `crosscale pretrain`, its encoder file, parts (the encoder that "
+    "run": "a run folder made by `crosscale pretrain`, its encoder file, body (the encoder that "
     "comes with crosscale), or user/model on the Hugging Face hub.",
     "store": "a store made by `crosscale prepare`.",
     "device": "cpu or cuda.",

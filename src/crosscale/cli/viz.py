@@ -79,7 +79,7 @@ def map_clips(
     """Write an interactive map of embeddings, where pointing at a dot plays its clip.
 
         crosscale map runs/nwucla --out map.html
-        crosscale map parts --data stores/mine --out map.html
+        crosscale map body --data stores/mine --out map.html
 
     Args:
         data: the store; by default the one that the run was trained on.

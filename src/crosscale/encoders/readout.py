@@ -80,7 +80,8 @@ class OutputLayer(nn.Module):
 
         Args:
             mean: (D,) subtracted from the features.
-            axes: (D, K) onto which they are projected, scales included.
+            axes: (D, K) onto which they are projected, scales included; rounded to half precision,
+                in which files keep them.
 
         Raises:
             CrosscaleError: when the two do not fit each other.
@@ -92,7 +93,7 @@ class OutputLayer(nn.Module):
                 f"{tuple(axes.shape)}"
             )
         self.register_buffer("mean", mean.float())
-        self.register_buffer("axes", axes.float())
+        self.register_buffer("axes", axes.half().float())
 
     @property
     def dim(self) -> int:

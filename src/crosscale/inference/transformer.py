@@ -17,7 +17,7 @@ from crosscale.models.model import Model, load
 class SkeletonEmbedder(TransformerMixin, BaseEstimator):
     """Embeds clips with a trained encoder, which learns nothing here.
 
-        make_pipeline(SkeletonEmbedder("parts", layout="kinect20"), LinearHead()).fit(clips, labels)
+        make_pipeline(SkeletonEmbedder("body", layout="kinect20"), LinearHead()).fit(clips, labels)
 
     Clips are a list or an array of objects, so that cross-validation can take some of them; see
     `crosscale.models.model.Model.embed` for what a clip is. The encoder is loaded when it is first
@@ -29,12 +29,12 @@ class SkeletonEmbedder(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, model: str = "parts", *, layout: str | None = None, device: str = "cpu"
+        self, model: str = "body", *, layout: str | None = None, device: str = "cpu"
     ) -> None:
         """Remember what to embed with.
 
         Args:
-            model: a run folder, its encoder file, `parts` (which comes with the package), or
+            model: a run folder, its encoder file, `body` (which comes with the package), or
                 `user/model` on the Hugging Face hub.
             layout: of the clips, a name or a file; None is the encoder's own.
             device: cpu or cuda.

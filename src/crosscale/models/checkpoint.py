@@ -153,6 +153,8 @@ def save_encoders(
         for part, module in modules.items()
         for name, value in module.state_dict().items()
     }
+    for stream in output.by_stream if output else ():
+        tensors[f"{OUTPUT}/{stream}/axes"] = tensors[f"{OUTPUT}/{stream}/axes"].half()
     facts = {
         "format": FORMAT,
         "streams": list(encoders),

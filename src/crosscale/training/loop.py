@@ -361,14 +361,14 @@ class _Run:
             )
         )
 
-    def _further(self) -> Iterator[View]:
-        """Views of an epoch that is not trained, for what is fitted afterwards."""
+    def _further(self) -> Iterator[tuple[View, View]]:
+        """Two views of an epoch that is not trained, for what is fitted afterwards."""
         at = state.Progress(self.recipe.training.epochs)
         batches = islice(_batches(self.recipe, self.source, at), self.recipe.output.batches)
+        one, other = self.views.names[:2]
         for clips, seed in batches:
-            taken = self.source.take(clips, self.views.names, seed)
-            for name in self.views.names:
-                yield self.views(name, taken[name], seed)
+            taken = self.source.take(clips, (one, other), seed)
+            yield self.views(one, taken[one], seed), self.views(other, taken[other], seed)
 
     def write_encoders(self) -> Path:
         """Write what is kept of the objective, with all that using it needs."""

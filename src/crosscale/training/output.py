@@ -17,7 +17,7 @@ from crosscale.models.checkpoint import Output
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform
 
-LEAST_SPREAD = 1e-3  # of the largest; what varies less is not blown up further
+RIDGE = 0.1  # share of the mean spread that is added to the spread within clips
 
 
 @dataclass(frozen=True)
@@ -37,40 +37,57 @@ class OutputSettings:
 def fit_output(
     encoders: Mapping[str, Encoder],
     layout: Layout,
-    views: Iterable[View],
+    pairs: Iterable[tuple[View, View]],
     dim: int,
 ) -> Output:
-    """Half-whitened principal axes of all layers: each divided by the root of its spread.
+    """Fit to each encoder the axes that tell clips apart best, and two views of a clip least.
 
     Args:
         encoders: by stream.
         layout: of the views.
-        views: of training clips.
+        pairs: two views of training clips.
         dim: K, of each stream.
     """
     readouts = {name: Readout(encoder.eval(), layers="all") for name, encoder in encoders.items()}
     transforms = {name: StreamTransform(Stream.parse(name), layout) for name in encoders}
     read: dict[str, list[Tensor]] = {name: [] for name in encoders}
-    for view in views:
+    for pair in pairs:
         for name, encoder in encoders.items():
-            x = transforms[name](view.coordinates)
-            bodies, clip = encoder.present_bodies(x, view.body_mask)
-            read[name].append(mean_over_bodies(readouts[name](bodies), clip, len(x)).cpu())
-    layers = {name: half_whitened(torch.cat(features), dim) for name, features in read.items()}
+            both = []
+            for view in pair:
+                x = transforms[name](view.coordinates)
+                bodies, clip = encoder.present_bodies(x, view.body_mask)
+                both.append(mean_over_bodies(readouts[name](bodies), clip, len(x)))
+            read[name].append(torch.stack(both).cpu())
+    layers = {}
+    for name, found in read.items():
+        one, other = torch.cat(found, dim=1)
+        layers[name] = discriminant(one, other, dim)
     pooling = next(iter(encoders.values())).pooling
     return Output(pooling, "all", layers)
 
 
-def half_whitened(features: Tensor, dim: int) -> OutputLayer:
-    """Features (N, D) to their K axes of largest spread, each divided by the root of its spread.
+def discriminant(one: Tensor, other: Tensor, dim: int) -> OutputLayer:
+    """Linear discriminant analysis in which each clip is a class, and its two views are all of it.
 
-    Between principal axes, which keep what varies most, and whitening, which makes noise as large
-    as everything else.
+    Features are divided by their spread within clips, then turned to the K axes along which clips
+    spread most. Source: Fisher, "The use of multiple measurements in taxonomic problems" (1936),
+    with a ridge as there are few clips.
+
+    Args:
+        one: features (N, D) of a view of each clip.
+        other: of another view.
+        dim: K.
     """
-    x = features.double()
-    mean, deviation = x.mean(dim=0), x.std(dim=0) + 1e-6
+    x = torch.cat([one, other]).double()
+    mean, deviation = x.mean(dim=0), x.std(dim=0)
+    deviation = deviation.clamp(min=float(deviation.median()) / 100)  # of dead channels
     x = (x - mean) / deviation
-    spread, axes = torch.linalg.eigh(x.T @ x / len(x))
-    spread = spread.flip(0)[:dim].clamp(min=0).sqrt()
-    scale = (spread + LEAST_SPREAD * spread[0]).sqrt()
-    return OutputLayer(mean, axes.flip(1)[:, :dim] / scale / deviation[:, None])
+    within = (x[: len(one)] - x[len(one) :]) / 2**0.5
+    spread = within.T @ within / len(within)
+    ridge = RIDGE * spread.diagonal().mean() * torch.eye(len(spread), dtype=spread.dtype)
+    size, axes = torch.linalg.eigh((1 - RIDGE) * spread + ridge)
+    whitened = axes / size.sqrt()
+    x = x @ whitened
+    _, axes = torch.linalg.eigh(x.T @ x / len(x))
+    return OutputLayer(mean, (whitened @ axes.flip(1)[:, :dim]) / deviation[:, None])
