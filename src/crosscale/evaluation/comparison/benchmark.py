@@ -187,7 +187,7 @@ def run_benchmark(
         CrosscaleError: when a store has no such protocol or labels, or an encoder cannot take it.
     """
     named = [(s, p if p != OWN else next(iter(protocols(s)), FOLDS)) for s, p in stores]
-    titles = [f"{store.name}, {protocol}" for store, protocol in named]
+    titles = [f"{store.path.resolve().name}, {protocol}" for store, protocol in named]
     if len(set(titles)) < len(titles):
         raise CrosscaleError(f"the same data and protocol twice: {'; '.join(titles)}")
     grounds: list[Ground] = []
