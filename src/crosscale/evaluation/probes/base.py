@@ -1,4 +1,5 @@
-"""What the probes of this package share: answers from scores, as scikit-learn has them."""
+"""What the probes of this package share: answers import warnings
+from scores, as scikit-learn has them."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar
@@ -49,6 +50,8 @@ class Probe(ClassifierMixin, BaseEstimator):
         """Checked features (N, D), and labels (N,) as numbers of `classes_`."""
         self.check()
         X, y = validate_data(self, X, y, dtype=np.float32)
-        check_classification_targets(y)
+        with warnings.catch_warnings():  # of many classes among few labels
+            warnings.simplefilter("ignore", UserWarning)
+            check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         return X, labels
