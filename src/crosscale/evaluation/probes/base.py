@@ -1,6 +1,6 @@
-"""What the probes of this package share: answers import warnings
-from scores, as scikit-learn has them."""
+"""What the probes of this package share: answers from scores, as scikit-learn has them."""
 
+import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar
 
