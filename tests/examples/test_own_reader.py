@@ -59,4 +59,4 @@ def test_what_is_no_reader_is_told(rows, reader, told, capsys):
     assert main(["prepare", reader, "recordings", "--out", "store"]) == 2
     assert told in capsys.readouterr().err
     assert main(["prepare", "a_reader_here:Rows", "r", "--out", "s", "--reader.units", "1"]) == 2
-    assert "no option units" in capsys.readouterr().err
+    assert "takes no --units" in capsys.readouterr().err

@@ -94,9 +94,9 @@ def read_yaml(file: Path | Traversable, *, as_text: bool = False) -> Any:
     Raises:
         CrosscaleError: when it cannot be read, naming the file and the line.
     """
-    loader = yaml.BaseLoader if as_text else yaml.SafeLoader
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)
+        text = file.read_text(encoding="utf-8")
+        return yaml.load(text, Loader=yaml.BaseLoader) if as_text else yaml.safe_load(text)
     except OSError as error:
         raise CrosscaleError(f"{file} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
