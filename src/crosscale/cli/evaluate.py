@@ -126,7 +126,7 @@ def make_parser(probe: str) -> CrosscaleParser:
         parser.add_argument("--shares", type=tuple[float, ...], default=SHARES, help=told)
         skip.add("share")
     if probe == "few":
-        told = "of each class that are known, one number after the other"
+        told = "how many labelled clips a class has; each number is judged"
         parser.add_argument("--labels", type=tuple[int, ...], default=COUNTS, help=told)
         skip.add("labels")
     if isinstance(kind, type):

@@ -49,7 +49,7 @@ class RocketSettings:
 
 
 class Rocket(Encoder):
-    """Shares of frames in which random kernels exceed their biases.
+    """MiniRocket: shares of frames in which fixed kernels exceed biases; nothing is trained.
 
     Attributes:
         channels: (S, 84, C V) which channels each kernel of each of S spreads sees, 0 or 1.

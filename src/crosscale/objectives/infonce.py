@@ -36,7 +36,7 @@ class InfoNCESettings:
 
 
 class InfoNCE(Objective):
-    """No queue and no second encoder: everything else in the batch is a negative.
+    """InfoNCE: all else in the batch is a negative; there is no queue and no second encoder.
 
     Over several processes, each contrasts its own part of the batch.
     """
