@@ -56,6 +56,7 @@ def _run(call: socket.socket) -> int:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     status = 70
     try:
         status = main(arguments)

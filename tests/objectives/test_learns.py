@@ -22,6 +22,7 @@ SETTINGS = {
 }
 # Those of the recipes of each objective, where the data's are not meant for it.
 OWN = {
+    "moco": {"optimiser.name": "adamw", "optimiser.lr": 2e-3},
     "infonce": {"optimiser.name": "adamw", "optimiser.lr": 2e-3},
     "vicreg": {
         "optimiser.name": "adamw",
