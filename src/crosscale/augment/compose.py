@@ -137,13 +137,14 @@ class _OneView:
         self.cuts = {s: EdgeCut(cut, Stream("joint", s).graph(layout)) for s in scales}
 
     def __call__(self, clips: ClipTensors, seed: int, part: Part | None) -> View:
-        x = clips.coordinates
-        for name, augmentation in self.augmentations.items():
-            augmentation.seed(derived_seed(seed, f"{self.name} {name}"), part)
-            x = augmentation(x)
-        if clips.final is not None:
-            final = clips.final.to(x.device)[:, None, None, None, None]
-            x = torch.where(final, clips.coordinates, x)
+        x, final = clips.coordinates, clips.final
+        if final is None or not final.all():
+            for name, augmentation in self.augmentations.items():
+                augmentation.seed(derived_seed(seed, f"{self.name} {name}"), part)
+                x = augmentation(x)
+        if final is not None:
+            kept = final.to(x.device)[:, None, None, None, None]
+            x = torch.where(kept, clips.coordinates, x)
         edge_mask = {}
         for scale, cut in self.cuts.items():
             start = self.run_seed if cut.cut.draw == "run" else seed

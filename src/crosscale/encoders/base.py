@@ -157,7 +157,7 @@ class Encoder(nn.Module):
 
     def pool(self, found: BodyMaps) -> Tensor:
         """Features of each body, and the mean over each clip's bodies: (N, dim)."""
-        features = pooled(found.maps.to(next(self.parameters()).dtype), self.pooling)
+        features = pooled(found.maps, self.pooling, next(self.parameters()).dtype)
         return mean_over_bodies(features, found.clip, found.clips)
 
     def _maps(
@@ -185,7 +185,7 @@ class Encoder(nn.Module):
         return flat, rows // bodies
 
 
-def pooled(maps: Tensor, pooling: Pooling) -> Tensor:
+def pooled(maps: Tensor, pooling: Pooling, dtype: torch.dtype | None = None) -> Tensor:
     """Maps (B, D, V', T') to features of each body.
 
     Args:
@@ -193,12 +193,14 @@ def pooled(maps: Tensor, pooling: Pooling) -> Tensor:
         pooling: the `mean` over time and nodes (B, D); `statistics`, which are the mean, the
             largest and the standard deviation (B, 3 D); or the mean over time at each of the
             `nodes`, one after the other (B, V' D).
+        dtype: in which it is computed, by default that of the maps.
     """
     if pooling == "nodes":
-        return maps.mean(dim=3).transpose(1, 2).flatten(1)
-    mean = maps.mean(dim=(2, 3))
+        return maps.mean(dim=3, dtype=dtype).transpose(1, 2).flatten(1)
+    mean = maps.mean(dim=(2, 3), dtype=dtype)
     if pooling == "mean":
         return mean
+    maps = maps.to(mean.dtype)
     deviation = (maps.var(dim=(2, 3), correction=0) + LEAST_VARIANCE).sqrt()
     return torch.cat([mean, maps.amax(dim=(2, 3)), deviation], dim=1)
 

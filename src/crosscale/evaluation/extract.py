@@ -95,11 +95,8 @@ def extract(
 
 def _extracted(encoders: TrainedEncoders, store: ClipStore, how: Extraction) -> Features:
     bodies = int(store.column("bodies").clip(max=encoders.preprocess.bodies).sum())
-    pooling = how.pooling
-    if pooling is None and how.layers != 1:
-        pooling = next(iter(encoders.encoders.values())).pooling  # without the file's output layer
     compute = FeatureExtractor(
-        encoders, how.engine, pooling=pooling, layers=how.layers, bodies=bodies
+        encoders, how.engine, pooling=how.pooling, layers=how.layers, bodies=bodies
     )
     mirrored = Mirror(1.0, encoders.layout.other_side)
     parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}

@@ -46,23 +46,23 @@ class FeatureExtractor:
             trained: the encoders; whether they know of folding or engines is all one.
             engine: one by name, or `auto`: PyTorch for few bodies, which are done before a faster
                 engine is built; else the fastest that is installed.
-            pooling: how each layer is pooled, see `Readout`; by default what the encoders' file
-                says.
-            layers: how many of the last ones are read, if `pooling` is given.
+            pooling: how each layer is pooled, see `Readout`.
+            layers: how many of the last ones are read. With neither given, what is read, and what
+                comes after it, is what the encoders' file says.
             bodies: about how many will come in all, for `auto`.
 
         Raises:
             CrosscaleError: when the engine's library is missing.
         """
         chosen = choose(bodies, trained.device) if engine == "auto" else engine
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, StreamFeatures] = {}
         self.parts: dict[str, tuple[int, ...]] = {}
         for name, encoder in trained.encoders.items():
             readout = readout_of(trained, name, pooling, layers)
             shape = (2, 3, trained.preprocess.frames, len(encoder.graph.names))
             built = build(chosen, readout, torch.zeros(shape, device=trained.device))
             transform = StreamTransform(Stream.parse(name), trained.layout)
-            self._streams[name] = _Stream(transform, encoder, built, readout.dim)
+            self._streams[name] = StreamFeatures(transform, encoder, built, readout.dim)
             self.parts[name] = readout.parts
 
     def __call__(self, clips: ClipTensors, batch: int = AT_ONCE) -> dict[str, Tensor]:
@@ -76,8 +76,15 @@ class FeatureExtractor:
 
 
 @dataclass(frozen=True)
-class _Stream:
-    """From clips to the features of one stream, by an engine."""
+class StreamFeatures:
+    """From clips to the features of one stream.
+
+    Attributes:
+        transform: from joints to the stream.
+        encoder: of the stream.
+        engine: from bodies to their features, such as a `Readout`.
+        dim: length D of these.
+    """
 
     transform: StreamTransform
     encoder: Encoder
@@ -118,7 +125,7 @@ def readout_of(
 ) -> Readout:
     """What is read of a stream's encoder: as asked, or else as its file says, see `Readout`."""
     encoder, output = trained.encoders[stream], trained.output
-    if pooling is not None or output is None:
+    if pooling is not None or layers != 1 or output is None:
         return Readout(encoder, pooling, layers, network=network)
     return Readout(encoder, output.pooling, output.layers, output.by_stream[stream], network)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crosscale.errors import CrosscaleError
 from crosscale.readers import known_readers
+from crosscale.readers.files import refuse_absent
 from crosscale.utils.plugins import load_object
 
 # A table in long form may have the joints of a sensor whose own reader knows more of it, and videos
@@ -34,8 +35,7 @@ def recognise(source: Path) -> Recognised:
     Raises:
         CrosscaleError: when none fits, or several; tells which and why.
     """
-    if not source.exists():
-        raise CrosscaleError(f"{source} does not exist")
+    refuse_absent(source)
     fitting = [Recognised(name, reason) for name, reason in _reasons(source).items()]
     found = [one for one in fitting if one.source_format not in GENERAL] or fitting
     if len(found) == 1:

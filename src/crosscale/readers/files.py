@@ -58,6 +58,16 @@ class RecordingFiles(ToldByFiles, OwnRecordings):
         return files_below(source, self.endings, self.what)
 
 
+def refuse_absent(source: Path) -> None:
+    """Refuse a source that is not there.
+
+    Raises:
+        CrosscaleError: naming it.
+    """
+    if not source.exists():
+        raise CrosscaleError(f"{source} does not exist")
+
+
 def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
     """The files below a folder that end so, or the one file that is given.
 
@@ -73,8 +83,7 @@ def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
     Raises:
         CrosscaleError: when there are none.
     """
-    if not source.exists():
-        raise CrosscaleError(f"{source} does not exist")
+    refuse_absent(source)
     if source.is_file():
         return [Item(_unpacked_name(source).stem, source)]
     found = [

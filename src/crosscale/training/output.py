@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from crosscale.augment.compose import View
-from crosscale.encoders.base import Encoder, mean_over_bodies
+from crosscale.encoders.base import Encoder
 from crosscale.encoders.readout import OutputLayer, Readout
 from crosscale.models.checkpoint import Output
+from crosscale.models.features import StreamFeatures
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform
 
@@ -48,16 +49,15 @@ def fit_output(
         pairs: two views of training clips.
         dim: K, of each stream.
     """
-    readouts = {name: Readout(encoder.eval(), layers="all") for name, encoder in encoders.items()}
-    transforms = {name: StreamTransform(Stream.parse(name), layout) for name in encoders}
+    streams = {}
+    for name, encoder in encoders.items():
+        readout = Readout(encoder, layers="all")
+        transform = StreamTransform(Stream.parse(name), layout)
+        streams[name] = StreamFeatures(transform, encoder, readout, readout.dim)
     read: dict[str, list[Tensor]] = {name: [] for name in encoders}
     for pair in pairs:
-        for name, encoder in encoders.items():
-            both = []
-            for view in pair:
-                x = transforms[name](view.coordinates)
-                bodies, clip = encoder.present_bodies(x, view.body_mask)
-                both.append(mean_over_bodies(readouts[name](bodies), clip, len(x)))
+        for name, features in streams.items():
+            both = [features(view.coordinates, view.body_mask) for view in pair]
             read[name].append(torch.stack(both).cpu())
     layers = {}
     for name, found in read.items():

@@ -263,21 +263,21 @@ class MixedSource(Source):
         """The same recordings for every view, and another performance of each program."""
         numbers = clips.numpy()
         owner = np.searchsorted(self.starts, numbers, side="right") - 1
-        pieces = []  # (places in the batch, the clips of each view)
-        for store, part in enumerate(self.parts):
-            places = np.flatnonzero(owner == store)
-            if len(places):
-                own = part.take(torch.from_numpy(numbers[places] - self.starts[store]))
-                pieces.append((places, dict.fromkeys(views, own)))
-        places = np.flatnonzero(owner == len(self.parts))
-        if len(places) and self.stage:
-            # Processes that share a batch have other clips, and so other programs.
-            drawn = derived_seed(seed, f"programs {numbers[places[0]]}")
-            pieces.append((places, self.stage.perform(len(places), views, drawn)))
-        order = torch.from_numpy(np.concatenate([places for places, _ in pieces]).argsort())
+        # In the order of the stores, then programs; and back to that of the batch.
+        back = torch.from_numpy(np.argsort(owner, kind="stable").argsort())
+        recorded = [
+            part.take(torch.from_numpy(numbers[owner == store] - self.starts[store]))
+            for store, part in enumerate(self.parts)
+            if (owner == store).any()
+        ]
+        programs = numbers[owner == len(self.parts)]
+        if self.stage is None or not len(programs):
+            return dict.fromkeys(views, _joined(recorded, self.device).take(back))
+        # Processes that share a batch have other clips, and so other programs.
+        drawn = derived_seed(seed, f"programs {programs[0]}")
+        performed = self.stage.perform(len(programs), views, drawn)
         return {
-            view: _joined([own[view] for _, own in pieces], self.device).take(order)
-            for view in views
+            view: _joined([*recorded, performed[view]], self.device).take(back) for view in views
         }
 
 
@@ -350,11 +350,13 @@ def _check_mixture(settings: MixedSettings, stores: int) -> None:
 
 
 def _joined(parts: Sequence[ClipTensors], device: torch.device) -> ClipTensors:
-    """Clips one after the other, with the word which of them are final."""
+    """Clips one after the other, with the word which of them are final, if any are."""
+    planes = torch.cat([part.coordinates.permute(0, 4, 1, 2, 3).to(device) for part in parts])
+    body_mask = torch.cat([part.body_mask for part in parts])
+    if all(part.final is None for part in parts):
+        return ClipTensors(planes.permute(0, 2, 3, 4, 1), body_mask)
     final = [
         torch.zeros(len(part.body_mask), dtype=torch.bool) if part.final is None else part.final
         for part in parts
     ]
-    planes = torch.cat([part.coordinates.permute(0, 4, 1, 2, 3).to(device) for part in parts])
-    body_mask = torch.cat([part.body_mask for part in parts])
     return ClipTensors(planes.permute(0, 2, 3, 4, 1), body_mask, torch.cat(final))

@@ -190,10 +190,7 @@ def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Prepro
 
 def placed(planes: Tensor, layout: Layout, settings: Preprocess) -> ClipTensors:
     """Clips of one body each that have all their frames already, (N, 3, T, V), as `preprocess`."""
-    if settings.root == "clip":
-        roots = planes[:, :, :1, list(layout.root)]
-    else:
-        roots = planes[:, :, :, list(layout.root)]
+    roots = planes[:, :, : 1 if settings.root == "clip" else None, list(layout.root)]
     x, own = planes - roots.mean(dim=3, keepdim=True), torch.arange(len(planes))
     x = _sized(face_front(x, own, layout, settings.facing), own, layout, settings.size)
     coordinates = x.new_zeros(len(x), settings.bodies, *x.shape[1:])

@@ -23,7 +23,7 @@ from crosscale.evaluation.baselines import (
 from crosscale.evaluation.extract import extract
 from crosscale.evaluation.features import UNLABELLED
 from crosscale.evaluation.few import DRAWS, Fold
-from crosscale.evaluation.judge import COLUMNS, Answers, judge
+from crosscale.evaluation.judge import COLUMNS, MOST_AXES, Answers, judge
 from crosscale.evaluation.retrieval import side_by_side
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
@@ -209,7 +209,7 @@ def run_benchmark(
                 tallies[own] = {c: Tallies.of([one[c] for one in found], group) for c in COLUMNS}
             if name == ROCKET:
                 least = min(len(part.train) // 2 for part in parts)
-                lengths[HALF_WHITE] = max(lengths.get(HALF_WHITE, 0), min(512, least))
+                lengths[HALF_WHITE] = max(lengths.get(HALF_WHITE, 0), min(MOST_AXES, least))
         grounds.append(Ground(title, tallies, by_subject))
     return Benchmark(tuple(encoders), lengths, tuple(grounds), draws)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import crosscale
 from crosscale.evaluation.comparison.benchmark import Benchmark, Ground
 from crosscale.evaluation.comparison.page import markdown_table, write_forms
-from crosscale.evaluation.judge import COLUMNS
+from crosscale.evaluation.judge import COLUMNS, MOST_AXES
 from crosscale.evaluation.report import page_template
 
 MEAN = "mean of all"
@@ -72,7 +72,7 @@ def legend(found: Benchmark) -> str:
         "the share of the errors of the best features without training that an encoder removes, "
         "negative where it adds some, with its 95 % interval by paired bootstrap over subjects"
         f"{clips}. Untrained: mean of three seeds. Half-whitened: on the principal axes of the "
-        "training clips, at most 512, each divided by the root of its spread."
+        f"training clips, at most {MOST_AXES}, each divided by the root of its spread."
     )
 
 

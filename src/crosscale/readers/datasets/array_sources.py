@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers.files import kept_open
+from crosscale.readers.files import kept_open, refuse_absent
 from crosscale.readers.safe.pickles import load_pickle
 from crosscale.readers.tables.numbered import refuse_no_text
 from crosscale.utils.arrayfiles import open_array, open_arrays
@@ -47,8 +47,7 @@ def sources_below(source: Path) -> list[Path]:
     Raises:
         CrosscaleError: when there are none.
     """
-    if not source.exists():
-        raise CrosscaleError(f"{source} does not exist")
+    refuse_absent(source)
     if source.is_file():
         return [source]
     files = [*source.rglob("*.npz"), *filter(is_joint_array, source.rglob("*.npy"))]

@@ -16,7 +16,7 @@ from crosscale.errors import BadClip, CrosscaleError, readable
 from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.skeleton_text import parse
-from crosscale.readers.files import faults_named, some_files
+from crosscale.readers.files import faults_named, refuse_absent, some_files
 from crosscale.readers.naming import read_naming_table
 from crosscale.utils.text import shown
 
@@ -232,8 +232,7 @@ def read_missing(path: Path) -> frozenset[str]:
 
 
 def _files(source: Path) -> list[Path]:
-    if not source.exists():
-        raise CrosscaleError(f"{source} does not exist")
+    refuse_absent(source)
     files = [source] if source.is_file() else sorted(source.rglob(f"*{SUFFIX}"))
     if not files or files[0].suffix != SUFFIX:
         raise CrosscaleError(f"{source} has no {SUFFIX} files")

@@ -17,6 +17,7 @@ from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.datasets.published import Published
+from crosscale.readers.files import refuse_absent
 from crosscale.readers.safe.json_file import json_beginning, load_json
 from crosscale.utils.text import shown
 
@@ -58,8 +59,7 @@ class NwUcla(Published):
 
     def find(self, source: Path) -> list[Item]:
         """The JSON files in `source/all_sqe`, or in `source` if it has no such folder."""
-        if not source.exists():
-            raise CrosscaleError(f"{source} does not exist")
+        refuse_absent(source)
         folder = source / FOLDER if (source / FOLDER).is_dir() else source
         items = [Item(path.stem, path) for path in folder.glob("*.json")]
         if not items:

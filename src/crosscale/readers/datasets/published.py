@@ -10,7 +10,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.files import ToldByFiles
+from crosscale.readers.files import ToldByFiles, refuse_absent
 
 
 def numbered(names: Sequence[str], first: int = 1) -> Mapping[int, str]:
@@ -48,8 +48,7 @@ class Published(ToldByFiles):
 
     def find(self, source: Path) -> list[Item]:
         """The files of the data set below `source`; see `Reader`."""
-        if not source.exists():
-            raise CrosscaleError(f"{source} does not exist")
+        refuse_absent(source)
         paths = [path for path in source.rglob("*") if path.name.lower().endswith(self.endings)]
         if not paths:
             raise CrosscaleError(f"{source} has no {self.files}")

@@ -19,7 +19,7 @@ import numpy as np
 from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, extent
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.files import some_files
+from crosscale.readers.files import refuse_absent, some_files
 from crosscale.readers.pose.estimated import Estimated, Person, in_picture, rows_of
 from crosscale.readers.safe.json_file import json_beginning, load_json
 from crosscale.skeleton.layout import Layout
@@ -46,8 +46,7 @@ class OpenPose(Estimated):
         Raises:
             CrosscaleError: when there are none.
         """
-        if not source.exists():
-            raise CrosscaleError(f"{source} does not exist")
+        refuse_absent(source)
         if source.is_file():  # that of one frame stands for its clip
             clip = _named(source.name)
             return [Item(clip or source.resolve().parent.name, source)]
