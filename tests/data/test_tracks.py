@@ -91,7 +91,25 @@ def test_one_id_twice_in_a_frame_is_two_people():
 def test_chairs_are_dropped_beside_people():
     found = people(recording(*[[("7", chair(1)), ("1", person(-1)), ("2", person(2))]] * 20))
     assert found.ids == ("1", "2")
-    assert found.notes == ("implausible bodies dropped: 1",)
+    assert found.notes == ("bodies wider than high that move no more than others dropped: 1",)
+
+
+def test_who_moves_is_kept_before_furniture_however_wide():
+    lying = [chair(0) + 0.1 * np.sin(t / 5) for t in range(40)]
+    furniture = [("7", person(1)), ("8", person(2))]
+    found = people(recording(*[[*furniture, ("1", joints)] for joints in lying]))
+    assert found.ids == ("1", "7")
+    np.testing.assert_allclose(found.coordinates[:, 0], np.float32(lying))
+    assert found.notes == ("further bodies dropped, there shorter or moving less: 1",)
+
+
+def test_furniture_that_flickers_is_dropped_beside_a_calm_person():
+    draws = np.random.default_rng(0)
+    frames = [
+        [("7", chair(1) + draws.normal(0, 0.1, (JOINTS, 3))), ("1", person(0, sway=0.03 * t / 40))]
+        for t in range(40)
+    ]
+    assert people(recording(*frames)).ids == ("1",)
 
 
 def test_a_wide_body_alone_is_kept():
@@ -131,7 +149,7 @@ def test_the_two_who_are_there_longest_and_move_most_are_kept():
     ]
     found = people(recording(*frames))
     assert found.ids == ("actor", "still")
-    assert found.notes == ("further bodies dropped: 1",)
+    assert found.notes == ("further bodies dropped, there shorter or moving less: 1",)
     assert people(recording(*frames), max_bodies=3).ids == ("actor", "still", "passer")
 
 

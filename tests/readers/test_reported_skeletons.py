@@ -117,6 +117,14 @@ def test_people_keep_their_slots(case):
     assert not np.isnan(clips[file(50, 2)].coordinates).any()
 
 
+@pytest.mark.parametrize("action", [10, 43])
+def test_who_lies_or_kneels_is_kept_before_motionless_furniture(case, shared, action):
+    folder = "b07-lying-person-beside-furniture"
+    clips, _ = case(f"{folder}/in")
+    truth = np.load(shared(f"cases/{folder}") / f"truth_A{action:03d}.npy")
+    np.testing.assert_allclose(clips[file(action)].coordinates[:, 0], truth, atol=1e-4)
+
+
 def test_other_joint_counts_are_told(case):
     clips, complaints = case("12-joint-count")
     assert not clips

@@ -32,7 +32,11 @@ BRIEF_SHARE = 0.25
 BRIDGE_METRES = 0.5
 BRIDGE_FRAMES = 30
 # Standing still, joints wander by a centimetre or two; a body that acts moves by a decimetre.
+STILL_METRES = 0.02
 LIVELY_METRES = 0.1
+# A person who lies or kneels is wide too, but furniture does not move: width tells a body from
+# those only that move at least so much of its own motion.
+ALIKE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,11 @@ class Track:
         name: its (first) id.
         frame: (L,) ascending frames that show it.
         joints: (L, V, C) metres.
-        upright: wider than high, it is no person.
     """
 
     name: str
     frame: np.ndarray
     joints: np.ndarray
-    upright: bool = True
 
     def followed_by(self, later: "Track") -> "Track":
         """This track and one that begins after its end, as one."""
@@ -93,14 +95,11 @@ class Track:
             self.name,
             np.concatenate([self.frame, later.frame]),
             np.concatenate([self.joints, later.joints]),
-            self.upright,
         )
 
     @cached_property
-    def plausibility(self) -> float:
-        """Share of the frames in which the body is no wider than a person may be."""
-        if not self.upright:
-            return 1.0
+    def narrowness(self) -> float:
+        """Share of the frames in which the body is no wider than who stands or sits may be."""
         # with frames innermost, numpy compares many at once
         spread = np.ptp(np.ascontiguousarray(self.joints[..., :2].transpose(1, 2, 0)), axis=0)
         return float(np.mean(spread[0] <= WIDE * spread[1]))
@@ -108,7 +107,18 @@ class Track:
     @property
     def motion(self) -> float:
         """How far a joint typically is from its mean place (root mean square, metres)."""
-        return float(np.sqrt(self.joints.var(axis=0).sum(-1).mean()))
+        return float(np.sqrt(self._variance))
+
+    @cached_property
+    def steady_motion(self) -> float:
+        """The same without what leaps from frame to frame, as the joints of furniture do."""
+        leaps = np.diff(self.joints, axis=0)
+        noise = (leaps**2).sum(-1).mean() / 2 if len(leaps) else 0.0
+        return float(np.sqrt(max(self._variance - noise, 0.0)))
+
+    @cached_property
+    def _variance(self) -> float:
+        return float(self.joints.var(axis=0).sum(-1).mean())
 
 
 def people(
@@ -142,10 +152,10 @@ def people(
     if rule == "position":
         tracks, first, last = _by_position(seen, max_bodies), 0, seen.frames
     else:
-        tracks = _by_id(seen, upright)
+        tracks = _by_id(seen)
         if len(tracks) > 1:  # one alone has nobody to be joined to, or to be worse than
-            real = _without_ghosts(tracks, notes)
-            tracks = _best(_bridged(real, notes), max_bodies, notes)
+            real = _without_ghosts(tracks, notes) if upright else tracks
+            tracks = _best(_bridged(real, notes), max_bodies, upright, notes)
         first, last = _ends(tracks, seen.frames, notes)
     last = _at_most(first, last, max_frames, notes)
     return _laid_out(tracks, first, last, notes)
@@ -168,9 +178,9 @@ def _by_position(seen: Sightings, max_bodies: int) -> list[Track]:
     return [Track(str(s), seen.frame[rows], seen.joints[rows]) for s, rows in enumerate(slots)]
 
 
-def _by_id(seen: Sightings, upright: bool) -> list[Track]:
+def _by_id(seen: Sightings) -> list[Track]:
     if len(set(seen.ids)) == 1 and (np.diff(seen.frame) > 0).all():
-        return [Track(seen.ids[0], seen.frame, seen.joints, upright)]
+        return [Track(seen.ids[0], seen.frame, seen.joints)]
     rows: dict[str, list[int]] = {}
     frame = seen.frame.tolist()
     for row, name in enumerate(seen.ids):
@@ -178,16 +188,28 @@ def _by_id(seen: Sightings, upright: bool) -> list[Track]:
         while name in rows and frame[rows[name][-1]] == frame[row]:
             name += "'"
         rows.setdefault(name, []).append(row)
-    return [Track(name, seen.frame[r], seen.joints[r], upright) for name, r in rows.items()]
+    return [Track(name, seen.frame[r], seen.joints[r]) for name, r in rows.items()]
 
 
 def _without_ghosts(tracks: list[Track], notes: list[str]) -> list[Track]:
-    """Leave out what is too wide for a person, unless nothing else is there."""
-    real = [t for t in tracks if 1 - t.plausibility < WIDE_FRAMES]
-    if not real:
-        return tracks
-    _note(notes, "implausible bodies dropped", len(tracks) - len(real))
+    """Leave out what is too wide for a person."""
+    plausible = _plausibilities(tracks)
+    real = [t for t, p in zip(tracks, plausible, strict=True) if p > 1 - WIDE_FRAMES]
+    what = "bodies wider than high that move no more than others dropped"
+    _note(notes, what, len(tracks) - len(real))
     return real
+
+
+def _plausibilities(tracks: Sequence[Track]) -> list[float]:
+    """Narrowness of each against the narrowest of those that move alike; 1 if all are wide."""
+    narrowness = np.array([t.narrowness for t in tracks])
+    motion = np.array([t.steady_motion for t in tracks])
+    order = np.argsort(motion)
+    narrowest = np.maximum.accumulate(narrowness[order][::-1])[::-1]  # of those that move as much
+    least = np.where(motion > STILL_METRES, ALIKE * motion, 0.0)
+    narrowest = narrowest[np.searchsorted(motion[order], least)]
+    told = narrowest > 1 - WIDE_FRAMES
+    return np.where(told, narrowness / np.where(told, narrowest, 1), 1.0).tolist()
 
 
 def _bridged(tracks: list[Track], notes: list[str]) -> list[Track]:
@@ -216,22 +238,25 @@ def _bridged(tracks: list[Track], notes: list[str]) -> list[Track]:
     return joined
 
 
-def _best(tracks: list[Track], max_bodies: int, notes: list[str]) -> list[Track]:
+def _best(tracks: list[Track], max_bodies: int, upright: bool, notes: list[str]) -> list[Track]:
     """The bodies that are there longest, look most like people and move most; best first."""
     longest = max(len(t.frame) for t in tracks)
     lasting = [
         t for t in tracks if len(t.frame) > BRIEF_FRAMES or len(t.frame) >= BRIEF_SHARE * longest
     ]
     _note(notes, "brief bodies dropped", len(tracks) - len(lasting))
-    _note(notes, "further bodies dropped", len(lasting) - max_bodies)
-    ranked = sorted(lasting, key=lambda t: (-_worth(t, longest), -len(t.frame)))
-    return ranked[:max_bodies]
+    _note(notes, "further bodies dropped, there shorter or moving less", len(lasting) - max_bodies)
+
+    plausible = _plausibilities(lasting) if upright else [1.0] * len(lasting)
+    ranked = sorted(  # people who are as good as each other stay in the file's order
+        zip(lasting, plausible, strict=True),
+        key=lambda one: (-round(_worth(one[0], longest) * one[1], 2), -len(one[0].frame)),
+    )
+    return [track for track, _ in ranked[:max_bodies]]
 
 
 def _worth(track: Track, longest: int) -> float:
-    liveliness = min(track.motion / LIVELY_METRES, 1)
-    worth = len(track.frame) / longest * track.plausibility * (1 + liveliness)
-    return round(worth, 2)  # people who are as good as each other stay in the file's order
+    return len(track.frame) / longest * (1 + min(track.motion / LIVELY_METRES, 1))
 
 
 def _ends(tracks: list[Track], frames: int, notes: list[str]) -> tuple[int, int]:
