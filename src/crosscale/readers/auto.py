@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crosscale.errors import CrosscaleError
 from crosscale.readers import known_readers
-from crosscale.readers.files import refuse_absent
+from crosscale.readers.files import paths_below, refuse_absent
 from crosscale.utils.plugins import load_object
 
 # A table in long form may have the joints of a sensor whose own reader knows more of it, and videos
@@ -68,7 +68,7 @@ def _reasons(source: Path) -> dict[str, str]:
 
 
 def _endings(source: Path) -> str:
-    paths = [source] if source.is_file() else islice(source.rglob("*"), LOOKED_AT)
-    counts = Counter(path.suffix.lower() or "no ending" for path in paths if path.is_file())
+    paths = islice(paths_below(source), LOOKED_AT)
+    counts = Counter(path.suffix.lower() or "no ending" for path in paths)
     told = [f"{count:,} files of {ending}" for ending, count in counts.most_common(5)]
     return ", ".join(told) or "no files"

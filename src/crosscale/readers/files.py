@@ -88,8 +88,7 @@ def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
         return [Item(_unpacked_name(source).stem, source)]
     found = [
         Item(_unpacked_name(path.relative_to(source)).with_suffix("").as_posix(), path)
-        for path in source.rglob("*")
-        if path.name.lower().endswith(tuple(endings)) and path.is_file()
+        for path in paths_below(source, endings)
     ]
     if not found:
         raise CrosscaleError(f"{source} has no {what} ({', '.join(endings)})")
@@ -100,23 +99,57 @@ def _unpacked_name(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() == GZIP else path
 
 
+def paths_below(source: Path, endings: Sequence[str] = ("",)) -> Iterator[Path]:
+    """The files below a folder that end so, in a fixed order; or the file itself, if it does.
+
+    Links to folders are followed, but not in circles. What systems leave behind is passed over:
+    names with a point in front (`.DS_Store`, `._walk.bvh`), and the folder `__MACOSX`.
+
+    Raises:
+        CrosscaleError: when a folder cannot be looked into.
+    """
+    ends = tuple(endings)
+    if not source.is_dir():
+        yield from [source] if source.name.lower().endswith(ends) else []
+        return
+    folders: list[tuple[Path, frozenset[tuple[int, int]]]] = [(source, frozenset())]
+    while folders:
+        folder, above = folders.pop()
+        with _looking_into(folder):
+            told = folder.stat()
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        if (here := (told.st_dev, told.st_ino)) in above:
+            continue
+        meant = [entry for entry in entries if is_meant(entry.name)]
+        inside = [entry for entry in meant if entry.is_dir()]
+        folders += [(folder / entry.name, above | {here}) for entry in reversed(inside)]
+        for entry in meant:
+            if entry not in inside and entry.name.lower().endswith(ends):
+                yield folder / entry.name
+
+
+def is_meant(name: str) -> bool:
+    """Whether a file or folder is one of the user's, and none that a system left behind."""
+    return not name.startswith(".") and name != "__MACOSX"
+
+
+@contextmanager
+def _looking_into(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CrosscaleError(f"{folder} cannot be looked into: {error.strerror}") from error
+
+
 def some_files(source: Path, endings: Sequence[str], most: int = 3) -> list[Path]:
     """A few files below a source that end so, without listing all of it; none is no fault."""
-    if source.is_file():
-        return [source] if source.name.lower().endswith(tuple(endings)) else []
-    return list(islice(_walk(source, tuple(endings)), most))
-
-
-def _walk(source: Path, endings: tuple[str, ...]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(source):
-        folders.sort()  # os.walk goes down in this order
-        yield from (Path(folder, name) for name in sorted(names) if name.lower().endswith(endings))
+    return list(islice(paths_below(source, endings), most))
 
 
 def _of_each(source: Path, endings: tuple[str, ...], most: int) -> Iterator[Path]:
     """As `some_files`, so many of each ending."""
     found = dict.fromkeys(endings, 0)
-    for path in _walk(source, endings) if source.is_dir() else some_files(source, endings):
+    for path in paths_below(source, endings):
         ending = next(ending for ending in endings if path.name.lower().endswith(ending))
         found[ending] += 1
         if found[ending] <= most:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosscale.errors import CrosscaleError
-from crosscale.readers.files import kept_open, refuse_absent
+from crosscale.readers.files import kept_open, paths_below, refuse_absent
 from crosscale.readers.safe.pickles import load_pickle
 from crosscale.readers.tables.numbered import refuse_no_text
 from crosscale.utils.arrayfiles import open_array, open_arrays
@@ -50,8 +50,11 @@ def sources_below(source: Path) -> list[Path]:
     refuse_absent(source)
     if source.is_file():
         return [source]
-    files = [*source.rglob("*.npz"), *filter(is_joint_array, source.rglob("*.npy"))]
-    files += [path for path in source.rglob("*.pkl") if not path.name.endswith(_LABELS)]
+    files = [
+        path
+        for path in paths_below(source, (".npz", ".npy", ".pkl"))
+        if not path.name.endswith(_LABELS) and (path.suffix != ".npy" or is_joint_array(path))
+    ]
     if not files:
         raise CrosscaleError(
             f"{source} has neither train_position.npy (or train_data.npy, train_data_joint.npy) "

@@ -16,7 +16,7 @@ from crosscale.errors import BadClip, CrosscaleError, readable
 from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.skeleton_text import parse
-from crosscale.readers.files import faults_named, refuse_absent, some_files
+from crosscale.readers.files import faults_named, paths_below, refuse_absent, some_files
 from crosscale.readers.naming import read_naming_table
 from crosscale.utils.text import shown
 
@@ -233,7 +233,7 @@ def read_missing(path: Path) -> frozenset[str]:
 
 def _files(source: Path) -> list[Path]:
     refuse_absent(source)
-    files = [source] if source.is_file() else sorted(source.rglob(f"*{SUFFIX}"))
-    if not files or files[0].suffix != SUFFIX:
+    files = list(paths_below(source, (SUFFIX,)))
+    if not files:
         raise CrosscaleError(f"{source} has no {SUFFIX} files")
     return files

@@ -17,7 +17,7 @@ from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.datasets.published import Published
-from crosscale.readers.files import refuse_absent
+from crosscale.readers.files import is_meant, refuse_absent
 from crosscale.readers.safe.json_file import json_beginning, load_json
 from crosscale.utils.text import shown
 
@@ -61,7 +61,7 @@ class NwUcla(Published):
         """The JSON files in `source/all_sqe`, or in `source` if it has no such folder."""
         refuse_absent(source)
         folder = source / FOLDER if (source / FOLDER).is_dir() else source
-        items = [Item(path.stem, path) for path in folder.glob("*.json")]
+        items = [Item(path.stem, path) for path in folder.glob("*.json") if is_meant(path.name)]
         if not items:
             raise CrosscaleError(f"{source} has no {self.files}")
         return sorted(items)

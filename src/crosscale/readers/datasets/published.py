@@ -10,7 +10,7 @@ from crosscale.data.clip import Clip
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.files import ToldByFiles, refuse_absent
+from crosscale.readers.files import ToldByFiles, paths_below, refuse_absent
 
 
 def numbered(names: Sequence[str], first: int = 1) -> Mapping[int, str]:
@@ -49,10 +49,10 @@ class Published(ToldByFiles):
     def find(self, source: Path) -> list[Item]:
         """The files of the data set below `source`; see `Reader`."""
         refuse_absent(source)
-        paths = [path for path in source.rglob("*") if path.name.lower().endswith(self.endings)]
-        if not paths:
+        items = [Item(self.item_name(path), path) for path in paths_below(source, self.endings)]
+        if not items:
             raise CrosscaleError(f"{source} has no {self.files}")
-        return sorted(Item(self.item_name(path), path) for path in paths)
+        return sorted(items)
 
     def read(self, item: Item) -> Clip:
         """Read one file; see `Reader`."""

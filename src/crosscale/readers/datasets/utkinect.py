@@ -24,7 +24,7 @@ from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.datasets.published import Published, numbered
-from crosscale.readers.files import faults_named, text_lines
+from crosscale.readers.files import faults_named, paths_below, text_lines
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
 
@@ -65,7 +65,7 @@ class UtKinect(Published):
             CrosscaleError: when there are no recordings, or a label file is missing or wrong.
         """
         items = []
-        for path in source.rglob("joints_*.txt"):
+        for path in paths_below(source, self.endings):
             recording = self.item_name(path)
             if not self.form.fullmatch(recording):
                 continue

@@ -19,7 +19,7 @@ import numpy as np
 from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, extent
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.files import refuse_absent, some_files
+from crosscale.readers.files import is_meant, paths_below, refuse_absent, some_files
 from crosscale.readers.pose.estimated import Estimated, Person, in_picture, rows_of
 from crosscale.readers.safe.json_file import json_beginning, load_json
 from crosscale.skeleton.layout import Layout
@@ -50,7 +50,7 @@ class OpenPose(Estimated):
         if source.is_file():  # that of one frame stands for its clip
             clip = _named(source.name)
             return [Item(clip or source.resolve().parent.name, source)]
-        folders = {path.parent for path in source.rglob(f"*{ENDING}")}
+        folders = {path.parent for path in paths_below(source, (ENDING,))}
         _frames_of.cache_clear()
         clips = {folder: _frames_of(folder) for folder in folders}
         alone = all(len(frames) == 1 for frames in clips.values())
@@ -115,7 +115,7 @@ def _frames_of(folder: Path) -> dict[str, list[Path]]:
     """Files of each clip in a folder, in the order of their frames."""
     clips: dict[str, list[Path]] = {}
     for path in folder.iterdir():
-        if _NAME.fullmatch(path.name):
+        if is_meant(path.name) and _NAME.fullmatch(path.name):
             clips.setdefault(_named(path.name), []).append(path)
     return {clip: sorted(paths, key=_number) for clip, paths in clips.items()}
 
