@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.tables.plain import Plain
 
 RNG = np.random.default_rng(0)
@@ -111,7 +113,55 @@ def test_the_layout_may_be_in_the_file_and_must_be_the_one_that_is_named(write, 
     (clip,) = read_all(source, make_reader("npz", layout="kinect20"))
     assert clip.coordinates.shape[2] == 20
     with pytest.raises(BadClip, match=r"layout is kinect20, not ntu25; .* --layout kinect20"):
-        read_all(source)
+        read_all(source, make_reader("npz", layout="ntu25"))
+
+
+def test_files_that_say_their_layout_need_no_other_word(write, clips):
+    source = write({"coordinates": clips[0][:, :, :20]}, layout="kinect20")
+    assert fitted(Plain(), source).layout.name == "kinect20"
+    (clip,) = read_all(source)
+    assert clip.coordinates.shape[2] == 20
+    write({"coordinates": clips[0]}, layout="../mine")  # no path that a file says is followed
+    with pytest.raises(CrosscaleError, match=r"layout is \.\./mine, which is not built in"):
+        fitted(Plain(), source)
+
+
+def test_joints_missing_for_a_moment_are_filled(shared):
+    folder = shared("cases/b15-nan-occluded-joints")
+    clip, fault = {}, ""
+    for item in Plain().find(folder / "in"):
+        try:
+            clip[item.name] = Plain().read(item)
+        except BadClip as error:
+            fault = str(error)
+    truth = np.load(folder / "truth.npy").reshape(90, 25, 3)
+    with np.load(folder / "in" / "short_gap.npz") as arrays:
+        given = arrays["coordinates"].reshape(90, 25, 3)
+    gap = np.flatnonzero(np.isnan(given[:, 11, 0]))
+    assert len(gap) == 10
+    seen = np.delete(np.arange(90), gap)
+    line = [np.interp(gap, seen, truth[seen, 11, axis]) for axis in range(3)]
+    found = clip["short_gap"].coordinates[:, 0]
+    np.testing.assert_allclose(found[gap, 11], np.transpose(line), atol=1e-5)
+    np.testing.assert_allclose(np.delete(found, 11, 1), np.delete(truth, 11, 1), atol=1e-6)
+    assert clip["short_gap"].notes == ("joints missing for a moment, filled by a line: 10",)
+    assert clip["long_gap"].notes == ("frames with joints missing left out: 40",)
+    assert clip["long_gap"].present.sum() == 50
+    assert fault.startswith("never.npz: never, body 0: left_hand_tip is seen in 0% of the frames")
+
+
+def test_units_and_the_axis_that_points_up_may_be_given(shared):
+    folder = shared("cases/b09-npz-zup-mm")
+    truth = np.load(folder / "truth_metres_yup.npy").reshape(40, 25, 3)
+    reader = make_reader("npz", units="millimetres", up="z")
+    for item in reader.find(folder / "in"):
+        found = reader.read(item).coordinates[:, 0]
+        np.testing.assert_allclose(found[..., 1], truth[..., 1], atol=1e-5)
+        found, truth = (one - one[:1, :1] for one in (found, truth))
+        turn, _ = Rotation.align_vectors(found.reshape(-1, 3)[::7], truth.reshape(-1, 3)[::7])
+        np.testing.assert_allclose(
+            turn.apply(truth.reshape(-1, 3)), found.reshape(-1, 3), atol=1e-5
+        )
 
 
 def test_a_bad_file_is_skipped_alone(write, clips, tmp_path):

@@ -74,8 +74,9 @@ def prepare(
             2 (NTU, pose estimators, videos).
         missing: the official list of samples with missing skeletons, to be left out (NTU).
         labels: the file of names and labels, for formats that keep them apart.
-        units: of motion-capture files that do not say theirs; by default what fits a body's height.
-        up: the axis of motion-capture files that points up; by default that of most torsos.
+        units: of the coordinates, where files do not say theirs; by default what fits a body's
+            height (motion capture, tables), or metres (npz, arrays and others).
+        up: the axis that points up; by default that of most torsos (motion capture, tables), or y.
         confidence: joints of pose estimators below it are missing; by default 0.3 in pictures, 0.1
             in videos.
         reader: fields of a reader of your own, such as `--reader.unit 0.001`.
@@ -214,6 +215,8 @@ def _tell(console: Console, report: PrepareReport, name: str) -> None:
         console.print(f"{count:,} left out: {reason}")
     for note, count in report.repaired.most_common():
         console.print(f"{count:,} clips repaired: {note}")
+    for doubt in report.doubts:
+        console.print(doubt, style="yellow")
     if report.skipped:
         console.print(f"{len(report.skipped):,} SKIPPED as they cannot be used:", style="yellow")
         _some(console, [one.reason for one in report.skipped])

@@ -136,10 +136,14 @@ def add_function(parser: ArgumentParser, function: Callable[..., Any], *skip: st
 
 def spelled(arguments: Sequence[str]) -> list[str]:
     """Arguments with their options as Python writes names: `--shard-clips` is `--shard_clips`."""
-    ended = arguments.index("--") if "--" in arguments else len(arguments)
+    words = list(arguments)
+    while "--up" in words[:-1]:  # -y is a direction, and none of the options
+        place = words.index("--up")
+        words[place : place + 2] = [f"--up={words[place + 1]}"]
+    ended = words.index("--") if "--" in words else len(words)
     return [
         _spelled(word) if place < ended and word.startswith("--") else word
-        for place, word in enumerate(arguments)
+        for place, word in enumerate(words)
     ]
 
 

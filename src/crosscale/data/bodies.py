@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from crosscale.data.gaps import SHORT_GAP, Filled, fill_gaps
+from crosscale.data.gaps import GAP_SECONDS, SHORT_GAP, Filled, fill_gaps
 from crosscale.data.tracks import Bodies, Sightings, people
 from crosscale.errors import BadClip
 
@@ -95,6 +95,34 @@ def _whole(
     if lost:
         notes.append(f"bodies hardly seen left out: {lost}")
     return whole, tuple(notes)
+
+
+def with_gaps_filled(
+    coordinates: np.ndarray, names: tuple[str, ...], where: str, frame_rate: float | None = None
+) -> Bodies:
+    """Bodies as arrays have them, as they are but for joints missing while others are there.
+
+    Args:
+        coordinates: (T, M, V, C), NaN where a body or a joint is missing.
+        names: of the V joints, for messages.
+        where: the file, for messages.
+        frame_rate: frames a second, if known, by which gaps of half a second are filled.
+
+    Raises:
+        BadClip: as `repaired`, and when there are not as many joints as names.
+    """
+    if coordinates.shape[2] != len(names):
+        raise BadClip(
+            f"{where}: has {coordinates.shape[2]} joints, the layout has {len(names)}; name "
+            "the layout of these recordings with --layout"
+        )
+    ids = tuple(str(body) for body in range(coordinates.shape[1]))
+    missing = np.isnan(coordinates).any(-1)
+    if (missing == missing.all(-1, keepdims=True)).all():
+        refuse_far(coordinates, where)
+        return Bodies(coordinates, ids, ())
+    longest = round(GAP_SECONDS * frame_rate) if frame_rate else SHORT_GAP
+    return repaired(coordinates, ids, names, where, longest)
 
 
 def tracked(

@@ -13,7 +13,8 @@ FACE = frozenset(
         *("left_eye_inner", "left_eye_outer", "right_eye_inner", "right_eye_outer"),
     ]
 )
-SHORT_GAP = 15  # frames; half a second at the usual rate, in which a joint moves nearly straight
+GAP_SECONDS = 0.5  # in which a joint moves nearly straight
+SHORT_GAP = 15  # frames; as long at the usual rate
 LEAST_SEEN = 0.2  # share of a body's frames that must be whole for its clip to be used
 
 

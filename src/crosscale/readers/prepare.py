@@ -15,6 +15,7 @@ from crosscale.data.official import differences
 from crosscale.data.store import ClipStore, Row, StoreWriter
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Reader, fitted
+from crosscale.readers.mocap.space import doubts, measured
 from crosscale.readers.naming import Naming
 from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
@@ -45,6 +46,7 @@ class PrepareReport:
         left_out: how many were left out on purpose, by reason.
         repaired: how many clips had which kind of fault that the reader repaired.
         counts: clips by value of `label`, `subject`, `camera` and `setup`, where known.
+        doubts: what speaks against the unit and axes that were taken.
         differences: from the published counts of the data set; None where there are none.
         seconds: how long it took.
     """
@@ -57,6 +59,7 @@ class PrepareReport:
     counts: dict[str, Counter[Any]] = field(
         default_factory=lambda: {name: Counter() for name in COUNTED}
     )
+    doubts: list[str] = field(default_factory=list)
     differences: list[str] | None = None
     seconds: float = 0.0
 
@@ -75,6 +78,7 @@ class PrepareReport:
             "skipped": [asdict(one) for one in self.skipped],
             "left_out": dict(self.left_out),
             "repaired": dict(self.repaired),
+            "doubts": self.doubts,
             "counts": {name: dict(sorted(c.items())) for name, c in self.counts.items()},
             "seconds": round(self.seconds, 1),
         }
@@ -144,9 +148,12 @@ def prepare(
             if runner == "ray"
             else read_all(reader, items, workers)
         )
+        measures = []
         with closing(read) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
                 reason = _store(writer, outcome, naming, frame_rate, report)
+                if not reason and outcome.clip and outcome.clip.coordinates.shape[-1] == 3:
+                    measures.append(measured(outcome.clip.coordinates, writer.layout))
                 if reason and strict:
                     raise BadClip(f"{reason} (stopped by --strict, nothing was written)")
                 if reason:
@@ -162,6 +169,8 @@ def prepare(
             writer.provenance["naming"] = _options(naming)
         if frame_rate is not None:
             writer.provenance["frame_rate"] = frame_rate
+        if measures:
+            report.doubts = doubts(measures, optional=hasattr(reader, "units"))
         report.seconds = time.monotonic() - begin
         report.save(writer.folder)
     report.differences = differences(ClipStore.open(out))

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from crosscale.data.bodies import refuse_far, single
+from crosscale.data.bodies import refuse_far, single, with_gaps_filled
 from crosscale.data.clip import Clip
+from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, OwnRecordings
+from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.array_sources import (
     ArraySource,
     is_joint_array,
@@ -27,7 +29,8 @@ from crosscale.readers.datasets.array_sources import (
     sources_below,
 )
 from crosscale.readers.datasets.ntu import NTU_ACTIONS, ntu_numbers
-from crosscale.readers.files import beginning, faults_named, some_files
+from crosscale.readers.files import beginning, some_files
+from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.tables.numbered import class_names
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import names_in
@@ -37,7 +40,7 @@ _DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Arrays(OwnRecordings):
+class Arrays(InUnits, OwnRecordings):
     """Arrays of one's own data, in the forms of the published code; labels are class numbers.
 
     Attributes:
@@ -75,17 +78,11 @@ class Arrays(OwnRecordings):
                 f"{item.path.name}: {shown(item.name)} has the label {shown(label)}; do the labels "
                 "count from 0?"
             )
-        with faults_named(item.path):
-            coordinates, notes = _unpadded(source.clip(item.index), shown(item.name))
-            return Clip(
-                name=item.name,
-                coordinates=coordinates,
-                bodies=tuple(str(body) for body in range(coordinates.shape[1])),
-                label=label,
-                part=source.parts[item.index],
-                notes=notes,
-                **numbers,
-            )
+        where = f"{item.path.name}: {shown(item.name)}"
+        coordinates, notes = _unpadded(source.clip(item.index), where)
+        found = with_gaps_filled(coordinates, known_layout(self.layout).joints, where)
+        found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
+        return found.clip(item.name, label=label, part=source.parts[item.index], **numbers)
 
     @classmethod
     def recognises(cls, source: Path) -> str | None:

@@ -5,7 +5,7 @@ Liu et al., "NTU RGB+D 120", TPAMI 2019. Kinect v2, 30 frames a second, metres.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from crosscale.readers.base import Item, OwnRecordings
 from crosscale.readers.by_name import known_layout
 from crosscale.readers.datasets.skeleton_text import parse
 from crosscale.readers.files import faults_named, paths_below, refuse_absent, some_files
+from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.naming import read_naming_table
 from crosscale.utils.text import shown
 
@@ -44,7 +45,7 @@ def ntu_numbers(name: str) -> dict[str, int] | None:
 
 
 @dataclass(frozen=True)
-class _Skeletons(OwnRecordings):
+class _Skeletons(InUnits, OwnRecordings):
     """What all `.skeleton` readers share.
 
     Attributes:
@@ -76,6 +77,7 @@ class _Skeletons(OwnRecordings):
         with faults_named(item.path):
             seen = parse(item.path.read_bytes(), len(known_layout(self.layout).joints))
             refuse_far(seen.joints, "", seen.frame)
+            seen = replace(seen, joints=self.placed(seen.joints))
             found = people(
                 seen, rule=self.bodies_by, max_bodies=self.max_bodies, max_frames=self.max_frames
             )

@@ -9,7 +9,7 @@ import numpy as np
 
 from crosscale.data.bodies import repaired
 from crosscale.data.clip import Clip
-from crosscale.data.gaps import SHORT_GAP
+from crosscale.data.gaps import GAP_SECONDS, SHORT_GAP
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
@@ -20,7 +20,6 @@ from crosscale.skeleton.layout import Layout
 
 LOOKED_AT = 8  # files of a source, and frames of each, that tell units and axes
 FRAMES_LOOKED_AT = 200
-GAP_SECONDS = 0.5
 
 
 @dataclass(frozen=True)

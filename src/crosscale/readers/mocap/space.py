@@ -1,6 +1,7 @@
 """Units and axes of motion capture, where a file does not say them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
@@ -14,6 +15,8 @@ Units = Literal["metres", "centimetres", "millimetres", "inches", "cmu"]
 Up = Literal["x", "y", "z", "-x", "-y", "-z"]
 
 ADULT = 1.6  # metres from top to toe, as a body usually stands
+LEAST_HEIGHT, MOST_HEIGHT = 0.5, 3.0  # metres; bodies beyond are in another unit
+FRAMES_MEASURED = 16  # of a clip
 
 # CMU's motions, when they are brought from Acclaim's format, keep its unit of an inch / 0.45
 UNITS: Mapping[Units, float] = MappingProxyType(
@@ -41,6 +44,26 @@ TURNS: Mapping[Up, np.ndarray] = MappingProxyType(
         "-x": np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
     }
 )
+
+
+@dataclass(frozen=True)
+class InUnits:
+    """What readers share whose files say neither unit nor axes, and are metres with y up mostly.
+
+    Attributes:
+        units: of the coordinates; None takes metres.
+        up: the axis that points up; None takes y.
+    """
+
+    units: Units | None = None
+    up: Up | None = None
+
+    def placed(self, coordinates: np.ndarray) -> np.ndarray:
+        """Coordinates (..., 3) in metres with y up."""
+        if self.units is None and self.up is None:
+            return coordinates
+        placed: np.ndarray = coordinates @ (TURNS[self.up or "y"] * UNITS[self.units or "metres"]).T
+        return placed
 
 
 def guessed(
@@ -78,6 +101,32 @@ def guessed(
         if up != "y":
             notes.append(f"axes turned so that y is up instead of {up}")
     return units, up, tuple(notes)
+
+
+def measured(coordinates: np.ndarray, layout: Layout) -> tuple[float, np.ndarray]:
+    """Height of the bodies of a clip (T, M, V, 3), and their torso (3,), in most of some frames."""
+    frames = coordinates[:: max(1, len(coordinates) // FRAMES_MEASURED)]
+    bodies = frames.reshape(-1, *frames.shape[2:])
+    return _height(bodies), np.median(_torsos(bodies, layout), axis=0)
+
+
+def doubts(measures: Sequence[tuple[float, np.ndarray]], *, optional: bool) -> list[str]:
+    """What speaks against metres and y up, of all clips together.
+
+    Args:
+        measures: of each clip, see `measured`.
+        optional: units and the axis may be given.
+    """
+    found = []
+    height = float(np.median([height for height, _ in measures]))
+    if not LEAST_HEIGHT <= height <= MOST_HEIGHT:
+        remedy = f": give their unit, such as --units {_nearest(height)}" if optional else ""
+        found.append(f"bodies are {height:,.4g} m tall in most clips{remedy}")
+    up = _along(np.median([torso for _, torso in measures], axis=0), tuple(TURNS))
+    if up != "y":
+        remedy = f": if it points up, give --up {up}" if optional else ""
+        found.append(f"torsos lie along {up} in most clips, not along y{remedy}")
+    return found
 
 
 def _nearest(height: float) -> Units:

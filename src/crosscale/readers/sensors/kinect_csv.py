@@ -20,6 +20,7 @@ from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
 from crosscale.readers.files import RecordingFiles, first_read
+from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.tables.csv_table import CsvTable, matrix
 from crosscale.skeleton.joint_names import plain_name
 from crosscale.skeleton.layout import Layout
@@ -40,7 +41,7 @@ _UNTRACKED = ("0", "nottracked", "untracked", "false")
 
 
 @dataclass(frozen=True)
-class KinectCsv(RecordingFiles):
+class KinectCsv(InUnits, RecordingFiles):
     """CSV files of Kinect v1 or v2, of one sensor.
 
     Attributes:
@@ -68,7 +69,9 @@ class KinectCsv(RecordingFiles):
         if not self.layout:
             return self.for_source(item.path).read(item)
         layout = Layout.load(self.layout)
-        found = tracked(_Recording(item.path).bodies(layout), layout.joints, item.path.name)
+        seen = _Recording(item.path).bodies(layout)
+        seen = replace(seen, joints=self.placed(seen.joints))
+        found = tracked(seen, layout.joints, item.path.name)
         return found.clip(item.name, frame_rate=FRAME_RATE)
 
     @classmethod

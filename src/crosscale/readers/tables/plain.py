@@ -5,37 +5,44 @@
                 coordinates (N, T, V, 3) or (N, T, M, V, 3) with lengths (N,), or, one clip after
                 the other, coordinates (rows, V, 3) or (rows, M, V, 3) with frames (N,)
 
-Coordinates are metres, NaN where a body is absent. All else may be left out: label, subject,
-camera, setup, repetition, frame_rate and part ("train" or "test"), with an s at the end for many
-clips; layout, the name of the layout; classes, the names that numbers in the labels stand for.
+Coordinates are metres with y up, unless `units` and `up` say otherwise, NaN where a body or a joint
+is missing. All else may be left out: label, subject, camera, setup, repetition, frame_rate and part
+("train" or "test"), with an s at the end for many clips; layout, the name of the layout; classes,
+the names that numbers in the labels stand for.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from crosscale.data.bodies import refuse_far
+from crosscale.data.bodies import with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.by_name import known_layout
-from crosscale.readers.files import RecordingFiles, faults_named
+from crosscale.readers.files import RecordingFiles
+from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.tables.numbered import class_names
 from crosscale.readers.tables.plain_file import PlainFile, open_plain
+from crosscale.skeleton.layout import Layout, builtin_layouts
 from crosscale.utils.arrayfiles import names_in
 from crosscale.utils.text import shown
 
+USUAL = "ntu25"  # the layout of files that say none
+LOOKED_AT = 8  # files that may say it for all
+
 
 @dataclass(frozen=True)
-class Plain(RecordingFiles):
+class Plain(InUnits, RecordingFiles):
     """Clips in `npz` files of one's own.
 
     Attributes:
-        layout: layout of the joints.
+        layout: of the joints; empty takes the one that the files say.
     """
 
-    layout: str = "ntu25"
+    layout: str | Layout = ""
 
     endings = (".npz",)
     what = "npz files"
@@ -49,12 +56,8 @@ class Plain(RecordingFiles):
             CrosscaleError: when there are none, or labels are wrong.
         """
         items, opened = [], []
-        for found in super().find(source):
-            try:
-                file = open_plain(found.path)
-            except CrosscaleError:
-                if found.path == source:
-                    raise
+        for found, file in _opened(super().find(source), source):
+            if file is None:
                 items.append(found)
                 continue
             # a clip alone in its file is called by the file's place, which tells folders apart
@@ -64,35 +67,60 @@ class Plain(RecordingFiles):
         _check_labels(source, opened)
         return sorted(items)
 
+    def for_source(self, source: Path) -> "Plain":
+        """This reader with its layout, by default the one that the files say.
+
+        Raises:
+            CrosscaleError: when they say one that is not built in.
+        """
+        files = (file for _, file in _opened(super().find(source), source) if file)
+        said = (file.layout for file in islice(files, LOOKED_AT) if file.layout)
+        name = self.layout or next(said, USUAL)
+        if not self.layout and name not in builtin_layouts():
+            raise CrosscaleError(
+                f"{source}: files say that their layout is {shown(name)}, which is not built in; "
+                "give its YAML file with --layout"
+            )
+        return replace(self, layout=Layout.of(name))
+
     def read(self, item: Item) -> Clip:
         """Take one clip out of its file; see `Reader`."""
         try:
             file = open_plain(item.path)
         except CrosscaleError as error:
             raise BadClip(str(error)) from error
-        expected = known_layout(self.layout).name
-        if file.layout not in (None, expected):
+        if not isinstance(self.layout, Layout):
+            return self.for_source(item.path).read(item)
+        if file.layout not in (None, self.layout.name):
             raise BadClip(
-                f"{item.path.name}: says that its layout is {shown(file.layout)}, not {expected}; "
-                f"name it with --layout {shown(file.layout)}"
+                f"{item.path.name}: says that its layout is {shown(file.layout)}, not "
+                f"{self.layout.name}; name it with --layout {shown(file.layout)}"
             )
         coordinates = file.clip(item.index)
         there = np.flatnonzero(~np.isnan(coordinates).all(axis=(0, 2, 3)))
         if len(there):
             coordinates = coordinates[:, there]
-        with faults_named(item.path):
-            refuse_far(coordinates, shown(item.name))
-            return Clip(
-                name=item.name,
-                coordinates=coordinates,
-                bodies=tuple(str(body) for body in range(coordinates.shape[1])),
-                **{key: values[item.index] for key, values in file.columns.items()},
-            )
+        fields = {key: values[item.index] for key, values in file.columns.items()}
+        where = f"{item.path.name}: {shown(item.name)}"
+        found = with_gaps_filled(coordinates, self.layout.joints, where, fields.get("frame_rate"))
+        return replace(found, coordinates=self.placed(found.coordinates)).clip(item.name, **fields)
 
     @classmethod
     def sign(cls, path: Path) -> str | None:
         """The names of its arrays."""
         return "has an array coordinates" if "coordinates" in names_in(path) else None
+
+
+def _opened(items: Sequence[Item], source: Path) -> Iterator[tuple[Item, PlainFile | None]]:
+    """Files with what they hold, None for one that cannot be opened and is not the source."""
+    for item in items:
+        try:
+            file = open_plain(item.path)
+        except CrosscaleError:
+            if item.path == source:
+                raise
+            file = None
+        yield item, file
 
 
 def _check_labels(source: Path, files: list[PlainFile]) -> None:

@@ -1,0 +1,53 @@
+"""Folders that users report, through the command, each with the behaviour that was wished for."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from crosscale.cli import main
+from crosscale.data.store import ClipStore
+
+
+@pytest.fixture
+def prepared(shared, tmp_path, capsys):
+    """The store of `crosscale prepare FORMAT FOLDER …`, its report and what was printed."""
+
+    def run(source_format, folder, *options):
+        out = tmp_path / "store"
+        words = ["prepare", source_format, str(folder), "--out", str(out), *map(str, options)]
+        assert main(words) == 0, capsys.readouterr().err
+        report = json.loads((out / "report.json").read_text())
+        return ClipStore.open(out), report, " ".join(capsys.readouterr().out.split())
+
+    return run
+
+
+@pytest.mark.parametrize("source_format", ["npz", "auto"])
+def test_a_class_folder_may_be_a_link(shared, prepared, tmp_path, source_format):
+    case = shutil.copytree(shared("cases/b04-symlinked-folder"), tmp_path / "case")
+    (case / "in").chmod(0o755)
+    (case / "in" / "kick").symlink_to("../elsewhere/kick")
+    store, _, _ = prepared(source_format, case / "in", "--label-from-folder")
+    assert store.names == ["kick/k0", "kick/k1", "walk/w0", "walk/w1"]
+    assert store.classes == ("kick", "walk")
+    assert store.layout.name == "kinect20"  # as the files say
+
+
+def test_millimetres_and_z_up_are_pointed_out_and_can_be_said(shared, prepared):
+    folder = shared("cases/b09-npz-zup-mm/in")
+    _, report, told = prepared("npz", folder)
+    assert len(report["doubts"]) == 2
+    assert "1,630 m tall" in told
+    assert "--units millimetres" in told
+    assert "--up z" in told
+    _, report, _ = prepared("npz", folder, "--units", "millimetres", "--up", "z", "--overwrite")
+    assert report["doubts"] == []
+
+
+def test_a_body_upside_down_is_turned_by_up_minus_y(prepared, tmp_path):
+    body = np.random.default_rng(0).normal(size=(6, 25, 3)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", coordinates=body * np.float32([-1, -1, 1]))
+    store, _, _ = prepared("npz", tmp_path / "a.npz", "--up", "-y")
+    np.testing.assert_array_equal(store.coordinates(0)[:, 0], body)
