@@ -12,7 +12,7 @@ from crosscale.synthesis.programs import ELBOW, KNEE, Draw, Programs, draw_progr
 
 COUNT, FRAMES = 64, 48
 BONES = [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")]
-LEVEL = Manner(tilt=0, shift=0, sway=0, noise=0, lost=0, spikes=0)
+LEVEL = Manner(tilt=0, shift=0, sway=0, noise=0, hidden=0, lost=0, spikes=0)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,9 @@ def test_bones_keep_their_length(joints):
             assert length.max() < 0.8
 
 
-def test_elbows_and_knees_bend_as_far_as_they_can_and_one_way(joints):
+def test_elbows_and_knees_bend_as_far_as_they_can_and_one_way(programs):
+    ahead = dataclasses.replace(programs, turning=torch.zeros(COUNT))
+    joints = place(ahead, Draw(1), FRAMES, Manner())
     for side in ("left", "right"):
         arm = [at(joints, f"{side}_{name}") for name in ("shoulder", "elbow", "wrist")]
         leg = [at(joints, f"{side}_{name}") for name in ("hip", "knee", "ankle")]
@@ -107,10 +109,12 @@ def test_a_sibling_differs_in_one_thing(programs):
         "pose": {"upper", "bend", "elbow", "thigh", "knee", "from_rest", "to_rest"},
         "wave": {f.name for f in dataclasses.fields(Programs) if f.name.startswith("wave")},
         "trunk": {"bow", "bow_axis", "twist", "squat", "jump"}
-        | {"trunk_at", "trunk_width", "trunk_stays"},
-        "walk": {"walks", "travels", "cadence", "turning", "lift", "repeats"},
+        | {"trunk_at", "trunk_width", "trunk_stays", "trunk_rises"},
+        "walk": {"walks", "walk_from", "walk_to", "travels", "cadence", "turning", "lift"}
+        | {"repeats"},
         "limbs": {"arms", "legs"},
     }
+    groups["time"] = groups["pose"] | {"trunk_stays", "trunk_rises", "walk_from", "walk_to"}
     mirrored = groups["pose"] | groups["wave"] | groups["limbs"]
     for row in range(COUNT):
         changed = {

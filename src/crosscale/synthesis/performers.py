@@ -27,6 +27,7 @@ class Manner:
         size: of the logarithm of a body's size, and
         proportions: of that of each bone.
         pace: of the logarithm of the exponent by which time is bent.
+        crop: share of the time that is cut off, before and after, at most.
         amount: of the logarithm of how far waves, bows and jumps go.
         style: of directions of limbs, all key poses alike, and
         carelessness: of each key pose for itself.
@@ -34,6 +35,9 @@ class Manner:
         shift: of each joint for the whole clip, metres: sensors place joints differently.
         sway: of slow unrest, metres at most.
         noise: of fast unrest, metres at most.
+        hidden: how wrong a sensor is about joints that the body hides from it, metres; it stands
+            aside by
+        side: degrees at most.
         lost: share of performances in which a joint is lost for a while, and
         spikes: in which joints jump for single frames.
     """
@@ -41,6 +45,7 @@ class Manner:
     size: float = 0.1
     proportions: float = 0.08
     pace: float = 0.35
+    crop: float = 0.3
     amount: float = 0.25
     style: float = 0.2
     carelessness: float = 0.12
@@ -48,6 +53,8 @@ class Manner:
     shift: float = 0.04
     sway: float = 0.04
     noise: float = 0.02
+    hidden: float = 0.1
+    side: float = 75.0
     lost: float = 0.15
     spikes: float = 0.4
 
@@ -88,7 +95,8 @@ def place(programs: Programs, draw: Draw, frames: int, manner: Manner) -> Tensor
     trunk = _trunk(programs, draw, clock, amount)
     legs = _legs(programs, draw, clock, trunk.moved, amount, manner)
     arms = _arms(programs, draw, clock, amount, manner)
-    where = body.joints(trunk, legs, [trunk.turned(limb) for limb in arms])
+    held = _held(programs, clock)
+    where = body.joints(trunk, legs, [trunk.carried(limb, held) for limb in arms])
     return _on_the_floor(where, programs, draw, clock, amount)
 
 
@@ -97,7 +105,9 @@ class _Clock:
 
     def __init__(self, programs: Programs, draw: Draw, frames: int, manner: Manner) -> None:
         count, device = len(programs), draw.device
-        self.frames = torch.linspace(0, 1, frames, device=device)[None].expand(count, frames)
+        kept = 1 - draw.uniform(count, 1, high=manner.crop)
+        start = (1 - kept) * draw.uniform(count, 1)
+        self.frames = start + kept * torch.linspace(0, 1, frames, device=device)
         begin = draw.uniform(count, 1, low=-0.08, high=0.27)
         end = 1 - draw.uniform(count, 1, low=-0.08, high=0.27)
         line = ((self.frames - begin) / (end - begin)).clamp(0, 1)
@@ -128,6 +138,9 @@ class _Clock:
         low, high = edges.gather(1, self.place), edges.gather(1, self.place + 1)
         share = ((at - low) / (high - low).clamp(min=1e-3)).clamp(0, 1)
         self.share = share**3 * (10 - 15 * share + 6 * share**2)  # minimum jerk
+        self.walking = programs.walks[:, None] * _while(
+            self.frames, programs.walk_from[:, None], programs.walk_to[:, None]
+        )
         self.poses = programs.poses
         self.to_rest = programs.to_rest
 
@@ -139,6 +152,12 @@ class _Clock:
         places = places.scatter(1, last + 1, end).transpose(1, 2)  # (B, D, K + 2)
         index = self.place[:, None].expand(-1, places.shape[1], -1)
         return torch.lerp(places.gather(2, index), places.gather(2, index + 1), self.share[:, None])
+
+
+def _while(time: Tensor, begin: Tensor, end: Tensor) -> Tensor:
+    """1 from begin to end, rising and falling within a few frames; at the ends of time at once."""
+    rise = torch.where(begin > 0, ((time - begin) / 0.1).clamp(0, 1), 1.0)
+    return torch.where(end < 1, ((end - time) / 0.1).clamp(0, 1), 1.0) * rise
 
 
 @dataclass(frozen=True)
@@ -155,6 +174,11 @@ class _Trunk:
         """(B, ..., 3, T) turned as the chest is."""
         return _about(_about_y(directions, self.twist), self.axis, self.bow)
 
+    def carried(self, limbs: Tensor, held: Tensor) -> Tensor:
+        """Arms (B, 2, 3, T) turned as the chest is; of one that is not held, it hangs (B, 2, T)."""
+        hangs = _about_y(limbs, self.twist)
+        return functional.normalize(torch.lerp(hangs, self.turned(limbs), held[:, :, None]), dim=2)
+
 
 def _trunk(programs: Programs, draw: Draw, clock: _Clock, amount: Tensor) -> _Trunk:
     count = len(programs)
@@ -163,6 +187,7 @@ def _trunk(programs: Programs, draw: Draw, clock: _Clock, amount: Tensor) -> _Tr
     middle, width = 0.3 + 0.4 * programs.trunk_at, 0.12 + 0.2 * programs.trunk_width
     bump = (-0.5 * ((clock.progress - middle[:, None]) / width[:, None]) ** 2).exp()
     moved = torch.where(programs.trunk_stays[:, None], rising, bump)
+    moved = torch.where(programs.trunk_rises[:, None], 1 - rising, moved)
     moved = moved * moved * (3 - 2 * moved)  # (B, T)
     bow = -(programs.bow * amount)[:, None] * moved
     upright = torch.tensor([0.0, 1.0, 0.0], device=draw.device)
@@ -190,7 +215,7 @@ def _legs(
     pace = programs.cadence * draw.factor(count, spread=0.12)
     phase = 2 * math.pi * (pace[:, None] * clock.frames + draw.uniform(count, 1))
     phase = phase[:, None] + phase.new_tensor([0.0, math.pi])[:, None]  # (B, 2, T)
-    step = (programs.lift * programs.walks)[:, None, None]
+    step = (programs.lift[:, None] * clock.walking)[:, None]
     depth = ((programs.squat * amount).clamp(0, 1.1)[:, None] * moved)[:, None]
     thigh = _about_x(thigh, 0.5 * step * phase.sin() + 1.5 * depth)
     knee = knee + 0.9 * step * (phase - 1.2).sin().clamp(min=0) + 1.9 * depth
@@ -230,8 +255,14 @@ def _arms(
     forearm = functional.normalize(forearm + wave, dim=2)
     pace = 2 * math.pi * programs.cadence[:, None] * clock.frames + draw.uniform(count, 1)
     swing = pace[:, None] + pace.new_tensor([math.pi, 0.0])[:, None]
-    swing = 0.4 * (programs.lift * programs.walks)[:, None, None] * swing.sin()
+    swing = 0.4 * (programs.lift[:, None] * clock.walking)[:, None] * swing.sin()
     return [_about_x(_outward(upper), swing), _about_x(_outward(forearm), 1.2 * swing)]
+
+
+def _held(programs: Programs, clock: _Clock) -> Tensor:
+    """How far each arm is held up rather than hanging, 0 to 1, (B, 2, T)."""
+    keys = programs.arms.float()[:, None].expand(-1, KEYS, -1)
+    return clock.follow(keys.new_zeros(len(keys), 2), keys)
 
 
 def _waves(programs: Programs, draw: Draw, clock: _Clock, upper: Tensor, amount: Tensor) -> Tensor:
@@ -305,7 +336,7 @@ def _on_the_floor(
     lowest = feet[:, :, 1].amin(1)
     weight = functional.softmax((lowest[:, None] - feet[:, :, 1]) / _CONTACT_HEIGHT, 1)
     step = -(weight[:, :, None, 1:] * feet.diff(dim=3)).sum(1)
-    heading = programs.turning[:, None] * clock.frames * programs.walks[:, None]
+    heading = programs.turning[:, None] * clock.walking.cumsum(1) / clock.walking.shape[1]
     path = functional.pad(_about_y(step, heading[:, 1:]), (1, 0)).cumsum(2)
     path = path * (programs.travels | ~programs.walks)[:, None, None]
     air = programs.jump[:, None] * amount[:, None]
@@ -332,7 +363,19 @@ def sensed(joints: Tensor, draw: Draw, manner: Manner) -> Tensor:
         manner.spikes, count, 1, 1, 1
     )
     x = x + spikes * draw.normal(count, places, 3, 1, spread=0.15)
-    return _lost(x, draw, manner)
+    return _lost(x + _unseen(joints, draw, manner), draw, manner)
+
+
+def _unseen(joints: Tensor, draw: Draw, manner: Manner) -> Tensor:
+    """How far a sensor that sees a body from one side is wrong about what the body hides."""
+    count, places, _, frames = joints.shape
+    side = draw.uniform(count, 1, low=-1, high=1) * math.radians(manner.side)
+    from_middle = joints - joints.mean(1, keepdim=True)
+    away = from_middle[:, :, 2] * side.cos()[:, None] - from_middle[:, :, 0] * side.sin()[:, None]
+    knots = draw.normal(count, places * 3, 8, spread=manner.hidden) * draw.uniform(count, 1, 1)
+    wrong = functional.interpolate(knots, size=frames, mode="linear", align_corners=True)
+    hidden = ((away - 0.1) / 0.05).sigmoid()  # what lies behind the middle of the body
+    return wrong.unflatten(1, (places, 3)) * hidden[:, :, None]
 
 
 def _lost(x: Tensor, draw: Draw, manner: Manner) -> Tensor:

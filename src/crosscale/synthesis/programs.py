@@ -50,7 +50,10 @@ class Programs:
         trunk_at: when the trunk moves, 0 to 1, (B,).
         trunk_width: for how long, (B,).
         trunk_stays: whether it ends where it moved to, (B,).
+        trunk_rises: whether it begins there and comes up, as from a seat, (B,).
         walks: whether the legs walk, (B,).
+        walk_from: when they begin to, 0 to 1, (B,).
+        walk_to: when they stop, (B,).
         travels: whether that leads anywhere, (B,).
         cadence: double steps in a clip, negative for backwards, (B,).
         turning: radians to the left in a clip, (B,).
@@ -83,7 +86,10 @@ class Programs:
     trunk_at: Tensor
     trunk_width: Tensor
     trunk_stays: Tensor
+    trunk_rises: Tensor
     walks: Tensor
+    walk_from: Tensor
+    walk_to: Tensor
     travels: Tensor
     cadence: Tensor
     turning: Tensor
@@ -122,8 +128,9 @@ class Programs:
 _POSE = ("upper", "bend", "elbow", "thigh", "knee")
 _LIMBS = (*_POSE, "arms", "legs", "waves", "wave_size", "wave_turn", "wave_axis", "wave_count")
 _WAVE = ("waves", "wave_size", "wave_turn", "wave_axis", "wave_count", "wave_below")
-_TRUNK = ("bow", "bow_axis", "twist", "squat", "jump", "trunk_at", "trunk_width", "trunk_stays")
-_WALK = ("walks", "travels", "cadence", "turning", "lift", "repeats")
+_TRUNK = ("bow", "bow_axis", "twist", "squat", "jump", "trunk_at", "trunk_width")
+_STAYS = ("trunk_stays", "trunk_rises")
+_WALK = ("walks", "walk_from", "walk_to", "travels", "cadence", "turning", "lift", "repeats")
 
 
 class Draw:
@@ -162,6 +169,15 @@ def draw_programs(count: int, draw: Draw) -> Programs:
     arms = torch.stack([draw.chance(0.75, count), draw.chance(0.55, count)], 1)
     arms = torch.where(draw.chance(0.3, count)[:, None], arms.flip(1), arms) | both[:, None]
     upper, bend, elbow = _arms(count, fine, draw)
+    reaches = draw.chance(0.25, count)
+    reached = _reaching(count, draw)
+
+    def either(reaching: Tensor, free: Tensor) -> Tensor:
+        return torch.where(reaches.view(-1, *[1] * (free.dim() - 1)), reaching, free)
+
+    upper, bend, elbow = map(either, reached, (upper, bend, elbow))
+    again = _again(count, draw)
+    upper, bend, elbow = (_in_order(limb, again) for limb in (upper, bend, elbow))
     turned = draw.chance(0.4, count) & both  # one arm is a key pose behind the other
 
     def same(limbs: Tensor) -> Tensor:
@@ -178,6 +194,7 @@ def draw_programs(count: int, draw: Draw) -> Programs:
     size = draw.uniform(count, 2, low=0.15, high=0.75)
     narrow = torch.where(draw.chance(0.5, count, 2), 0.3 * draw.uniform(count, 2), 1.0)
     across = torch.tensor([1.0, 0.0, 0.0], device=draw.device).expand(count, 3)
+    stays, walking = draw.uniform(2, count)
     thigh = torch.tensor([0.0, -1.0, -0.5], device=draw.device) + draw.normal(
         count, 2, KEYS, 3
     ) * torch.tensor([0.35, 0.1, 0.7], device=draw.device)
@@ -211,8 +228,11 @@ def draw_programs(count: int, draw: Draw) -> Programs:
         jump=sometimes(0.12, draw.uniform(count, low=0.05, high=0.4)),
         trunk_at=draw.uniform(count),
         trunk_width=draw.uniform(count, low=0.15, high=0.65),
-        trunk_stays=draw.chance(0.35, count),
-        walks=draw.chance(0.2, count),
+        trunk_stays=stays < 0.3,
+        trunk_rises=(stays >= 0.3) & (stays < 0.5),
+        walks=draw.chance(0.25, count),
+        walk_from=torch.where(walking < 0.25, draw.uniform(count, low=0.3, high=0.7), 0.0),
+        walk_to=torch.where(walking > 0.7, draw.uniform(count, low=0.3, high=0.7), 1.0),
         travels=draw.chance(0.7, count),
         cadence=draw.uniform(count, low=1.5, high=5.5)
         * torch.where(draw.chance(0.15, count), -1.0, 1.0),
@@ -244,6 +264,66 @@ def _arms(count: int, fine: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]
     return upper, bend, torch.where(straight, 0.12 * elbow, elbow).clamp(0, ELBOW)
 
 
+# Where hands go, from the shoulder of their side: outward, up and back, metres of a usual body.
+_TARGETS = (
+    (-0.18, 0.16, -0.14),  # mouth
+    (-0.10, 0.24, -0.02),  # ear
+    (-0.16, 0.38, -0.02),  # top of the head
+    (-0.30, -0.02, -0.13),  # the other shoulder
+    (-0.17, -0.12, -0.18),  # chest
+    (-0.17, -0.36, -0.18),  # belly
+    (0.03, -0.45, -0.08),  # hip
+    (-0.15, -0.42, 0.16),  # behind the back
+    (-0.16, -0.10, -0.42),  # before the chest
+    (-0.08, -0.30, -0.42),  # on a table
+    (0.00, 0.00, -0.60),  # straight ahead
+    (-0.05, 0.35, -0.42),  # on a shelf
+    (-0.10, 0.58, -0.05),  # above the head
+    (0.55, 0.00, -0.10),  # to the side
+    (0.40, 0.40, -0.10),  # to the side and up
+    (-0.05, -0.55, -0.22),  # down before the body
+)
+_UPPER_ARM, _FOREARM = 0.28, 0.33  # metres, the forearm with half the hand
+
+
+def _reaching(count: int, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    """Arms whose hands go to places that hands go to: as `_arms`.
+
+    Two links reach a target in one plane; the elbow hangs down and out of it.
+    """
+    places = torch.tensor(_TARGETS, device=draw.device)
+    target = places[draw.integer(0, len(places) - 1, count, 2, KEYS)]
+    target = target + draw.normal(count, 2, KEYS, 3, spread=0.12)
+    far = target.norm(dim=-1, keepdim=True).clamp(0.2, _UPPER_ARM + _FOREARM - 0.01)
+    ahead = functional.normalize(target, dim=-1)
+    low = torch.tensor([0.45, -0.8, 0.35], device=draw.device)
+    aside = low + draw.normal(count, 2, KEYS, 3, spread=0.3)
+    aside = aside - (aside * ahead).sum(-1, keepdim=True) * ahead
+    aside = functional.normalize(aside, dim=-1)
+    a, b = _UPPER_ARM, _FOREARM
+    cos = ((a * a + far * far - b * b) / (2 * a * far)).clamp(-1, 1)
+    sin = (1 - cos * cos).sqrt()
+    upper = cos * ahead + sin * aside
+    bend = sin * ahead - cos * aside
+    elbow = math.pi - ((a * a + b * b - far * far) / (2 * a * b)).clamp(-1, 1).acos()
+    return upper, bend, elbow[..., 0].clamp(0, ELBOW)
+
+
+def _again(count: int, draw: Draw) -> Tensor:
+    """For each key pose the number of that which is taken, (B, K): some are held, or come again."""
+    number = torch.arange(KEYS, device=draw.device).expand(count, KEYS).clone()
+    kind = draw.uniform(count, 1)
+    alternate = number % 2
+    held = torch.where(draw.chance(0.35, count, KEYS), (number - 1).clamp(min=0), number)
+    return torch.where(kind < 0.06, alternate, torch.where(kind < 0.2, held, number))
+
+
+def _in_order(limb: Tensor, order: Tensor) -> Tensor:
+    """Key poses (B, 2, K, ...) in another order (B, K)."""
+    rows = torch.arange(len(order), device=order.device)[:, None]
+    return limb.transpose(1, 2)[rows, order].transpose(1, 2)
+
+
 def within_reach(upper: Tensor) -> Tensor:
     """Directions of upper arms (..., 3) that a shoulder allows.
 
@@ -267,10 +347,11 @@ def siblings(programs: Programs, draw: Draw) -> Programs:
         )
     )
     found = found.where(which == 0, mirrored, (*_LIMBS, "wave_below"))
-    found = found.where(which == 1, _reversed(programs), (*_POSE, "from_rest", "to_rest"))
+    ends = ("from_rest", "to_rest", "walk_from", "walk_to", *_STAYS)
+    found = found.where(which == 1, _reversed(programs), (*_POSE, *ends))
     found = found.where(which == 2, _one_pose_of(programs, other), _POSE)
     found = found.where(which == 3, other, _WAVE)
-    found = found.where(which == 4, other, _TRUNK)
+    found = found.where(which == 4, other, (*_TRUNK, *_STAYS))
     found = found.where(which == 5, other, _WALK)
     return found.where(which == 6, other, ("arms", "legs"))
 
@@ -288,7 +369,15 @@ def _reversed(programs: Programs) -> Programs:
         return own.transpose(1, 2)[rows, order].transpose(1, 2) if name in _POSE else own
 
     turned = programs._each(value)
-    return dataclasses.replace(turned, from_rest=programs.to_rest, to_rest=programs.from_rest)
+    return dataclasses.replace(
+        turned,
+        from_rest=programs.to_rest,
+        to_rest=programs.from_rest,
+        trunk_stays=programs.trunk_rises,
+        trunk_rises=programs.trunk_stays,
+        walk_from=1 - programs.walk_to,
+        walk_to=1 - programs.walk_from,
+    )
 
 
 def _one_pose_of(programs: Programs, other: Programs) -> Programs:
