@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch.nn.functional import adaptive_avg_pool1d
 
 from crosscale.augment.compose import View
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
@@ -72,6 +73,30 @@ def test_every_weight_of_every_stream_learns():
     assert list(objective.encoders()) == ["joint", "motion@part10"]
     parts = sum(output.metrics[f"{name}/loss"] for name in objective.encoders())
     torch.testing.assert_close(output.loss.detach(), parts)
+
+
+def test_nodes_and_stretches_of_time_are_compared_too():
+    objective, seen = made(dense=0.5), batch()
+    whole, _ = made()._compared(*_vectors(objective, seen, objective.projectors[0]))
+    (dense,) = objective.dense
+    maps = [objective.branches[0].body_maps(seen.views[v]).maps for v in ("first", "second")]
+    each = [m.unflatten(0, (5, 2)).mean(dim=1) for m in maps]  # of a clip's two bodies
+    nodes = [m.mean(dim=3).transpose(1, 2).flatten(0, 1) for m in each]
+    of_time = [adaptive_avg_pool1d(m.mean(dim=2), 4).transpose(1, 2).flatten(0, 1) for m in each]
+    further = [objective._compared(*(dense(v) for v in pair))[0] for pair in (nodes, of_time)]
+    torch.testing.assert_close(objective(seen).loss, whole + 0.5 * sum(further))
+
+
+def _vectors(objective, seen, project):
+    return [project(objective.branches[0](seen.views[name])) for name in ("first", "second")]
+
+
+def test_a_part_of_the_second_view_is_hidden_where_that_is_wanted():
+    seen, losses = batch(), []
+    for nodes in (0.0, 0.3, 0.3):
+        torch.manual_seed(2)
+        losses.append(made(nodes=nodes, frames=nodes)(seen).loss)
+    assert losses[0] != losses[1] == losses[2]
 
 
 def test_impossible_settings_are_refused():

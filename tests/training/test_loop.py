@@ -125,6 +125,26 @@ def test_a_run_stopped_and_resumed_equals_the_undisturbed_one(undisturbed, tmp_p
     assert (folder / METRICS).read_text() == (undisturbed / METRICS).read_text()
 
 
+OTHERS = {
+    "infonce": {"dim": 4, "hidden": 8},
+    "vicreg": {"dim": 4, "dense": 0.5, "nodes": 0.3, "frames": 0.4},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_so_does_one_of_any_other_objective(tmp_path, name):
+    kept = {key: value for key, value in SETTINGS.items() if not key.startswith("objective.")}
+    own = {f"objective.{key}": value for key, value in OTHERS[name].items()}
+    kind = recipe_type({"objective": name, "encoder": "tcn", "schedule": "cosine"})
+    recipe = built(kind, {**kept, "objective.name": name, **own, "training.epochs": 2})
+    _train(tmp_path / "undisturbed", recipe)
+    _train_and_stop(tmp_path / "stopped", 1, recipe=recipe)
+    _train(tmp_path / "stopped", recipe, resume=True)
+    assert _equal(_state(tmp_path / "undisturbed"), _state(tmp_path / "stopped"))
+    metrics = [(tmp_path / of / METRICS).read_text() for of in ("undisturbed", "stopped")]
+    assert metrics[0] == metrics[1]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_a_gpu_too_the_same_seed_gives_the_same_run_stopped_or_not(tmp_path):
     for name in ("one", "other"):

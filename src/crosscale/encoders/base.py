@@ -150,10 +150,22 @@ class Encoder(nn.Module):
         return self.pool(self._maps(recorded or self.forward_features, x, body_mask, edge_mask))
 
     def body_maps(
-        self, x: Tensor, body_mask: Tensor | None = None, edge_mask: Tensor | None = None
+        self,
+        x: Tensor,
+        body_mask: Tensor | None = None,
+        edge_mask: Tensor | None = None,
+        token_mask: Tensor | None = None,
     ) -> BodyMaps:
-        """As `forward`, before anything is pooled."""
-        return self._maps(self.forward_features, x, body_mask, edge_mask)
+        """As `forward`, before anything is pooled.
+
+        Args:
+            x: see `forward`.
+            body_mask: see `forward`.
+            edge_mask: see `forward`.
+            token_mask: 0 where a node is hidden in a frame, else 1, of all bodies of a clip alike:
+                (N, T, V).
+        """
+        return self._maps(self.forward_features, x, body_mask, edge_mask, token_mask)
 
     def pool(self, found: BodyMaps) -> Tensor:
         """Features of each body, and the mean over each clip's bodies: (N, dim)."""
@@ -166,12 +178,14 @@ class Encoder(nn.Module):
         x: Tensor,
         body_mask: Tensor | None,
         edge_mask: Tensor | None,
+        token_mask: Tensor | None = None,
     ) -> BodyMaps:
         bodies, clip = self.present_bodies(x, body_mask)
+        seen = {} if token_mask is None else {"token_mask": token_mask[clip]}
         if edge_mask is None:
-            return BodyMaps(compute(bodies), clip, len(x))
+            return BodyMaps(compute(bodies, **seen), clip, len(x))
         cut = edge_mask if len(edge_mask) == 1 else edge_mask[clip]
-        return BodyMaps(compute(bodies, cut), clip, len(x))
+        return BodyMaps(compute(bodies, cut, **seen), clip, len(x))
 
     def present_bodies(self, x: Tensor, body_mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """The bodies (B, C, T, V) of clips (N, C, T, V, M) to compute, and each one's clip (B,)."""

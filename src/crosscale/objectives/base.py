@@ -50,10 +50,15 @@ class Branch(nn.Module):
         """Features (N, dim) of a view."""
         return self.encoder.pool(self.body_maps(view))
 
-    def body_maps(self, view: View) -> BodyMaps:
-        """Maps of the bodies of a view, before anything is pooled."""
+    def body_maps(self, view: View, token_mask: Tensor | None = None) -> BodyMaps:
+        """Maps of the bodies of a view, before anything is pooled.
+
+        Args:
+            view: of a batch.
+            token_mask: what is hidden, see `Encoder.body_maps`.
+        """
         x, edge_mask = self.transform(view.coordinates), view.edge_mask.get(self.stream.scale)
-        return self.encoder.body_maps(x, view.body_mask, edge_mask)
+        return self.encoder.body_maps(x, view.body_mask, edge_mask, token_mask)
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ class Objective(nn.Module):
     """
 
     Settings: ClassVar[type[Any]]
-    key_views: ClassVar[tuple[str, ...]] = ()
+    key_views: tuple[str, ...] = ()
 
     def __init__(self, streams: Sequence[StreamSpec], settings: Any) -> None:
         super().__init__()

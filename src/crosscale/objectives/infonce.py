@@ -111,6 +111,6 @@ class InfoNCE(Objective):
         return {
             f"{stream}/pos_sim": positive,
             f"{stream}/neg_sim": others,
-            f"{stream}/found": (similarities.argmax(dim=1) == own).float().mean(),
+            f"{stream}/instance_acc": (similarities.argmax(dim=1) == own).float().mean(),
             f"{stream}/embedding_std": one.std(dim=0, correction=0).mean(),
         }
