@@ -15,6 +15,7 @@ FRAMES = 16
 SMALL = {
     "stgcn": {"hidden": 2, "width": 8},
     "tcn": {"width": 4},
+    "transformer": {"width": 8, "depth": 2, "heads": 2, "segment": 3},
     "rocket": {"features": 168, "frames": FRAMES},
 }
 
