@@ -27,9 +27,10 @@ def benchmark(
         crosscale benchmark body rocket stores/nwucla stores/utdmhad --out benchmark
 
     One table is written as Markdown, CSV and HTML: ridge with all labels, the nearest neighbour,
-    and 1, 5 and 10 labels a class, for each encoder, the same before training, raw coordinates, and
-    MiniRocket, plain and half-whitened; and the share of the errors of the best training-free
-    features that each encoder removes, with intervals by bootstrap over subjects.
+    and 1, 5 and 10 labels a class, for each encoder, the same before training, raw coordinates,
+    MiniRocket, plain and half-whitened, and MultiRocket where aeon is installed; and the share of
+    the errors of the best of raw coordinates and MiniRocket that each encoder removes, with
+    intervals by bootstrap over subjects.
 
     Args:
         names: encoders (run folders, or names such as body) and stores (folders made by prepare),

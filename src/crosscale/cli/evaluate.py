@@ -72,7 +72,8 @@ def evaluate(
         out: folder of the results; by default one inside the first run, named after the probe and,
             where it is another one, the data set.
         baselines: also show what any training must beat: raw coordinates, MiniRocket as it is and
-            half-whitened, and the untrained encoder, as a mean over three seeds.
+            half-whitened, the untrained encoder, as a mean over three seeds, and by ridge
+            MultiRocket, where aeon is installed.
         seed: of all that is random.
         device: cpu or cuda.
         engine: what computes the features; `auto` is the fastest installed one.

@@ -1,6 +1,7 @@
 """What any encoder must beat: guessing, and what needs no training.
 
-That is raw coordinates, MiniRocket (`crosscale.encoders.rocket`), and the encoder before training.
+That is raw coordinates, MiniRocket (`crosscale.encoders.rocket`), the encoder before training, and
+MultiRocket where aeon is installed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import UNLABELLED, Features, merge_features
 from crosscale.evaluation.few import Few
 from crosscale.evaluation.judge import half_whitened
+from crosscale.evaluation.multirocket import MULTIROCKET, multirocket_vectors
 from crosscale.evaluation.probes.knn import KnnProbe
 from crosscale.evaluation.probes.ridge import RidgeProbe
 from crosscale.evaluation.semi import FewLabels
@@ -84,7 +86,8 @@ def baselines(
 
     Args:
         probes: that judged the frozen encoders; raw coordinates are also judged by the nearest
-            neighbour and by a linear layer fitted by least squares, whatever the probes are.
+            neighbour and by a linear layer fitted by least squares, whatever the probes are, and
+            MultiRocket by the latter alone.
         trained: the encoders by run; the untrained ones have their shapes and streams, and the
             raw coordinates the preprocessing of the first.
         store: the whole data set.
@@ -110,6 +113,11 @@ def baselines(
         judged.append((RAW, KnnProbe()))
     if not any(isinstance(probe, RidgeProbe | FewLabels | Few) for probe in probes):
         judged.append((RAW, RidgeProbe()))
+    multirocket = multirocket_vectors(store, split.train)
+    if multirocket is not None:
+        vectors = {MULTIROCKET: multirocket}
+        several[MULTIROCKET] = [Features(store.names, store.labels, store.classes, vectors)]
+        judged.append((MULTIROCKET, RidgeProbe()))
     found = {}
     for name, probe in judged:
         each = [

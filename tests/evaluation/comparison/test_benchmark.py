@@ -1,6 +1,7 @@
 """`crosscale benchmark`: what it judges, and what its table says."""
 
 import csv
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from crosscale.cli import main
 from crosscale.evaluation.baselines import HALF_WHITE, RAW, ROCKET
 from crosscale.evaluation.comparison.benchmark import Benchmark, Ground, Tallies
 from crosscale.evaluation.judge import COLUMNS, Answers
+from crosscale.evaluation.multirocket import MULTIROCKET
 
 
 def answers(right):
@@ -81,6 +83,7 @@ def test_the_command_writes_one_table_of_all_in_three_forms(run, nwucla, utdmhad
         rows = list(csv.DictReader(file))
     grounds = ["nwucla, xview", "utdmhad, folds:2", "mean of all"]
     features = [str(run), "rocket", f"{run}, untrained", RAW, ROCKET, HALF_WHITE]
+    features += [MULTIROCKET] * (find_spec("aeon") is not None)
     assert list(dict.fromkeys(row["data"] for row in rows)) == grounds
     assert list(dict.fromkeys(row["features"] for row in rows)) == features
     assert len(rows) == len(grounds) * len(features) * len(COLUMNS)

@@ -24,6 +24,7 @@ from crosscale.evaluation.extract import extract
 from crosscale.evaluation.features import UNLABELLED
 from crosscale.evaluation.few import DRAWS, Fold
 from crosscale.evaluation.judge import COLUMNS, MOST_AXES, Answers, judge
+from crosscale.evaluation.multirocket import MULTIROCKET, multirocket_vectors
 from crosscale.evaluation.retrieval import side_by_side
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
@@ -198,7 +199,7 @@ def run_benchmark(
         parts = _folds(store, protocol)
         tallies: dict[str, dict[str, Tallies]] = {}
         group, by_subject = _groups(store, parts)
-        for name, each in _features(encoders, store, untrained):
+        for name, each in _features(encoders, store, untrained, parts[0].train):
             say(f"{title}: {name}")
             vectors = each[0]
             lengths[name] = vectors.shape[1]
@@ -215,7 +216,10 @@ def run_benchmark(
 
 
 def _features(
-    encoders: Mapping[str, TrainedEncoders], store: ClipStore, with_untrained: bool
+    encoders: Mapping[str, TrainedEncoders],
+    store: ClipStore,
+    with_untrained: bool,
+    train: NDArray[np.int64],
 ) -> list[tuple[str, list[NDArray[np.float32]]]]:
     """All that is judged by name, the encoders first; of untrained ones there are several."""
     found = [(name, [_vectors(own, store)]) for name, own in encoders.items()]
@@ -227,6 +231,9 @@ def _features(
     rocket = rocket_features(store)
     if rocket is not None:
         found.append((ROCKET, [rocket.vectors[ROCKET]]))
+    multirocket = multirocket_vectors(store, train)
+    if multirocket is not None:
+        found.append((MULTIROCKET, [multirocket]))
     return found
 
 
