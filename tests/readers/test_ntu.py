@@ -5,6 +5,7 @@ import pytest
 
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.datasets.ntu import Ntu60, Ntu120, OwnSkeletons, ntu_numbers
 
 
@@ -132,21 +133,29 @@ def test_own_names_take_their_class_from_the_folder(folder):
 def test_own_names_take_their_class_from_a_file(folder, tmp_path):
     source = folder("anna_1.skeleton", "bert.skeleton", "carl.skeleton")
     (tmp_path / "labels.csv").write_text("sample,label\nanna_1,wave\nbert.skeleton, walk\n\n")
-    clips, complaints = read_all(OwnSkeletons(labels=tmp_path / "labels.csv"), source)
-    assert {name: clip.label for name, clip in clips.items()} == {"anna_1": "wave", "bert": "walk"}
-    assert "has no class in" in complaints["carl.skeleton"]
+    clips, _ = read_all(OwnSkeletons(labels=tmp_path / "labels.csv"), source)
+    assert {name: clip.label for name, clip in clips.items()} == {
+        "anna_1": "wave",
+        "bert": "walk",
+        "carl": None,
+    }
 
 
-def test_own_names_without_a_class_say_what_is_needed(folder):
-    with pytest.raises(CrosscaleError, match="folder of its own, or give a CSV"):
-        OwnSkeletons().find(folder("anna_1.skeleton"))
+def test_own_names_may_be_without_a_class(folder):
+    source = folder("anna_1.skeleton", "wave/bert.skeleton")
+    clips, _ = read_all(fitted(OwnSkeletons(), source), source)
+    assert {name: clip.label for name, clip in clips.items()} == {"anna_1": None, "bert": "wave"}
+
+
+def test_own_names_that_are_alike_are_told_apart_by_their_folders(folder):
+    source = folder("day1/a.skeleton", "day2/a.skeleton", "day2/b.skeleton")
+    assert [item.name for item in OwnSkeletons().find(source)] == ["b", "day1/a", "day2/a"]
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("a", " needs a column name; it has a"),
-        ("b,1\na,", ": gives a no class"),
         ("a,b,c", " needs a column name; it has a, b, c"),
         ("a,1\na,2", ": row 2 names a a second time"),
         ("a,1\nb", ": row 2 does not have 2 cells"),

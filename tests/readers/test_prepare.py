@@ -43,6 +43,7 @@ def test_good_recordings_become_a_store_and_bad_ones_a_list_of_reasons(source, t
     ]
     assert report.left_out == {"on the list": 1}
     assert report.repaired == {"gap of N frames": 2}
+    assert report.repairs() == {"gap of 2 to 4 frames": 2}
     assert report.counts["label"] == {"a0": 3}
     assert report.counts["subject"] == {0: 2, 2: 1}
     assert report.counts["camera"] == {}

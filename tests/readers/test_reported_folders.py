@@ -8,6 +8,7 @@ import pytest
 
 from crosscale.cli import main
 from crosscale.data.store import ClipStore
+from skeleton_files import skeleton_text, standing
 
 
 @pytest.fixture
@@ -51,3 +52,23 @@ def test_a_body_upside_down_is_turned_by_up_minus_y(prepared, tmp_path):
     np.savez(tmp_path / "a.npz", coordinates=body * np.float32([-1, -1, 1]))
     store, _, _ = prepared("npz", tmp_path / "a.npz", "--up", "-y")
     np.testing.assert_array_equal(store.coordinates(0)[:, 0], body)
+
+
+def test_a_long_recording_without_labels_is_kept_whole(shared, prepared):
+    folder = shared("cases/b10-long-unlabelled-skeleton")
+    store, report, _ = prepared("skeleton", folder / "in")
+    truth = np.load(folder / "truth.npy")
+    assert store.names == ["session one"]
+    assert (len(store.classes), report["repaired"]) == (0, {})
+    np.testing.assert_allclose(store.coordinates(0)[:, 0], truth.reshape(900, 25, 3), atol=1e-5)
+
+
+def test_numbers_stand_in_what_is_told_of_repairs(prepared, tmp_path):
+    person = [("1", standing())]
+    for repetition, frames in ((1, 310), (2, 305)):
+        path = tmp_path / "in" / f"S001C001P001R00{repetition}A001.skeleton"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(skeleton_text([person] * frames))
+    _, report, told = prepared("ntu60", tmp_path / "in")
+    assert report["repaired"] == {"frames cut after the first 300: 15 in all": 2}
+    assert "2 clips repaired: frames cut after the first 300: 15 in all" in told

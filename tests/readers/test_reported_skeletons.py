@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from crosscale.errors import BadClip, CrosscaleError
+from crosscale.errors import BadClip
+from crosscale.readers.base import fitted
 from crosscale.readers.datasets.ntu import Ntu60, OwnSkeletons, read_missing
 from crosscale.readers.naming import read_naming_table
 
@@ -84,13 +85,13 @@ def test_file_names_are_taken_at_their_word(case):
         assert "S001C001P001R001A001.skeleton" in complaints[name]
 
 
-def test_own_names_need_a_label_file(case, tmp_path):
+def test_own_names_may_have_a_label_file_or_none(case, shared, tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("walk_01,walk\nALICE_S001C001P003R002A004,A004\n")
     clips, _ = case("07-file-names", OwnSkeletons(labels=labels))
-    assert {clip.label for clip in clips.values()} == {"walk", "A004"}
-    with pytest.raises(CrosscaleError, match="--labels"):
-        case("07-file-names", OwnSkeletons())
+    assert {clip.label for clip in clips.values()} == {"walk", "A004", None}
+    clips, _ = case("07-file-names", fitted(OwnSkeletons(), shared("cases/07-file-names")))
+    assert {clip.label for clip in clips.values()} == {None}
 
 
 def test_a_missing_list_of_any_dress_is_read(shared):

@@ -213,7 +213,7 @@ def _tell(console: Console, report: PrepareReport, name: str) -> None:
     _tell_counts(console, report.counts)
     for reason, count in report.left_out.items():
         console.print(f"{count:,} left out: {reason}")
-    for note, count in report.repaired.most_common():
+    for note, count in report.repairs().items():
         console.print(f"{count:,} clips repaired: {note}")
     for doubt in report.doubts:
         console.print(doubt, style="yellow")

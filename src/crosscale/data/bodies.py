@@ -162,7 +162,7 @@ def tracked(
     ids = [name for name, there in shown.items() for _ in there]
     order = np.argsort(frame, kind="stable")
     complete = Sightings(seen.frames, frame[order], [ids[row] for row in order], joints[order])
-    found = people(complete, max_bodies=max_bodies, max_frames=seen.frames, upright=upright)
+    found = people(complete, max_bodies=max_bodies, max_frames=None, upright=upright)
     return Bodies(found.coordinates, found.ids, (*notes, *found.notes))
 
 

@@ -126,7 +126,7 @@ def people(
     *,
     rule: BodyRule = "id",
     max_bodies: int = 2,
-    max_frames: int = 300,
+    max_frames: int | None = 300,
     upright: bool = True,
 ) -> Bodies:
     """The people of a recording, each in a slot of their own.
@@ -139,7 +139,7 @@ def people(
         rule: "id" follows ids, bridges their changes, drops what is no person and keeps the best;
             "position" takes the first bodies of each frame by position, as published.
         max_bodies: how many bodies to keep at most.
-        max_frames: how many frames to keep at most, from the start.
+        max_frames: how many frames to keep at most, from the start; None keeps all.
         upright: what is wider than high is furniture, as depth sensors see it, and no person.
 
     Raises:
@@ -157,7 +157,9 @@ def people(
             real = _without_ghosts(tracks, notes) if upright else tracks
             tracks = _best(_bridged(real, notes), max_bodies, upright, notes)
         first, last = _ends(tracks, seen.frames, notes)
-    last = _at_most(first, last, max_frames, notes)
+    if max_frames is not None:
+        _note(notes, f"frames cut after the first {max_frames}", last - first - max_frames)
+        last = min(last, first + max_frames)
     return _laid_out(tracks, first, last, notes)
 
 
@@ -266,11 +268,6 @@ def _ends(tracks: list[Track], frames: int, notes: list[str]) -> tuple[int, int]
     _note(notes, "empty frames trimmed at the start", first)
     _note(notes, "empty frames trimmed at the end", frames - last)
     return first, last
-
-
-def _at_most(first: int, last: int, max_frames: int, notes: list[str]) -> int:
-    _note(notes, f"frames cut after the first {max_frames}", last - first - max_frames)
-    return min(last, first + max_frames)
 
 
 def _laid_out(tracks: list[Track], first: int, last: int, notes: list[str]) -> Bodies:

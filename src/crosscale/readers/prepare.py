@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from crosscale.skeleton.layout import Layout
 Runner = Literal["here", "ray"]
 Progress = Callable[[int, int, int], object]  # recordings done, of how many, skipped among them
 REPORT = "report.json"
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 COUNTED = ("label", "subject", "camera", "setup")
 
 
@@ -62,14 +64,38 @@ class PrepareReport:
     doubts: list[str] = field(default_factory=list)
     differences: list[str] | None = None
     seconds: float = 0.0
+    _words: dict[str, list[str]] = field(default_factory=dict)  # between a kind's numbers
+    _numbers: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    _amounts: Counter[str] = field(default_factory=Counter)
 
     def count(self, row: Row) -> None:
         """Take a clip of the store into account."""
         self.read += 1
-        self.repaired.update({_kind(note) for note in row["notes"]})
+        kinds = set()
+        for note in row["notes"]:
+            words, numbers, count = _parts(note)
+            kinds.add(kind := "N".join(words))
+            self._words[kind] = words
+            known = self._numbers.setdefault(kind, [(n, n) for n in numbers])
+            self._numbers[kind] = [
+                (min(least, n), max(most, n))
+                for (least, most), n in zip(known, numbers, strict=True)
+            ]
+            self._amounts[kind] += count
+        self.repaired.update(kinds)
         for name, counter in self.counts.items():
             if row[name] is not None:
                 counter[row[name]] += 1
+
+    def repairs(self) -> dict[str, int]:
+        """How many clips had which fault repaired, told with its numbers; the most first."""
+        told = {}
+        for kind, clips in self.repaired.most_common():
+            spans = [_span(least, most) for least, most in self._numbers[kind]]
+            words = zip_longest(self._words[kind], spans, fillvalue="")
+            text, amount = "".join(chain.from_iterable(words)), self._amounts[kind]
+            told[f"{text}: {amount:,} in all" if amount else text] = clips
+        return told
 
     def save(self, folder: Path) -> None:
         """Write `report.json`, what is needed to see later which recordings are absent and why."""
@@ -77,7 +103,7 @@ class PrepareReport:
             "read": self.read,
             "skipped": [asdict(one) for one in self.skipped],
             "left_out": dict(self.left_out),
-            "repaired": dict(self.repaired),
+            "repaired": self.repairs(),
             "doubts": self.doubts,
             "counts": {name: dict(sorted(c.items())) for name, c in self.counts.items()},
             "seconds": round(self.seconds, 1),
@@ -213,6 +239,15 @@ def _options(made: object) -> dict[str, Any]:
     return {name: v if isinstance(v, plain) else str(v) for name, v in values.items()}
 
 
-def _kind(note: str) -> str:
-    """Notes that differ only in their numbers are of one kind: "gap of N frames"."""
-    return re.sub(r"\d+(\.\d+)?", "N", re.sub(r": \d+$", "", note))
+def _parts(note: str) -> tuple[list[str], list[float], int]:
+    """What stands between a note's numbers, these, and the count at its end; 0 for none.
+
+    Notes that differ only in their numbers are of one kind: "gap of N frames".
+    """
+    counted = re.fullmatch(r"(.*): (\d+)", note)
+    text, count = (counted[1], int(counted[2])) if counted else (note, 0)
+    return _NUMBER.split(text), [float(number) for number in _NUMBER.findall(text)], count
+
+
+def _span(least: float, most: float) -> str:
+    return f"{least:,g}" if least == most else f"{least:,g} to {most:,g}"

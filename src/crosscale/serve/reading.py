@@ -67,14 +67,12 @@ def read_upload(
     if source_format == AUTO:
         source_format, how = _recognised(files)
     chosen = _layout(source_format, files, layout, usual)
-    # `.skeleton` files need a folder that would name their class.
-    source = folder if source_format == "skeleton" else files
-    report = prepare(make_reader(source_format, layout=chosen), source, folder / STORE, workers=1)
+    report = prepare(make_reader(source_format, layout=chosen), files, folder / STORE, workers=1)
     store = ClipStore.open(folder / STORE)
     _check_size(store, limits)
     (folder / STORE / REPORT).unlink()
     skipped = [{"name": one.name, "reason": one.reason} for one in report.skipped]
-    return Reading(source_format, how, store.layout.name, skipped, dict(report.repaired))
+    return Reading(source_format, how, store.layout.name, skipped, report.repairs())
 
 
 def check_format(name: str) -> None:

@@ -5,6 +5,7 @@ Liu et al., "NTU RGB+D 120", TPAMI 2019. Kinect v2, 30 frames a second, metres.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,18 +53,18 @@ class _Skeletons(InUnits, OwnRecordings):
         layout: layout of the bodies; the files must have as many joints.
         bodies_by: "id" follows people by id, "position" takes the published order in each frame.
         max_bodies: how many people to keep at most.
-        max_frames: how many frames to keep at most.
+        max_frames: how many frames to keep at most; None keeps all.
     """
 
     layout: str = "ntu25"
     bodies_by: BodyRule = "id"
     max_bodies: int = 2
-    max_frames: int = 300
+    max_frames: int | None = 300
 
     def __post_init__(self) -> None:
         if self.bodies_by not in ("id", "position"):
             raise CrosscaleError(f"bodies_by is 'id' or 'position', not '{self.bodies_by}'")
-        if self.max_bodies < 1 or self.max_frames < 1:
+        if self.max_bodies < 1 or (self.max_frames is not None and self.max_frames < 1):
             raise CrosscaleError("max_bodies and max_frames must be at least 1")
 
     def read(self, item: Item) -> Clip:
@@ -83,11 +84,11 @@ class _Skeletons(InUnits, OwnRecordings):
             )
         return found.clip(item.name, label=label, frame_rate=FRAME_RATE, **numbers)
 
-    def told(self, item: Item) -> tuple[str, dict[str, Any]]:
-        """Class, and subject, camera, setup and repetition where the name tells them.
+    def told(self, item: Item) -> tuple[str | None, dict[str, Any]]:
+        """Class, and subject, camera, setup and repetition, where the name tells them.
 
         Raises:
-            BadClip: when nothing tells the class.
+            BadClip: when the name is not of the data set's form.
         """
         raise NotImplementedError
 
@@ -161,38 +162,46 @@ class OwnSkeletons(_Skeletons):
 
     Attributes:
         labels: a table of names and classes, see `naming`; without it, the folder that a file lies
-            in is its class.
+            in is its class. Clips may be without.
+        folder: the source, whose own files have no class.
     """
 
+    max_frames: int | None = None
     labels: str | Path | None = None
+    folder: Path | None = None
+
+    def for_source(self, source: Path) -> "OwnSkeletons":
+        """This reader, which then knows the folder whose files lie in none of a class."""
+        return replace(self, folder=source if source.is_dir() else source.parent)
 
     def find(self, source: Path) -> list[Item]:
-        """The `.skeleton` files below `source`.
+        """The `.skeleton` files below `source`; those of one name are called by their folders too.
 
         Raises:
-            CrosscaleError: when there are none, or nothing tells their classes.
+            CrosscaleError: when there are none, or the file of labels cannot be read.
         """
+        if self.labels:
+            read_naming_table(Path(self.labels))
         files = _files(source)
-        loose = [path for path in files if path.parent == source]
-        table = read_naming_table(Path(self.labels)) if self.labels else {}
-        if without := next((name for name, told in table.items() if "label" not in told), None):
-            raise CrosscaleError(f"{self.labels}: gives {without} no class")
-        if loose and not self.labels:
-            raise CrosscaleError(
-                f"nothing tells the class of {loose[0]}: put each class in a folder of its own, "
-                "or give a CSV file of names and classes with --labels"
+        count = Counter(path.stem for path in files)
+        return sorted(
+            Item(
+                path.stem
+                if count[path.stem] == 1
+                else path.relative_to(source).with_suffix("").as_posix(),
+                path,
             )
-        return sorted(Item(path.stem, path) for path in files)
+            for path in files
+        )
 
-    def told(self, item: Item) -> tuple[str, dict[str, Any]]:
+    def told(self, item: Item) -> tuple[str | None, dict[str, Any]]:
         """The class, by the label file or the folder."""
         if not self.labels:
-            return item.path.parent.name, {}
+            loose = item.path.parent == self.folder
+            return None if loose else item.path.parent.name, {}
         table = read_naming_table(Path(self.labels))
         told = table.get(item.name) or table.get(item.path.name) or {}
-        if "label" not in told:
-            raise BadClip(f"{item.path.name}: has no class in {self.labels}")
-        return told["label"], {}
+        return told.get("label"), {}
 
 
 def _data_set(source: Path) -> type[_Skeletons]:
