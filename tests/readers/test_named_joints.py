@@ -264,13 +264,14 @@ def test_what_is_wrong_in_a_deeplabcut_table_is_told(old, new, told, tmp_path):
 
 def test_a_file_that_pandas_wrote_is_read():
     """By pandas 3.1.1 and PyTables 3.11.1, in the way of DeepLabCut: the numbers 0 to 59."""
-    columns, values = read_hdf5(GOLDEN / "deeplabcut_pandas.h5")
+    columns, frames, values = read_hdf5(GOLDEN / "deeplabcut_pandas.h5")
     assert columns == [
         ("DLC", animal, part, coord)
         for animal in ("mouse", "rat")
         for part in ("nose", "left_ear")
         for coord in ("x", "y", "likelihood")
     ]
+    np.testing.assert_array_equal(frames, np.arange(5))
     np.testing.assert_array_equal(values, np.arange(60.0).reshape(5, 12))
 
 

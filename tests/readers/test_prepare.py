@@ -83,7 +83,9 @@ def test_no_usable_recording_makes_no_store(source, tmp_path):
 def test_a_name_met_twice_is_skipped(tmp_path):
     (tmp_path / "list.txt").write_text("a good\nb good\na good\n")
     report = prepare(PretendReader(), tmp_path / "list.txt", tmp_path / "out")
-    assert [one.reason for one in report.skipped] == ["a: another clip has this name already"]
+    assert [one.reason for one in report.skipped] == [
+        "a: another clip has this name already: good and good"
+    ]
 
 
 def test_a_class_beyond_the_official_ones_is_skipped(source, tmp_path):

@@ -72,3 +72,24 @@ def test_numbers_stand_in_what_is_told_of_repairs(prepared, tmp_path):
     _, report, told = prepared("ntu60", tmp_path / "in")
     assert report["repaired"] == {"frames cut after the first 300: 15 in all": 2}
     assert "2 clips repaired: frames cut after the first 300: 15 in all" in told
+
+
+def test_a_clip_of_one_name_in_two_folders_is_told_with_both(shared, prepared):
+    folder = shared("cases/b17-same-name-two-folders/in")
+    store, report, _ = prepared("ntu60", folder)
+    assert store.names == ["S001C001P001R001A001"]
+    (skipped,) = report["skipped"]
+    for day in ("day1", "day2"):
+        assert str(folder / day / "S001C001P001R001A001.skeleton") in skipped["reason"]
+    store, _, _ = prepared("skeleton", folder, "--overwrite")
+    assert store.names == ["day1/S001C001P001R001A001", "day2/S001C001P001R001A001"]
+
+
+def test_dialects_of_trc_are_read(shared, prepared):
+    folder = shared("cases/b01-trc-dialects")
+    store, report, _ = prepared("trc", folder / "in")
+    truth = np.load(folder / "truth.npy")
+    assert (len(store), report["skipped"]) == (7, [])
+    for clip in range(7):
+        np.testing.assert_allclose(store.coordinates(clip)[:, 0], truth, atol=1e-5)
+    assert report["repaired"] == {"line 3 says 41 frames, 40 are there": 1}

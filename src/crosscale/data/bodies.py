@@ -10,6 +10,11 @@ from crosscale.errors import BadClip
 
 # Neither a picture nor a room is so large: these numbers are damaged.
 FARTHEST = 1e9
+MOST_FRAMES = 2**53  # whole numbers beyond are not told apart
+# A source that names frames 0 and 10^9 does not get memory for all in between.
+FRAMES_PER_FOUND = 100
+REPEATED = 0.1  # share of rows that may be there twice by a fault of the recording; more are people
+LATER = "rows of which a later one has the same moment dropped"
 
 
 def refuse_far(
@@ -39,6 +44,64 @@ def refuse_far(
         raise BadClip(
             f"{at}: {joint} lies at {joints[place]:.3g}, where no body can be; the file is damaged"
         )
+
+
+def in_time(numbers: np.ndarray, where: str) -> np.ndarray:
+    """Places in time of rows by the numbers of their frames: what is skipped leaves a gap.
+
+    Where only every second frame has a number, for example, places are of these.
+
+    Args:
+        numbers: (R,) of any start and order, such as a file has them.
+        where: the file, for messages; empty when the caller puts it before.
+
+    Returns:
+        (R,) int64 from 0.
+
+    Raises:
+        BadClip: when a number is none of a frame, or most frames would be empty.
+    """
+    at = f"{where}: " if where else ""
+    most = MOST_FRAMES if numbers.dtype.kind == "f" else MOST_FRAMES << 9
+    wrong = ~((numbers > -most) & (numbers < most)) | (numbers != np.floor(numbers))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise BadClip(f"{at}row {row} has the frame number {numbers[row]:g}, which is none")
+    known = np.unique(numbers.astype(np.int64))
+    step = int(np.gcd.reduce(np.diff(known))) if len(known) > 1 else 1
+    if (known[-1] - known[0]) // step >= FRAMES_PER_FOUND * len(known):
+        raise BadClip(
+            f"{at}has {len(known)} frames numbered {known[0]} to {known[-1]}; most of them would "
+            "be empty"
+        )
+    places: np.ndarray = (numbers.astype(np.int64) - known[0]) // step
+    return places
+
+
+def by_frame(
+    numbers: np.ndarray, rows: np.ndarray, where: str = ""
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Rows of a table at their places in time, see `in_time`; of two of one frame the later.
+
+    Args:
+        numbers: (R,) of frames.
+        rows: (R, ...) numbers.
+        where: the file, for messages; empty when the caller puts it before.
+
+    Returns:
+        (T, ...) float64, NaN in frames without a row; and what was dropped.
+
+    Raises:
+        BadClip: as `in_time`, and when many rows have one number.
+    """
+    places = in_time(numbers, where)
+    spread = np.full((int(places.max(initial=-1)) + 1, *rows.shape[1:]), np.nan)
+    spread[places] = rows
+    twice = len(places) - len(np.unique(places))
+    if twice > REPEATED * len(places):
+        at = f"{where}: " if where else ""
+        raise BadClip(f"{at}{twice} of {len(places)} rows have the frame number of another")
+    return spread, (f"{LATER}: {twice}",) if twice else ()
 
 
 def single(joints: np.ndarray) -> np.ndarray:
@@ -146,7 +209,7 @@ def tracked(
         BadClip: when a body is twice in a frame, none is seen whole, or a place is out of reason.
     """
     refuse_far(seen.joints, where, seen.frame)
-    _refuse_repeated(seen, where)
+    seen, repeated = _without_repeated(seen, where)
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(seen.ids):
         rows.setdefault(name, []).append(row)
@@ -163,7 +226,7 @@ def tracked(
     order = np.argsort(frame, kind="stable")
     complete = Sightings(seen.frames, frame[order], [ids[row] for row in order], joints[order])
     found = people(complete, max_bodies=max_bodies, max_frames=None, upright=upright)
-    return Bodies(found.coordinates, found.ids, (*notes, *found.notes))
+    return Bodies(found.coordinates, found.ids, (*repeated, *notes, *found.notes))
 
 
 def _span(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
@@ -173,9 +236,23 @@ def _span(frame: np.ndarray, joints: np.ndarray) -> np.ndarray:
     return span
 
 
-def _refuse_repeated(seen: Sightings, where: str) -> None:
-    known: set[tuple[int, str]] = set()
-    for frame, name in zip(seen.frame.tolist(), seen.ids, strict=True):
-        if (frame, name) in known:
-            raise BadClip(f"{where}: frame {frame}: body {name} is there twice")
-        known.add((frame, name))
+def _without_repeated(seen: Sightings, where: str) -> tuple[Sightings, tuple[str, ...]]:
+    """The later of two rows of one body and frame.
+
+    Raises:
+        BadClip: when there are many; they are several people, or another fault.
+    """
+    last: dict[tuple[int, str], int] = {}
+    twice = ""
+    for row, key in enumerate(zip(seen.frame.tolist(), seen.ids, strict=True)):
+        if key in last and not twice:
+            twice = f"frame {key[0]}: body {key[1]} is there twice"
+        last[key] = row
+    count = len(seen.frame) - len(last)
+    if count > REPEATED * len(seen.frame):
+        raise BadClip(f"{where}: {twice}")
+    if not count:
+        return seen, ()
+    kept = sorted(last.values())
+    ids = [seen.ids[row] for row in kept]
+    return Sightings(seen.frames, seen.frame[kept], ids, seen.joints[kept]), (f"{LATER}: {count}",)

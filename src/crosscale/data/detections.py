@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from crosscale.data.bodies import refuse_far
+from crosscale.data.bodies import in_time, refuse_far
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 
@@ -23,8 +23,6 @@ EXTENT = 1.6
 STEP_METRES = 0.5
 # As long as this a person may be out of sight and still be looked for at the last place.
 LOST_FRAMES = 15
-# A source that names frames 0 and 10^9 does not get memory for all in between.
-FRAMES_PER_FOUND = 100
 IMAGE_TO_Y_UP = np.array([1.0, -1.0])
 # x to the camera's right, y down, z away from it, turned half round the z axis: Kinect's axes
 CAMERA_TO_Y_UP = np.array([-1.0, -1.0, 1.0])
@@ -115,7 +113,9 @@ def sighted(found: Detections, where: str, confidence: float | None = None) -> S
     if not len(there):
         reason = f" with a confidence of {least:g}" if unsure else ""
         raise BadClip(f"{where}: shows no body in any frame{reason}")
-    frame, frames = _places(found, where)
+    numbers = found.frame if found.frames is None else found.frames
+    places = in_time(np.concatenate([numbers, found.frame]), where)
+    frame, frames = places[len(numbers) :], int(places.max()) + 1
     there = there[np.argsort(frame[there], kind="stable")]
     joints = joints[there]
     metre = _metre(joints)
@@ -192,20 +192,6 @@ def _sure(found: Detections, least: float) -> tuple[np.ndarray, int]:
     low = (found.confidence < least) | (found.confidence <= 0)
     unsure = int((low & (found.confidence > 0) & np.isfinite(joints).all(-1)).sum())
     return np.where(low[..., None], np.nan, joints), unsure
-
-
-def _places(found: Detections, where: str) -> tuple[np.ndarray, int]:
-    """Places of rows among the frames, and how many frames there are; frames may be skipped."""
-    numbers = found.frame if found.frames is None else found.frames
-    known = np.unique(numbers)
-    step = int(np.gcd.reduce(np.diff(known))) if len(known) > 1 else 1
-    count = (int(known[-1]) - int(known[0])) // step + 1
-    if count > FRAMES_PER_FOUND * len(known):
-        raise BadClip(
-            f"{where}: has {len(known)} frames numbered {known[0]} to {known[-1]}; most of them "
-            "would be empty"
-        )
-    return (found.frame - known[0]) // step, count
 
 
 def _metre(joints: np.ndarray) -> float:

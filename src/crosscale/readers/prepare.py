@@ -5,7 +5,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from itertools import chain, zip_longest
@@ -155,6 +155,7 @@ def prepare(
         raise CrosscaleError(f"the frame rate must be a number above 0, not {frame_rate:g}")
     given, reader = reader, fitted(reader, source)
     report = PrepareReport(out)
+    kept: dict[str, Path] = {}
     writer = StoreWriter(
         out,
         name=reader.name,
@@ -177,7 +178,11 @@ def prepare(
         measures = []
         with closing(read) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
-                reason = _store(writer, outcome, naming, frame_rate, report)
+                reason = _repeated(outcome, kept) or _store(
+                    writer, outcome, naming, frame_rate, report
+                )
+                if not reason and outcome.clip:
+                    kept[outcome.clip.name] = outcome.item.path
                 if not reason and outcome.clip and outcome.clip.coordinates.shape[-1] == 3:
                     measures.append(measured(outcome.clip.coordinates, writer.layout))
                 if reason and strict:
@@ -201,6 +206,14 @@ def prepare(
         report.save(writer.folder)
     report.differences = differences(ClipStore.open(out))
     return report
+
+
+def _repeated(outcome: Outcome, kept: Mapping[str, Path]) -> str:
+    """What is to be said of a clip whose name another has already."""
+    name = outcome.clip.name if outcome.clip else ""
+    if name not in kept:
+        return ""
+    return f"{name}: another clip has this name already: {kept[name]} and {outcome.item.path}"
 
 
 def _store(

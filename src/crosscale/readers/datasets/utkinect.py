@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscale.data.bodies import repaired
+from crosscale.data.bodies import by_frame, repaired
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
@@ -92,7 +92,8 @@ class UtKinect(Published):
                 f"{where}: has no frame from {first} to {last}, where {LABELS} says {action} is"
             )
         names = Layout.load(self.layout).joints
-        found = repaired(joints[chosen][:, None], ("0",), names, where)
+        rows, _ = by_frame(numbers[chosen], joints[chosen], where)
+        found = repaired(rows[:, None], ("0",), names, where)
         return replace(found, notes=(*found.notes, *notes))
 
 

@@ -33,6 +33,7 @@ class Take:
         frame_rate: frames a second, None when the file does not say it.
         metres: length of the file's unit, None when it does not say it.
         parents: index of each joint's parent, the root's its own; empty for markers.
+        notes: what was repaired already.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class Take:
     frame_rate: float | None
     metres: float | None = None
     parents: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Capture(RecordingFiles):
         if metres is None:
             raise BadClip(f"{where}: does not say its unit, while others do; give it with --units")
         turned = found.coordinates @ (TURNS[self.up or "y"] * metres).T
-        found = Bodies(turned, found.ids, (*found.notes, *self.notes))
+        found = Bodies(turned, found.ids, (*take.notes, *found.notes, *self.notes))
         return found.clip(item.name, frame_rate=take.frame_rate)
 
     def _looked_at(self, items: Sequence[Item]) -> list[Take]:

@@ -9,7 +9,8 @@ The form is described in OpenSim's documentation ("Marker (.trc) Files"):
                   X1  Y1  Z1
     1  0.000  1.0  2.0  3.0
 
-with tabs in between; the places of a marker that was not seen are left empty.
+with tabs in between, or blanks where all places are there; the places of a marker that was not seen
+are left empty. Frames are where their numbers say.
 """
 
 import codecs
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.bodies import by_frame
 from crosscale.errors import BadClip
 from crosscale.readers.files import beginning, faults_named, text_lines
 from crosscale.readers.mocap.capture import Markers, Take, rate_of
@@ -51,23 +53,37 @@ def _take(lines: list[str]) -> Take:
         raise BadClip("line 1: should begin with PathFileType; this is no TRC file")
     if len(lines) <= HEAD:
         raise BadClip(f"line {len(lines)}: the file ends before its numbers; it is cut off")
-    said = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
-    names = tuple(name.strip() for name in lines[3].split("\t")[2::3] if name.strip())
+    between = "\t" if "\t" in lines[3] else None  # some programs write blanks
+    said = dict(zip(lines[1].split(between), lines[2].split(between), strict=False))
+    step = 3 if between else 1
+    names = tuple(name.strip() for name in lines[3].split(between)[2::step] if name.strip())
     if not names or len(set(names)) < len(names):
         raise BadClip("line 4: should name each marker once, above its X, Y and Z")
     values = number_table(
-        [_filled(line, 2 + 3 * len(names)) for line in lines[HEAD:]],
+        [_filled(line, 2 + 3 * len(names)) if between else line for line in lines[HEAD:]],
         2 + 3 * len(names),
         first=HEAD + 1,
-        separator="\t",
+        separator=between,
     )
-    frames = said.get("NumFrames", "").strip()
-    if frames != str(len(values)):
-        raise BadClip(f"line 3: says {frames:.20} frames, {len(values)} follow; is it cut off?")
-    joints = values[:, 2:].reshape(len(values), 1, len(names), 3)
+    counted = _counted(said.get("NumFrames", "").strip(), len(values))
+    rows, notes = by_frame(values[:, 0], values[:, 2:])
+    joints = rows.reshape(len(rows), 1, len(names), 3)
     joints[(joints == 0).all(-1)] = np.nan  # how some software writes a marker that is not seen
     rate, unit = rate_of(said.get("DataRate", "")), metres_of(said.get("Units", ""))
-    return Take(names, ("0",), joints, rate, unit)
+    return Take(names, ("0",), joints, rate, unit, notes=(*counted, *notes))
+
+
+def _counted(said: str, there: int) -> tuple[str, ...]:
+    """A note where the header is one frame off, as some programs count.
+
+    Raises:
+        BadClip: when it tells of more or fewer.
+    """
+    if said == str(there):
+        return ()
+    if said not in (str(there + 1), str(there - 1)):
+        raise BadClip(f"line 3: says {said:.20} frames, {there} follow; is it cut off?")
+    return (f"line 3 says {said} frames, {there} are there",)
 
 
 def _filled(line: str, columns: int) -> str:

@@ -48,7 +48,7 @@ class DeepLabCut(Estimated):
     def detections(self, item: Item) -> Detections:
         """All individuals of a table; raises CrosscaleError where HDF5 needs a library."""
         with faults_named(item.path):
-            columns, values = _table(item.path)
+            columns, index, values = _table(item.path)
         animals = list(dict.fromkeys(animal for animal, _, _ in columns))
         if len(animals) > 1 and SCENE in animals:
             animals.remove(SCENE)
@@ -62,11 +62,11 @@ class DeepLabCut(Estimated):
         rows = found[frame, who]
         return Detections(
             names=tuple(parts),
-            frame=frame,
+            frame=index[frame],
             joints=from_image(rows[..., :2]),
             confidence=rows[..., 2],
             ids=[animals[i] for i in who.tolist()],
-            frames=np.arange(len(values)),
+            frames=index,
         )
 
     @classmethod
@@ -81,14 +81,15 @@ class DeepLabCut(Estimated):
         return None
 
 
-def _table(path: Path) -> tuple[list[tuple[str, str, str]], np.ndarray]:
-    """Individual, part and coordinate of each column, and the numbers (T, columns)."""
+def _table(path: Path) -> tuple[list[tuple[str, str, str]], np.ndarray, np.ndarray]:
+    """Individual, part and coordinate of each column, numbers of frames (T,), and (T, columns)."""
     if path.suffix.lower() in HDF5:
-        named, values = read_hdf5(path)
-        return _columns(list(zip(*named, strict=True))), values
+        named, index, values = read_hdf5(path)
+        return _columns(list(zip(*named, strict=True))), index, values
     header = _header(path)
     columns = _columns([line[1:] for line in header])
-    return columns, _numbers(path, len(header[0]), len(header))[:, 1:]
+    rows = _numbers(path, len(header[0]), len(header))
+    return columns, rows[:, 0], rows[:, 1:]
 
 
 def _header(path: Path) -> list[list[str]]:

@@ -15,7 +15,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.safe.hdf5 import opened, own_dataset, own_groups, whole
 from crosscale.readers.safe.pickles import unpickled
 
-TABLE = "table"
+TABLE, INDEX = "table", "index"
 LEVELS = (3, 4)  # scorer, (individual,) bodypart, coordinate
 OTHERWISE = (
     "let DeepLabCut write tables: deeplabcut.analyze_videos_converth5_to_csv(folder), or pass "
@@ -23,15 +23,15 @@ OTHERWISE = (
 )
 
 
-def read_hdf5(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray]:
+def read_hdf5(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]:
     """Columns of a file, and their numbers.
 
     Args:
         path: the file.
 
     Returns:
-        Names of each column, outermost first: scorer, (individual,) bodypart, coordinate; and
-        numbers (T, columns), a row a frame.
+        Names of each column, outermost first: scorer, (individual,) bodypart, coordinate; numbers
+        of the frames (T,), and of the columns (T, columns).
 
     Raises:
         BadClip: when it is no such file, naming what is wrong and the way to tables that can be
@@ -57,7 +57,9 @@ def read_hdf5(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray]:
         values = np.concatenate([np.empty((len(rows), 0)), *numbers], axis=1)
         if len(columns) != values.shape[1] or len({len(levels) for levels in columns}) != 1:
             raise BadClip(f"does not name its {values.shape[1]} columns alike; {OTHERWISE}")
-    return columns, values
+        has_index = INDEX in fields and fields[INDEX][0].base.kind in "iu"
+        index = rows[INDEX].ravel() if has_index else np.arange(len(rows))
+    return columns, index, values
 
 
 def _names(pickled: Any) -> list[tuple[str, ...]]:

@@ -59,7 +59,10 @@ class MediaPipe(Estimated):
         ending = item.path.suffix.lower()
         if ending == ".json":
             return _of_json(item.path)
-        return _of_array(landmarks_of_csv(item.path) if ending == ".csv" else _npy(item.path))
+        if ending == ".csv":
+            landmarks, notes = landmarks_of_csv(item.path)
+            return replace(found := _of_array(landmarks), notes=(*notes, *found.notes))
+        return _of_array(_npy(item.path))
 
     @classmethod
     def sign(cls, path: Path) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.bodies import by_frame
 from crosscale.errors import BadClip
 from crosscale.readers.tables.csv_table import CsvTable, matrix
 from crosscale.skeleton.joint_names import find_joints
@@ -12,13 +13,16 @@ from crosscale.skeleton.layout import Layout
 
 LAYOUT = "blazepose33"
 COUNT = 33
+FRAME = ("frame", "frame_idx", "frame_index", "frame_id", "frame_number")
 _AXES = {"x": 0, "y": 1, "z": 2, "v": 3, "visibility": 3, "vis": 3}
 _NAMED = re.compile(r"(?P<joint>.+)[ _.\-](?P<axis>x|y|z|v|vis|visibility)", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?P<axis>x|y|z|v)_?(?P<joint>\d+)", re.IGNORECASE)
 
 
-def landmarks_of_csv(path: Path) -> np.ndarray:
-    """Landmarks of a table, (T, 33, 3 or 4).
+def landmarks_of_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Landmarks of a table, (T, 33, 3 or 4), and what was repaired.
+
+    A column `frame` tells the frame of each row.
 
     Raises:
         BadClip: naming the file, and the columns or the line that are wrong.
@@ -38,7 +42,12 @@ def landmarks_of_csv(path: Path) -> np.ndarray:
         )
     axes = 4 if all(3 in axes for axes in places) else 3
     columns = [found[axis] for found in places for axis in range(axes)]
-    return matrix(table.read([], columns), columns).reshape(-1, COUNT, axes)
+    frame = [name for name in table.header if name.lower() in FRAME][:1]
+    rows = table.read([], [*frame, *columns])
+    landmarks = matrix(rows, columns).reshape(-1, COUNT, axes)
+    if not frame:
+        return landmarks, ()
+    return by_frame(matrix(rows, frame)[:, 0], landmarks, path.name)
 
 
 def names_landmarks(path: Path) -> bool:

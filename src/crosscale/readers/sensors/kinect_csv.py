@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from crosscale.data.bodies import tracked
+from crosscale.data.bodies import LATER, REPEATED, in_time, tracked
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
@@ -69,9 +69,11 @@ class KinectCsv(InUnits, RecordingFiles):
         if not self.layout:
             return self.for_source(item.path).read(item)
         layout = Layout.load(self.layout)
-        seen = _Recording(item.path).bodies(layout)
+        recording = _Recording(item.path)
+        seen = recording.bodies(layout)
         seen = replace(seen, joints=self.placed(seen.joints))
         found = tracked(seen, layout.joints, item.path.name)
+        found = replace(found, notes=(*recording.notes, *found.notes))
         return found.clip(item.name, frame_rate=FRAME_RATE)
 
     @classmethod
@@ -92,6 +94,7 @@ class _Recording:
         self.columns = {re.sub(r"[^a-z]", "", name.lower()): name for name in self.table.header}
         self.places: dict[str, dict[str, str]] = {}  # of a joint, or of "" where rows are joints
         self.states: dict[str, str] = {}
+        self.notes: tuple[str, ...] = ()  # what was repaired
         for name in self.table.header:
             if place := _AXIS.fullmatch(name):
                 axes = self.places.setdefault(_joint(place["joint"]), {})
@@ -126,10 +129,12 @@ class _Recording:
         else:
             rows, joints = self._rows_of_bodies(layout)
         joints[(joints == 0).all(-1)] = np.nan  # how the SDK leaves what it does not track
-        frames, frame = np.unique(rows["frame"], return_inverse=True)
+        frame = rows["frame"]
         seen = np.flatnonzero(np.isfinite(joints).any((1, 2)))
         seen = seen[np.argsort(frame[seen], kind="stable")]
-        return Sightings(len(frames), frame[seen], rows["body"][seen].tolist(), joints[seen])
+        return Sightings(
+            int(frame.max()) + 1, frame[seen], rows["body"][seen].tolist(), joints[seen]
+        )
 
     def _rows_of_bodies(self, layout: Layout) -> tuple[dict[str, np.ndarray], np.ndarray]:
         lacking = [j for j in layout.joints if len(self.places.get(j, {})) < 3]
@@ -163,8 +168,10 @@ class _Recording:
         rows = self._frames(table, [])
         pairs = np.stack([np.unique(rows[key], return_inverse=True)[1] for key in rows])
         _, first, body = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
-        if len(np.unique(body * len(number) + joint)) < len(joint):
+        twice = len(joint) - len(np.unique(body * len(number) + joint))
+        if twice > REPEATED * len(joint):
             raise BadClip(f"{self.path.name}: a joint is twice in one body and frame")
+        self.notes = (f"{LATER}: {twice}",) if twice else ()
         joints = np.full((len(first), len(number), 3), np.nan)
         joints[body, joint] = places
         return {key: values[first] for key, values in rows.items()}, joints
@@ -188,18 +195,22 @@ class _Recording:
 
     def _frames(self, table: pa.Table, otherwise: Sequence[int]) -> dict[str, np.ndarray]:
         """Frame and body of each row; without a body each row is a frame."""
-        frame, body = self.column((*FRAME, *TIME)), self.column(BODY)
+        numbers, body = self.column(FRAME), self.column(BODY)
+        frame = numbers or self.column(TIME)
         ids = table.column(body).to_numpy(zero_copy_only=False) if body else None
         if frame is None and ids is not None and len(set(ids)) > 1:
             raise BadClip(f"{self.path.name}: rows of several bodies need a column frame or time")
-        if frame is None or (body is None and len(otherwise)):
-            moments = np.arange(table.num_rows)
-        else:
+        moments = np.arange(table.num_rows)
+        if frame is not None:
             words = table.column(frame).to_pylist()
             if "" in words:
                 line = words.index("") + 2
                 raise BadClip(f"{self.path.name}: line {line}: has nothing under {frame}")
-            moments = _ordered(words)
+            found = _moments(words, self.path.name, numbered=frame == numbers)
+            # a clock of full seconds does not tell the rows of one body apart
+            alone = body is None and len(otherwise) and frame != numbers
+            if not alone or len(np.unique(found)) >= (1 - REPEATED) * len(found):
+                moments = found
         nobody = np.full(table.num_rows, "0", object)
         return {"frame": moments, "body": nobody if ids is None else ids}
 
@@ -213,10 +224,22 @@ def _untracked(table: pa.Table, column: str) -> np.ndarray:
     return np.array([re.sub(r"[^a-z0-9]", "", word) in _UNTRACKED for word in words], bool)
 
 
-def _ordered(moments: Sequence[str]) -> np.ndarray:
-    """Numbers that ascend as moments do; words are taken as they come."""
+def _moments(words: Sequence[str], where: str, *, numbered: bool) -> np.ndarray:
+    """Places in time of rows, by numbers of frames or a clock; other words are taken as they come.
+
+    Raises:
+        BadClip: as `in_time`.
+    """
     try:
-        return np.array([float(moment) for moment in moments], np.float64)
+        values = np.array([float(word) for word in words], np.float64)
     except ValueError:
+        values = np.array([np.nan])
+    if not np.isfinite(values).all():
         place: dict[str, int] = {}
-        return np.array([place.setdefault(moment, len(place)) for moment in moments])
+        return np.array([place.setdefault(word, len(place)) for word in words])
+    if numbered and (values == np.floor(values)).all():
+        return in_time(values, where)
+    times, row = np.unique(values, return_inverse=True)
+    steps = np.diff(times)
+    frames = np.maximum(1, np.rint(steps / np.median(steps))) if len(steps) else steps
+    return in_time(np.concatenate([[0], np.cumsum(frames)])[row], where)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from crosscale.data.bodies import LATER, REPEATED
 from crosscale.data.detections import Detections
 from crosscale.errors import BadClip
 from crosscale.readers.tables.csv_table import CsvTable
@@ -65,7 +66,7 @@ class LongFile:
         count = int(body.max()) + 1
         if count * len(self.joints) > CELLS_PER_ROW * len(rows):
             raise BadClip(f"{self.path.name}: {len(self.joints)} joints for {len(rows)} rows")
-        self._refuse_repeated(rows, body * len(self.joints) + self.joint[rows])
+        repeated = self._repeated(rows, body * len(self.joints) + self.joint[rows])
         joints = np.full((count, len(self.joints), len(axes)), np.nan)
         joints[body, self.joint[rows]] = places
         first = np.zeros(count, np.int64)
@@ -81,6 +82,7 @@ class LongFile:
             confidence=confidence,
             ids=[person[row] for row in first.tolist()],
             label=self._label(rows),
+            notes=(f"{LATER}: {repeated}",) if repeated else (),
         )
 
     def _frames(self, rows: np.ndarray) -> np.ndarray:
@@ -113,9 +115,11 @@ class LongFile:
             )
         return labels[0] or None
 
-    def _refuse_repeated(self, rows: np.ndarray, cell: np.ndarray) -> None:
+    def _repeated(self, rows: np.ndarray, cell: np.ndarray) -> int:
+        """How many rows are of a joint, frame and person that another row has."""
         _, first = np.unique(cell, return_index=True)
-        if len(first) < len(cell):
+        count = len(cell) - len(first)
+        if count > REPEATED * len(cell):
             twice = np.ones(len(cell), bool)
             twice[first] = False
             row = int(np.argmax(twice))
@@ -124,6 +128,7 @@ class LongFile:
                 f"{self._line(rows, twice)}: {joint} is there twice in one frame; several "
                 "people need a column person, several clips a column clip"
             )
+        return count
 
     def _line(self, rows: np.ndarray, wrong: np.ndarray) -> str:
         row = int(rows[int(np.argmax(wrong))])
