@@ -29,7 +29,7 @@ from crosscale.readers.datasets.array_sources import (
     sources_below,
 )
 from crosscale.readers.datasets.ntu import NTU_ACTIONS, ntu_numbers
-from crosscale.readers.files import beginning, some_files
+from crosscale.readers.files import beginning, faults_named, some_files
 from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.tables.numbered import class_names
 from crosscale.skeleton.layout import Layout
@@ -78,11 +78,12 @@ class Arrays(InUnits, OwnRecordings):
                 f"{item.path.name}: {shown(item.name)} has the label {shown(label)}; do the labels "
                 "count from 0?"
             )
-        where = f"{item.path.name}: {shown(item.name)}"
-        coordinates, notes = _unpadded(source.clip(item.index), where)
-        found = with_gaps_filled(coordinates, known_layout(self.layout).joints, where)
-        found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
-        return found.clip(item.name, label=label, part=source.parts[item.index], **numbers)
+        joints, where = known_layout(self.layout).joints, shown(item.name)
+        with faults_named(item.path):
+            coordinates, notes = _unpadded(source.clip(item.index), where)
+            found = with_gaps_filled(coordinates, joints, where)
+            found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
+            return found.clip(item.name, label=label, part=source.parts[item.index], **numbers)
 
     @classmethod
     def recognises(cls, source: Path) -> str | None:

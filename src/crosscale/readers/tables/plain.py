@@ -22,7 +22,7 @@ from crosscale.data.bodies import with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
-from crosscale.readers.files import RecordingFiles
+from crosscale.readers.files import RecordingFiles, faults_named
 from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.tables.numbered import class_names
 from crosscale.readers.tables.plain_file import PlainFile, open_plain
@@ -101,9 +101,11 @@ class Plain(InUnits, RecordingFiles):
         if len(there):
             coordinates = coordinates[:, there]
         fields = {key: values[item.index] for key, values in file.columns.items()}
-        where = f"{item.path.name}: {shown(item.name)}"
-        found = with_gaps_filled(coordinates, self.layout.joints, where, fields.get("frame_rate"))
-        return replace(found, coordinates=self.placed(found.coordinates)).clip(item.name, **fields)
+        rate = fields.get("frame_rate")
+        with faults_named(item.path):
+            found = with_gaps_filled(coordinates, self.layout.joints, shown(item.name), rate)
+            found = replace(found, coordinates=self.placed(found.coordinates))
+            return found.clip(item.name, **fields)
 
     @classmethod
     def sign(cls, path: Path) -> str | None:
