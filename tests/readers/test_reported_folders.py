@@ -8,6 +8,8 @@ import pytest
 
 from crosscale.cli import main
 from crosscale.data.store import ClipStore
+from crosscale.inference.labels import labels_of
+from crosscale.readers import make_reader
 from skeleton_files import skeleton_text, standing
 
 
@@ -93,3 +95,63 @@ def test_dialects_of_trc_are_read(shared, prepared):
     for clip in range(7):
         np.testing.assert_allclose(store.coordinates(clip)[:, 0], truth, atol=1e-5)
     assert report["repaired"] == {"line 3 says 41 frames, 40 are there": 1}
+
+
+def labels_in(store):
+    return [store.classes[i] if i >= 0 else None for i in store.labels]
+
+
+def test_names_that_a_mac_writes_in_another_form_are_the_same(shared, prepared):
+    folder = shared("cases/b06-nfd-names")
+    options = ("--layout", "kinect20")
+    store, _, _ = prepared("npz", folder / "in", *options, "--table", folder / "labels.csv")
+    assert dict(zip(store.names, labels_in(store), strict=True)) == {
+        "plain": "stehen, ruhig",
+        "\u00dcbung_gehen": "gehen",
+        "\u00dcbung_gr\u00fc\u00dfen": "gr\u00fc\u00dfen",
+    }
+    given = labels_of(store, folder / "labels.csv")  # as `classify` takes it
+    assert given.tolist() == labels_in(store)
+
+
+@pytest.mark.parametrize("table", ["bom_crlf_spaces", "cp1252", "semicolon", "with_ending"])
+def test_tables_are_read_as_spreadsheets_write_them(shared, prepared, table):
+    folder = shared("cases/b08-excel-label-table")
+    store, report, told = prepared(
+        *("npz", folder / "in", "--layout", "kinect20", "--table", folder / f"{table}.csv")
+    )
+    assert labels_in(store) == [
+        *("gehen", "gehen", "Gehen", "gr\u00fc\u00dfen", "stehen, ruhig", None),
+    ]
+    assert "'gehen' and 'Gehen' differ in capital letters" in told
+    assert sum("classes" in doubt for doubt in report["doubts"]) == 1
+
+
+def test_zeros_that_a_spreadsheet_took_away_are_told(shared, tmp_path, capsys):
+    folder = shared("cases/b08-excel-label-table")
+    words = ["prepare", "npz", folder / "in", "--layout", "kinect20", "--out", tmp_path / "store"]
+    assert main([*map(str, words), "--table", str(folder / "zeros_lost.csv")]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "names 6 clips that are not there, first '0': there is '000'; spreadsheets take" in told
+
+
+def test_a_stray_file_beside_class_folders_is_set_aside_alone(prepared, tmp_path):
+    body = np.random.default_rng(0).normal(size=(6, 25, 3))
+    for name in ("walk/a", "run/b", "stray"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        np.savez(tmp_path / "in" / f"{name}.npz", coordinates=body)
+    store, report, _ = prepared("npz", tmp_path / "in", "--label-from-folder")
+    assert store.names == ["run/b", "walk/a"]
+    assert labels_in(store) == ["run", "walk"]
+    assert "stray.npz lies in no folder below" in report["skipped"][0]["reason"]
+
+
+def test_the_tail_of_deeplabcuts_names_leaves_clip_names(tmp_path):
+    network = "DLC_resnet50_mouseOct2shuffle1_100000"
+    for name in (f"day1/m1{network}", f"day1/m1{network}_filtered", f"m2{network}_el", "m3DLC"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.csv").touch()
+    (tmp_path / f"m4{network}.h5").touch()
+    assert [item.name for item in make_reader("deeplabcut").find(tmp_path)] == [
+        *(f"day1/m1{network}", f"day1/m1{network}_filtered", "m2", "m3DLC", "m4"),
+    ]

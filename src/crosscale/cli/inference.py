@@ -36,6 +36,7 @@ from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
 from crosscale.models.side_by_side import Embedder
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.text import alike
 
 Runner = Literal["here", "ray"]
 
@@ -113,6 +114,8 @@ def classify(
     console = plain_console()
     if head in HEADS:
         given = labels_of(opened, labels)
+        for doubt in alike({label for label in given if label is not None}):
+            console.print(doubt, style="yellow")
         free = np.array([label is None for label in given])
         rows = np.arange(len(other)) if other else np.flatnonzero(free)
         if not len(rows):

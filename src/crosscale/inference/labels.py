@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError
 from crosscale.inference.answers import NONE
-from crosscale.readers.naming import read_naming_table
+from crosscale.readers.naming import rows_by_clip
 
 
 def label_names(store: ClipStore) -> NDArray[Any]:
@@ -57,11 +57,7 @@ def labels_of(store: ClipStore, table: Path | None = None) -> NDArray[Any]:
 def _from_table(store: ClipStore, table: Path) -> NDArray[Any]:
     places = {name: i for i, name in enumerate(store.names)}
     labels = np.full(len(store), None, dtype=object)
-    for name, fields in read_naming_table(table).items():
-        if name not in places:
-            raise CrosscaleError(
-                f"{table} names {name}, which {store.path} does not hold: {nearest(name, places)}"
-            )
+    for name, fields in rows_by_clip(table, places).items():
         if "label" not in fields:
             raise CrosscaleError(f"{table} gives no label for {name}; fill it in or take it out")
         labels[places[name]] = fields["label"]

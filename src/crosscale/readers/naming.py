@@ -1,6 +1,8 @@
 """What a recording's folder, its file name or a table says of it: label, subject, camera ..."""
 
+import codecs
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,8 +15,14 @@ import pyarrow.parquet as pq
 
 from crosscale.errors import BadClip, CrosscaleError, nearest
 from crosscale.readers.base import Item
-from crosscale.utils.text import shown
+from crosscale.utils.text import composed, shown
 
+# Of recordings, which tables of files name too.
+ENDING = re.compile(
+    r"\.(npz|npy|skeleton|bvh|c3d|trc|csv|tsv|txt|jsonl?|h5|hdf5|mat|pkl|parquet|mp4|mov|avi|mkv|webm)"
+    r"(\.gz)?$",
+    re.IGNORECASE,
+)
 WORDS = ("label", "part")
 FIELDS = (*WORDS, "subject", "camera", "setup", "repetition")
 NAME = "name"
@@ -43,44 +51,87 @@ class Naming:
         if self.pattern is not None:
             _compiled(self.pattern)
 
-    def check(self, items: list[Item], source: Path) -> None:
-        """See that folders and table speak of these recordings.
+    def rows(self, items: list[Item], source: Path) -> Mapping[str, Mapping[str, Any]]:
+        """What the table tells, by the names of these recordings.
 
         Raises:
-            CrosscaleError: naming a clip that lies in no folder, or one of the table that is not
-                there.
+            CrosscaleError: when no recording lies in a folder that could name its label, or the
+                table names one that is not there.
         """
-        for item in items if self.folder else ():
-            if "/" not in item.name and item.path.parent in (source, source.parent):
-                raise CrosscaleError(
-                    f"{item.path} lies in no folder below {source} that could name its label"
-                )
-        if self.table is not None:
-            names = {item.name for item in items}
-            strange = [name for name in read_naming_table(self.table) if name not in names]
-            if strange:
-                raise CrosscaleError(
-                    f"{self.table} names {len(strange)} clips that are not there, first "
-                    f"'{strange[0]}': {nearest(strange[0], names)}"
-                )
+        if self.folder and all(_is_loose(item, source) for item in items):
+            raise CrosscaleError(_in_no_folder(items[0], source))
+        if self.table is None:
+            return {}
+        return rows_by_clip(self.table, [item.name for item in items])
 
-    def told(self, item: Item) -> dict[str, Any]:
+    def told(
+        self, item: Item, source: Path, rows: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Any]:
         """Fields of the clip that the folder, the name and the table tell.
 
+        Args:
+            item: the recording.
+            source: where all of them are.
+            rows: of the table, see `rows`.
+
         Raises:
-            BadClip: when the name does not fit the pattern.
+            BadClip: when it lies in no folder, or the name does not fit the pattern.
         """
         found: dict[str, Any] = {}
         if self.folder:
+            if _is_loose(item, source):
+                raise BadClip(_in_no_folder(item, source))
             found["label"] = PurePosixPath(item.name).parent.name or item.path.parent.name
         if self.pattern is not None:
-            match = _compiled(self.pattern).search(item.name)
+            match = _compiled(self.pattern).search(composed(item.name))
             if match is None:
                 raise BadClip(f"{item.name}: the name does not fit the pattern {self.pattern}")
             found |= _values(match.groupdict(), item.name)
-        if self.table is not None:
-            found |= read_naming_table(self.table).get(item.name, {})
-        return found
+        return found | dict(rows.get(item.name, {}))
+
+
+def _is_loose(item: Item, source: Path) -> bool:
+    return "/" not in item.name and item.path.parent in (source, source.parent)
+
+
+def _in_no_folder(item: Item, source: Path) -> str:
+    return f"{item.path} lies in no folder below {source} that could name its label"
+
+
+def rows_by_clip(table: Path, clips: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Fields by the names of clips, which a table may write with the endings of their files.
+
+    Raises:
+        CrosscaleError: when it names a clip that is not there, with what may be the cause.
+    """
+    known = {composed(name): name for name in clips}
+    found: dict[str, Mapping[str, Any]] = {}
+    strange = []
+    for name, fields in read_naming_table(table).items():
+        clip = known.get(name) or known.get(ENDING.sub("", name))
+        if clip is None:
+            strange.append(name)
+        elif found.setdefault(clip, fields) != fields:
+            raise CrosscaleError(f"{table} names {shown(name)} a second time, without its ending")
+    if strange:
+        raise CrosscaleError(
+            f"{table} names {len(strange)} clips that are not there, first '{shown(strange[0])}': "
+            f"{_hint(strange[0], known)}"
+        )
+    return found
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """The clips that may be meant."""
+    full = next(
+        (clip for clip in known if clip != name and clip.lstrip("0") == name.lstrip("0")), ""
+    )
+    if not full or not name.isdecimal():
+        return nearest(name, known)
+    return (
+        f"there is '{full}'; spreadsheets take zeros away in front: format the column of names as "
+        "text and write them anew"
+    )
 
 
 @lru_cache(maxsize=8)
@@ -99,7 +150,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
     """Clip name to fields, of a table.
 
-    A CSV file of two columns may be without a line of names: it has clip and label then.
+    A CSV file of two columns may be without a line of names: it has clip and label then. It may be
+    divided by commas, semicolons or tabs, in UTF-8, UTF-16 or Windows-1252, as spreadsheets write.
 
     Raises:
         CrosscaleError: naming the row and what is wrong in it.
@@ -113,7 +165,7 @@ def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for line, cells in rows:
         row = dict(zip(columns, cells, strict=True))
-        name = row.pop(NAME)
+        name = composed(row.pop(NAME))
         values = _values(row, f"{path}, row {line}")
         if not name or found.setdefault(name, values) != values:
             what = f"names {shown(name)} a second time" if name else "has no name"
@@ -143,11 +195,12 @@ def _parquet(path: Path) -> Table:
 
 def _csv(path: Path) -> Table:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            read = [(i, [c.strip() for c in row]) for i, row in enumerate(csv.reader(file), 1)]
+        text = _decoded(path.read_bytes())
+        read = csv.reader(io.StringIO(text, newline=""), delimiter=_between(text))
+        lines = [(i, [cell.strip() for cell in row]) for i, row in enumerate(read, 1)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _no_table(path, error) from None
-    rows = [(line, cells) for line, cells in read if any(cells)]
+    rows = [(line, cells) for line, cells in lines if any(cells)]
     columns = rows.pop(0)[1] if rows else []
     if NAME not in columns and len(columns) == 2:
         rows = rows if columns[1] == "label" else [(1, columns), *rows]
@@ -156,6 +209,24 @@ def _csv(path: Path) -> Table:
         if len(cells) != len(columns):
             raise CrosscaleError(f"{path}: row {line} does not have {len(columns)} cells")
     return columns, rows
+
+
+def _between(text: str) -> str:
+    """What divides the columns: what the line of names has, or most lines."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    head = re.split(r"[,;\t]", lines[0]) if lines else []
+    if NAME in [cell.strip(' "') for cell in head]:
+        lines = lines[:1]
+    return max(",;\t", key=lambda mark: sum(mark in line for line in lines))
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
 
 
 def _no_table(path: Path, error: Exception) -> CrosscaleError:
@@ -170,5 +241,5 @@ def _values(texts: Mapping[str, str | None], where: str) -> dict[str, str | int]
         if text and field not in WORDS and not text.isdecimal():
             raise BadClip(f"{where}: {field} must be a whole number, not '{shown(text)}'")
         if text:
-            found[field] = text if field in WORDS else int(text)
+            found[field] = composed(text) if field in WORDS else int(text)
     return found

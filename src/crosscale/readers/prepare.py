@@ -8,18 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
+from crosscale.data.clip import Clip
 from crosscale.data.official import differences
 from crosscale.data.store import ClipStore, Row, StoreWriter
 from crosscale.errors import BadClip, CrosscaleError
-from crosscale.readers.base import Reader, fitted
+from crosscale.readers.base import Item, Reader, fitted
 from crosscale.readers.mocap.space import doubts, measured
 from crosscale.readers.naming import Naming
 from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.text import alike, composed
 
 Runner = Literal["here", "ray"]
 Progress = Callable[[int, int, int], object]  # recordings done, of how many, skipped among them
@@ -48,7 +51,7 @@ class PrepareReport:
         left_out: how many were left out on purpose, by reason.
         repaired: how many clips had which kind of fault that the reader repaired.
         counts: clips by value of `label`, `subject`, `camera` and `setup`, where known.
-        doubts: what speaks against the unit and axes that were taken.
+        doubts: what speaks against the unit and axes that were taken, and classes that are alike.
         differences: from the published counts of the data set; None where there are none.
         seconds: how long it took.
     """
@@ -166,8 +169,7 @@ def prepare(
     )
     with writer:
         found = reader.find(source)
-        if naming is not None:
-            naming.check(found, source)
+        rows = naming.rows(found, source) if naming else {}
         report.left_out.update(item.left_out for item in found if item.left_out)
         items = [item for item in found if not item.left_out]
         read = (
@@ -179,7 +181,7 @@ def prepare(
         with closing(read) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
                 reason = _repeated(outcome, kept) or _store(
-                    writer, outcome, naming, frame_rate, report
+                    writer, outcome, partial(_told, naming, source, rows, frame_rate), report
                 )
                 if not reason and outcome.clip:
                     kept[outcome.clip.name] = outcome.item.path
@@ -200,8 +202,9 @@ def prepare(
             writer.provenance["naming"] = _options(naming)
         if frame_rate is not None:
             writer.provenance["frame_rate"] = frame_rate
+        report.doubts = alike(label for label in report.counts["label"])
         if measures:
-            report.doubts = doubts(measures, optional=hasattr(reader, "units"))
+            report.doubts += doubts(measures, optional=hasattr(reader, "units"))
         report.seconds = time.monotonic() - begin
         report.save(writer.folder)
     report.differences = differences(ClipStore.open(out))
@@ -219,21 +222,35 @@ def _repeated(outcome: Outcome, kept: Mapping[str, Path]) -> str:
 def _store(
     writer: StoreWriter,
     outcome: Outcome,
-    naming: Naming | None,
-    frame_rate: float | None,
+    told: Callable[[Item, Clip], dict[str, Any]],
     report: PrepareReport,
 ) -> str:
     """Store and count a clip, or give the reason why not."""
     if outcome.clip is None:
         return outcome.reason
     try:
-        told = naming.told(outcome.item) if naming else {}
-        if frame_rate is not None and outcome.clip.frame_rate is None:
-            told = told | {"frame_rate": frame_rate}
-        report.count(writer.add(replace(outcome.clip, **told) if told else outcome.clip))
+        fields = told(outcome.item, outcome.clip)
+        report.count(writer.add(replace(outcome.clip, **fields) if fields else outcome.clip))
     except BadClip as error:
         return str(error)
     return ""
+
+
+def _told(
+    naming: Naming | None,
+    source: Path,
+    rows: Mapping[str, Mapping[str, Any]],
+    frame_rate: float | None,
+    item: Item,
+    clip: Clip,
+) -> dict[str, Any]:
+    """Fields of a clip that its file does not tell, or that are written in another form."""
+    names = {"name": clip.name, "label": clip.label}
+    told: dict[str, Any] = {key: composed(name) for key, name in names.items() if name}
+    told = {key: name for key, name in told.items() if name != names[key]}
+    if frame_rate is not None and clip.frame_rate is None:
+        told["frame_rate"] = frame_rate
+    return told | (naming.told(item, source, rows) if naming else {})
 
 
 def _nothing(source: Path, report: PrepareReport) -> str:

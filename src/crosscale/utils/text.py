@@ -1,5 +1,7 @@
 """Words for messages: what files of others hold made readable, and many things listed."""
 
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
 
 from crosscale.errors import readable
@@ -8,6 +10,23 @@ from crosscale.errors import readable
 def shown(value: object, most: int = 40) -> str:
     """A word of a file as a message shows it: short and on one line."""
     return readable(" ".join(str(value)[: most + 1].split()))[:most]
+
+
+def composed(name: str) -> str:
+    """A name in the Unicode form that is compared: ü is one sign, as a Mac does not write it."""
+    return unicodedata.normalize("NFC", name)
+
+
+def alike(names: Iterable[str]) -> list[str]:
+    """What is to be said of names that differ in capital letters or gaps only."""
+    groups = defaultdict(list)
+    for name in names:
+        groups["".join(name.casefold().split())].append(name)
+    return [
+        f"the classes {' and '.join(map(repr, group))} differ in capital letters or blanks only"
+        for group in groups.values()
+        if len(group) > 1
+    ]
 
 
 def listed(items: Iterable[object], limit: int = 5) -> str:

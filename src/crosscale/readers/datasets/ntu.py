@@ -20,7 +20,7 @@ from crosscale.readers.datasets.skeleton_text import parse
 from crosscale.readers.files import faults_named, paths_below, refuse_absent, some_files
 from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.naming import read_naming_table
-from crosscale.utils.text import shown
+from crosscale.utils.text import composed, shown
 
 SUFFIX = ".skeleton"
 NTU_ACTIONS = tuple(f"A{number:03d}" for number in range(1, 121))
@@ -200,7 +200,7 @@ class OwnSkeletons(_Skeletons):
             loose = item.path.parent == self.folder
             return None if loose else item.path.parent.name, {}
         table = read_naming_table(Path(self.labels))
-        told = table.get(item.name) or table.get(item.path.name) or {}
+        told = table.get(composed(item.name)) or table.get(composed(item.path.name)) or {}
         return told.get("label"), {}
 
 

@@ -7,8 +7,10 @@ functions", tells how one becomes the other (`analyze_videos_converth5_to_csv`).
 """
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from crosscale.utils.text import shown
 
 TABLES = (".csv",)
 SCENE = "single"  # individual to which parts of the scene are given, such as corners of a box
+_NETWORK = re.compile(r"(?<=[^/])DLC_[^/]+shuffle\d+_[^/]*$")
 COORDS = ("x", "y", "likelihood")
 
 
@@ -38,12 +41,17 @@ class DeepLabCut(Estimated):
     what = "tables of DeepLabCut"
 
     def find(self, source: Path) -> list[Item]:
-        """The tables below `source`; of a file written both ways, the CSV."""
+        """The tables below `source`, called by their videos; of one written both ways, the CSV."""
         items = super().find(source)
         tables = {item.name for item in items if item.path.suffix.lower() in TABLES}
-        return [
+        items = [
             item for item in items if item.path.suffix.lower() in TABLES or item.name not in tables
         ]
+        short = Counter(_video(item.name) for item in items)
+        return sorted(
+            replace(item, name=_video(item.name)) if short[_video(item.name)] == 1 else item
+            for item in items
+        )
 
     def detections(self, item: Item) -> Detections:
         """All individuals of a table; raises CrosscaleError where HDF5 needs a library."""
@@ -79,6 +87,11 @@ class DeepLabCut(Estimated):
         if start.startswith(SIGNATURE) and b"pandas_type" in start and b"bodyparts" in start:
             return "is HDF5 with a table of bodyparts"
         return None
+
+
+def _video(name: str) -> str:
+    """The name of the video, without what the network's name adds to it."""
+    return _NETWORK.sub("", name) or name
 
 
 def _table(path: Path) -> tuple[list[tuple[str, str, str]], np.ndarray, np.ndarray]:
