@@ -221,7 +221,10 @@ def places(run, store, made, tmp_path, other_run):
         ("embed {run} {store} --out {at}/o.npz --device cud", "no device 'cud'"),
         ("classify {run} {store} --out {at}/o.csv", "every clip of"),
         ("classify {run} {store} --out {at}/o.csv --labels {at}/none.csv", "none.csv cannot be"),
-        ("classify {run} {store} --out {at}/o.csv --labels {at}/who.csv", "names bow_77"),
+        (
+            "classify {run} {store} --out {at}/o.csv --labels {at}/who.csv",
+            "first 'bow_77': did you mean 'bow_07'",
+        ),
         ("classify {run} {store} --out {at}/o.csv --labels {at}/blank.csv", "no label for bow_00"),
         ("classify {run} {store} --out {at}/o.csv --labels {at}/lone.csv", "labels 1 classes"),
         ("classify {run} {store} --out {at}/o.csv --head {at}/none", "no head at"),
