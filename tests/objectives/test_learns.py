@@ -21,13 +21,18 @@ SETTINGS = {
     "save_every": 60,
 }
 # Those of the recipes of each objective, where the data's are not meant for it.
+ADAMW = {"optimiser.name": "adamw", "optimiser.lr": 2e-3}
 OWN = {
-    "moco": {"optimiser.name": "adamw", "optimiser.lr": 2e-3},
-    "infonce": {"optimiser.name": "adamw", "optimiser.lr": 2e-3},
-    "vicreg": {
-        "optimiser.name": "adamw",
-        "optimiser.lr": 2e-3,
-        "objective.dim": 256,
+    "moco": ADAMW,
+    "infonce": ADAMW,
+    "vicreg": {**ADAMW, "objective.dim": 256},
+    "masked": {**ADAMW, "objective.momentum": 0.95},  # a teacher that follows within so few steps
+    "sum": {
+        **ADAMW,
+        "objective.parts": [
+            {"name": "infonce"},
+            {"name": "vicreg", "weight": 0.04, "dim": 256, "dense": 0.5, "nodes": 0.3},
+        ],
     },
 }
 

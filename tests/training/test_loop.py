@@ -125,9 +125,12 @@ def test_a_run_stopped_and_resumed_equals_the_undisturbed_one(undisturbed, tmp_p
     assert (folder / METRICS).read_text() == (undisturbed / METRICS).read_text()
 
 
+PARTS = [{"name": "moco", "dim": 4, "queue": 16}, {"name": "masked", "weight": 0.5, "hidden": 8}]
 OTHERS = {
     "infonce": {"dim": 4, "hidden": 8},
     "vicreg": {"dim": 4, "dense": 0.5, "nodes": 0.3, "frames": 0.4},
+    "masked": {"hidden": 8},
+    "sum": {"parts": [*PARTS, {"name": "vicreg", "weight": 0.1, "dim": 4}]},
 }
 
 
