@@ -73,6 +73,40 @@ def test_world_landmarks_are_metres_with_y_up(shape, tmp_path):
     assert (clip.notes, clip.bodies) == ((), ("0",))
 
 
+ENUM = [  # as MediaPipe's PoseLandmark names them
+    "_".join(["MOUTH", *j.split("_")[:1]]).upper() if "mouth" in j else j.upper() for j in JOINTS
+]
+ALONE = {
+    "list": objects,
+    "numbers": lambda one: one.ravel().tolist(),
+    "by name": lambda one: dict(reversed(list(zip(ENUM, objects(one), strict=True)))),
+    "people": lambda one: [objects(one)],
+}
+
+
+@pytest.mark.parametrize("form", ALONE)
+def test_landmarks_alone_are_known_by_the_middle_of_the_hips(form, tmp_path):
+    w, i = world(33), image(33)
+    path = write(tmp_path / "world.json", [ALONE[form](one) for one in w])
+    np.testing.assert_allclose(read(path).coordinates[:, 0], y_up(w), atol=1e-6)
+    assert form == "people" or MediaPipe.recognises(path) == "world.json has 33 landmarks a frame"
+    clip = read(write(tmp_path / "image.json", {"frames": [ALONE[form](one) for one in i]}))
+    np.testing.assert_allclose(clip.coordinates[:, 0], i[..., :2] * [1, -1], atol=1e-6)
+
+
+def test_landmarks_of_one_picture_are_a_clip_of_one_frame(tmp_path):
+    clip = read(write(tmp_path / "a.json", objects(world()[0])))
+    np.testing.assert_allclose(clip.coordinates[:, 0], y_up(world()[:1]), atol=1e-6)
+
+
+def test_landmarks_by_name_may_be_some_of_them(tmp_path):
+    frames = [dict(zip(ENUM, objects(one), strict=True)) for one in world()]
+    for frame in frames:
+        del frame["LEFT_HEEL"]
+    with pytest.raises(CrosscaleError, match=r"left_heel is seen in 0% of the frames"):
+        read(write(tmp_path / "a.json", frames))
+
+
 def test_landmarks_of_the_picture_need_its_size(tmp_path):
     frames = [{"pose_landmarks": objects(one)} for one in image()]
     told = {"width": 640, "height": 480, "fps": 25, "frames": frames}

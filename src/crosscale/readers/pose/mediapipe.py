@@ -7,15 +7,17 @@ from 0 to 1. ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker lists
     JSON    a list of frames, or an object with `frames`, and `width`, `height` and `fps` where
             known. A frame is what a result is in Python or JavaScript: `pose_world_landmarks`
             (`poseWorldLandmarks`, `worldLandmarks`), which are taken where all frames with a body
-            have them, or `pose_landmarks` (`poseLandmarks`, `landmarks`), or a list of landmarks;
-            a landmark is an object (x, y, z, visibility) or a list. Nobody is null, [] or {}.
+            have them, or `pose_landmarks` (`poseLandmarks`, `landmarks`), or the landmarks alone:
+            a list of them, an object by name (`{"NOSE": {...}}`), or 99 or 132 numbers; a landmark
+            is an object (x, y, z, visibility) or a list. Nobody is null, [] or {}.
     CSV     a row a frame, columns `nose_x`, `nose_y`, `nose_z`, `nose_visibility`, or by number
             `x0`, `y0`, `z0`, `v0` (or from 1 on)
     npy     (T, 33, 3 to 5): x, y, z, visibility and presence; NaN where nobody is seen
 
-CSV and npy do not say which landmarks they hold; the hips' middle does.
+Landmarks alone, CSV and npy do not say which they are; the hips' middle does.
 """
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,6 +32,7 @@ from crosscale.readers.base import Item
 from crosscale.readers.pose.estimated import Estimated, Person, refuse_nobody, rows_of
 from crosscale.readers.pose.mediapipe_csv import landmarks_of_csv, names_landmarks
 from crosscale.readers.safe.json_file import json_beginning, load_json
+from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import open_array
 
@@ -42,6 +45,8 @@ IMAGE = ("pose_landmarks", "poseLandmarks", "landmarks")
 WIDTH, HEIGHT = ("width", "image_width", "imageWidth"), ("height", "image_height", "imageHeight")
 RATE = ("fps", "frame_rate", "frameRate")
 MOST = 1e6  # pixels of a picture, or frames a second; more are a damaged file
+MISSING = [None, None, None]
+FRAMES = '"frames":['
 SQUARE = "size of the picture not said, which is taken to be square"
 
 
@@ -71,7 +76,10 @@ class MediaPipe(Estimated):
         if ending == ".json":
             text = json_beginning(path)
             key = next((key for key in (*WORLD, *IMAGE) if f'"{key}":' in text), None)
-            return key and f"has {key}"
+            if key is not None:
+                return f"has {key}"
+            alone = [one for one in _alone(_first_frame(text)) if one != MISSING]
+            return f"has {COUNT} landmarks a frame" if len(alone) == COUNT else None
         with suppress(CrosscaleError):
             if ending == ".csv":
                 return f"has columns of {COUNT} landmarks" if names_landmarks(path) else None
@@ -95,9 +103,6 @@ def _npy(path: Path) -> np.ndarray:
 def _of_array(landmarks: np.ndarray) -> Detections:
     """One person, (T, 33, 3 to 5), NaN in frames without."""
     landmarks = landmarks.astype(np.float64)
-    middle = landmarks[:, HIPS, :3].mean(1)
-    middle = middle[np.isfinite(middle).all(-1)]
-    world = bool(len(middle)) and float(np.median(np.abs(middle).max(-1))) < AT_ORIGIN
     there = np.flatnonzero(np.isfinite(landmarks[..., :2]).any((1, 2)))
     found = Detections(
         names=Layout.load(LAYOUT).joints,
@@ -107,7 +112,14 @@ def _of_array(landmarks: np.ndarray) -> Detections:
         ids=["0"] * len(there),
         frames=np.arange(len(landmarks)),
     )
-    return found if world else _in_plane(found, landmarks[there, :, :2], None)
+    return found if _is_world(landmarks) else _in_plane(found, landmarks[there, :, :2], None)
+
+
+def _is_world(landmarks: np.ndarray) -> bool:
+    """Whether landmarks (B, 33, 3 or more) lie around the middle of the hips."""
+    middle = landmarks[:, HIPS, :3].mean(1)
+    middle = middle[np.isfinite(middle).all(-1)]
+    return bool(len(middle)) and float(np.median(np.abs(middle).max(-1))) < AT_ORIGIN
 
 
 def _in_plane(
@@ -125,6 +137,8 @@ def _of_json(path: Path) -> Detections:
     frames = told.get("frames") if told else content
     if not isinstance(frames, list) or not frames:
         raise BadClip(f"{where}: must be a list of frames, or an object with frames; not empty")
+    if len(frames) == COUNT and _is_landmark(frames[0]):
+        frames = [frames]  # of one picture
     kinds = [_poses(frame, t, where) for t, frame in enumerate(frames)]
     in_space = any(world for world, _ in kinds) and not any(
         image and not world for world, image in kinds
@@ -136,6 +150,8 @@ def _of_json(path: Path) -> Detections:
     ]
     refuse_nobody(people, where, len(frames))
     landmarks = rows_of(people, map(_landmarks, people), 4)
+    if not any(isinstance(frame, Mapping) and frame.keys() & {*WORLD, *IMAGE} for frame in frames):
+        in_space = _is_world(landmarks)
     alone = len({person.frame for person in people}) == len(people)
     found = Detections(
         names=Layout.load(LAYOUT).joints,
@@ -154,6 +170,8 @@ def _of_json(path: Path) -> Detections:
 
 def _poses(frame: Any, t: int, where: str) -> tuple[list[Any], list[Any]]:
     """World and picture landmarks of each person in a frame."""
+    if alone := _alone(frame):
+        return [], [alone]
     if isinstance(frame, list):
         frame = {IMAGE[0]: frame}
     if frame is not None and not isinstance(frame, Mapping):
@@ -165,14 +183,39 @@ def _poses(frame: Any, t: int, where: str) -> tuple[list[Any], list[Any]]:
     return world, image
 
 
+def _alone(given: Any) -> list[Any]:
+    """Landmarks of one person in a list, by name, or as numbers; empty for anything else."""
+    if isinstance(given, list) and given:
+        if _is_landmark(given[0]):
+            return given
+        size = len(given) // COUNT
+        if isinstance(given[0], int | float) and len(given) == size * COUNT and size in (3, 4):
+            return [given[i : i + size] for i in range(0, len(given), size)]
+    if isinstance(given, Mapping):
+        names = list(given)
+        places = find_joints(Layout.load(LAYOUT).joints, names)
+        if any(place is not None for place in places):
+            return [MISSING if place is None else given[names[place]] for place in places]
+    return []
+
+
+def _first_frame(text: str) -> Any:
+    """What a file begins with, None where that is cut off or none."""
+    start = 1 if text.startswith("[") else text.find(FRAMES) + len(FRAMES)
+    try:
+        return json.JSONDecoder().raw_decode(text, start)[0]
+    except (ValueError, RecursionError):
+        return None
+
+
 def _people(given: Any) -> list[Any]:
     """Lists of landmarks, one a person; some programs leave out the list of people."""
     if isinstance(given, Mapping):
         given = given.get("landmark", given)
     if not given:
         return []
-    if isinstance(given, list) and _is_landmark(given[0]):
-        return [given]
+    if alone := _alone(given):
+        return [alone]
     people = given if isinstance(given, list) else [given]
     return [one.get("landmark", one) if isinstance(one, Mapping) else one for one in people]
 
@@ -180,7 +223,9 @@ def _people(given: Any) -> list[Any]:
 def _is_landmark(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "x" in value
-    return isinstance(value, list) and bool(value) and not isinstance(value[0], list | Mapping)
+    return (
+        isinstance(value, list) and 0 < len(value) < 6 and not isinstance(value[0], list | Mapping)
+    )
 
 
 def _landmarks(person: Person) -> list[list[Any]]:
