@@ -28,6 +28,18 @@ def test_duplicates_across_and_within_the_parts_are_told_apart(clip, stored):
     assert report.repeated == (("train1", "train2", "test1"), ("test2", "test3"))
 
 
+def test_clips_that_are_there_twice_are_told_apart_by_the_folds_that_judge_a_store(clip, stored):
+    seeds = {"a": 1, "twin of a": 1, "b": 2, "c": 3, "twin of c": 3, "d": 4}
+    subject = {"twin of a": 2, "b": 2, "d": 2}
+    store = stored(
+        *(clip(n, label="x", subject=subject.get(n, 1), seed=s) for n, s in seeds.items())
+    )
+    (parts,) = check(store).parts
+    assert (parts.protocol, parts.folds, parts.test) == ("folds", 2, 6)
+    assert set(parts.duplicates) == {("a", "twin of a"), ("twin of a", "a")}
+    assert parts.within_test == (("c", "twin of c"),)
+
+
 def test_a_test_of_nothing_but_duplicates_is_told(clip, stored):
     clips = [clip(str(c), label="x", camera=c, seed=1) for c in (1, 3)]
     store = stored(*clips, name="nwucla")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crosscale.data import splits as protocols
-from crosscale.data.splits import folds, split, validation
+from crosscale.data.splits import folds, split, usual, validation
 from crosscale.errors import CrosscaleError
 
 
@@ -224,10 +224,45 @@ def test_folds_test_every_clip_once_and_keep_a_subject_together(ntu60):
 
 def test_folds_are_of_clips_where_subjects_are_not_known(clip, stored):
     store = stored(*(clip(f"c{i}", label="a") for i in range(11)), name="mine")
-    parts = folds(store, "folds")
+    parts = folds(store, usual(store))
     assert [len(part.tests["test"]) for part in parts] == [3, 2, 2, 2, 2]
     with pytest.raises(CrosscaleError, match="goes by subject"):
         folds(store, "leave_one_subject_out")
     for wrong in ("folds:1", "folds:12"):
         with pytest.raises(CrosscaleError, match=r"2 folds or more, and .* has 11 clips"):
             folds(store, wrong)
+
+
+def test_folds_of_clips_deal_each_class_out_and_leave_unlabelled_clips_to_training(clip, stored):
+    labels = ["often"] * 10 + ["seldom"] * 5 + [None] * 4
+    store = stored(*(clip(f"c{i}", label=label) for i, label in enumerate(labels)))
+    for part in folds(store, "folds"):
+        rows = part.tests["test"]
+        assert sorted(store.labels[rows]) == [0, 0, 1]
+        assert len(part.train) == len(store) - 3
+
+
+def test_folds_are_as_many_as_there_are_subjects_with_labels_at_most(clip, stored):
+    clips = [clip(f"s{i}", label=None if i == 3 else "ab"[i % 2], subject=i) for i in range(4)]
+    store = stored(*clips)
+    for protocol in ("folds", "leave_one_subject_out"):
+        assert [len(part.tests["test"]) for part in folds(store, protocol)] == [1, 1, 1]
+
+
+def test_what_needs_one_split_says_how_to_get_it_where_folds_are_named(clip, stored):
+    store = stored(clip("a", label="x", subject=1), clip("b", label="x", subject=2))
+    with pytest.raises(CrosscaleError, match="makes several splits, and one is needed here"):
+        split(store, "folds:2")
+
+
+def test_a_source_that_comes_in_one_part_alone_is_split_as_if_in_none(clip, stored):
+    for parts in (("train", "train"), ("train", None)):
+        store = stored(*(clip(f"c{i}", part=part) for i, part in enumerate(parts)), name=str(parts))
+        assert usual(store) == "folds"
+
+
+def test_clips_that_folds_separate_from_their_like_are_told(clip, stored):
+    clips = [clip(f"c{i}", label="ab"[i % 2], subject=i % 4, seed=i % 7) for i in range(8)]
+    store = stored(*clips)  # c0 and c7 are alike, of subjects 0 and 3
+    leaked = {part.leaked.tolist()[0] for part in folds(store, "folds:4") if len(part.leaked)}
+    assert {store.names[row] for row in leaked} == {"c0", "c7"}

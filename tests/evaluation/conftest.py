@@ -15,7 +15,11 @@ from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import Preprocess
 
 SMALL = EncoderSettings(hidden=2, width=8, dropout=0.5)
-CLASSES = {"nwucla": ("carry", "throw", "sit down"), "utdmhad": ("wave", "clap", "draw", "bowl")}
+CLASSES = {
+    "nwucla": ("carry", "throw", "sit down"),
+    "utdmhad": ("wave", "clap", "draw", "bowl"),
+    "mine": ("jump", "kick"),
+}
 
 
 def _action(which: int, rng: np.random.Generator, layout: Layout, frames: int) -> np.ndarray:

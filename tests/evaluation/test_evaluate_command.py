@@ -1,6 +1,7 @@
 """`crosscale evaluate`: names of 0.1, and probes of one's own."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -116,3 +117,44 @@ def test_from_python_what_does_not_fit_is_refused(run, nwucla):
         model, store, protocol = [*arguments, None, None][:3]
         with pytest.raises(CrosscaleError, match=message):
             evaluate("knn", model, store, protocol=protocol)
+
+
+@pytest.mark.parametrize(
+    ("options", "folds"),
+    [
+        ([], "4 folds of whole subjects"),
+        (["--protocol=folds:3"], "3 folds of whole subjects"),
+        (["--protocol=leave_one_subject_out"], "4 folds of whole subjects"),
+    ],
+)
+def test_a_store_without_a_published_split_is_judged_by_folds_and_says_so(
+    options, folds, run, write_store, tmp_path, capsys
+):
+    store, out = write_store("mine"), tmp_path / "out"
+    words = ["evaluate", "knn", str(run), "--data", str(store.path), "--out", str(out)]
+    assert main([*words, *options, "--baselines"]) == 0
+    assert folds in " ".join(capsys.readouterr().out.split())
+    found = figures(out)
+    assert found["tests"]["test"]["used"] == len(store)
+    assert len(found["folds"]) == int(folds[0])
+    total = found["metrics"]["test"]["sum"]["top1"]
+    assert sum(found["folds"]) / len(found["folds"]) == pytest.approx(total)
+    baselines = json.loads((out / "results.json").read_text())["baselines"]
+    assert all(tests.keys() == {"test"} for tests in baselines.values())
+
+
+def test_clips_are_dealt_out_where_subjects_are_not_known(run, write_store):
+    store = write_store("mine", lambda clip: replace(clip, subject=None))
+    found = evaluate("knn", run, store)
+    assert found.notes[0].startswith("5 folds of clips, as subjects are not known")
+    assert found.tests["test"].used == len(store)
+
+
+def test_fine_tuning_keeps_one_encoder_and_says_how_to_get_one_split(run, write_store):
+    with pytest.raises(CrosscaleError, match="would make 4: say --protocol random_subjects"):
+        evaluate("finetune", run, write_store("mine"))
+
+
+def test_a_protocol_without_a_test_names_the_way_on(run, nwucla):
+    with pytest.raises(CrosscaleError, match="leave it out, or take --protocol folds"):
+        evaluate("knn", run, nwucla, protocol="all")

@@ -12,6 +12,8 @@ from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
+from crosscale.evaluation.few import Few
+from crosscale.evaluation.judge import half_whitened
 from crosscale.evaluation.probes.knn import KnnProbe
 from crosscale.evaluation.probes.linear import LinearProbe
 from crosscale.evaluation.semi import FewLabels
@@ -196,3 +198,70 @@ def test_a_probe_is_given_seed_device_and_parts_and_is_left_as_it_was():
     assert (probe.random_state, probe.device) == (None, "")
     assert (found.kind, found.title, found.config) == ("mine:Given", "Given", {"constant": 2})
     assert found.metrics["official"]["sum"].per_class == (0, 0, 1, 0)
+
+
+def thirds(clips=120, leaked=([], [], [])):
+    rows = np.arange(clips)
+    parts = [(rows[rows % 3 != k], {"test": rows[rows % 3 == k]}) for k in range(3)]
+    return [
+        Split("thirds", *part, "subject", np.array(own, np.int64))
+        for part, own in zip(parts, leaked, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "probe", [QUICK, "ridge", "knn", "retrieval", FewLabels(epochs=2, draws=2), Few(5, 2)]
+)
+def test_figures_of_folds_are_over_the_clips_of_all(probe):
+    folds = thirds()
+    alone = [evaluate_features(probe, features(), fold, seed=2) for fold in folds]
+    found = evaluate_features(probe, features(), folds, seed=2)
+    assert found.metrics["test"]["joint"].clips == 120
+    assert found.judged == features().names
+    assert found.train.used == alone[0].train.used
+    assert "3 folds of whole subjects" in found.notes[0]
+    for stream, metrics in found.metrics["test"].items():
+        single = [one.metrics["test"][stream] for one in alone]
+        if not isinstance(probe, Few):  # its classifier is the one that is best in all
+            assert metrics.top1 == pytest.approx(np.mean([one.top1 for one in single]))
+            assert metrics.confusion == tuple(
+                map(tuple, np.sum([one.confusion for one in single], axis=0))
+            )
+        for fold, one in zip(folds, alone, strict=True):
+            rows = fold.tests["test"]
+            if not isinstance(probe, Few):
+                np.testing.assert_array_equal(found.scores[stream][rows], one.scores[stream])
+        if found.precision:
+            each = [one.precision["test"][stream] for one in alone]
+            assert found.precision["test"][stream] == pytest.approx(np.mean(each))
+    assert np.mean(found.folds) == pytest.approx(found.headline_top1["test"])
+    assert [one.folds for one in alone] == [(), (), ()]
+
+
+def test_clips_that_folds_separate_from_their_like_are_left_out_of_leak_free():
+    found = evaluate_features("knn", features(), thirds(leaked=([0, 3], [1], [])))
+    assert {test: count.used for test, count in found.tests.items()} == {
+        "test": 120,
+        "leak_free": 117,
+    }
+    assert any("3 clips equal a clip of another fold" in note for note in found.notes)
+
+
+def test_a_class_that_only_one_fold_holds_is_told():
+    labels = np.arange(120) % 4
+    labels[labels == 3] = 0
+    labels[[0, 3, 6]] = 3  # all of the first fold
+    found = evaluate_features("ridge", features(labels=labels), thirds())
+    told = "their folds: 3 clips are of classes without a training clip and cannot be right: class3"
+    assert any(told in note for note in found.notes)
+
+
+def test_half_whitened_features_are_fitted_to_each_folds_training_clips():
+    folds, alone = thirds(), replace(features(), vectors={"joint": features().vectors["joint"]})
+    found = evaluate_features("ridge", alone, folds, half_white=True)
+    for fold in folds:
+        white = half_whitened(alone.vectors["joint"], fold.train)
+        one = evaluate_features("ridge", replace(alone, vectors={"joint": white}), fold)
+        np.testing.assert_allclose(
+            found.scores["joint"][fold.tests["test"]], one.scores["joint"], rtol=1e-5
+        )

@@ -38,6 +38,13 @@ def test_a_map_has_a_dot_a_clip_with_its_class_part_and_skeleton(store, model):
         np.testing.assert_allclose(decoded(clip), x, atol=np.nanmax(np.abs(x)) / 1024)
 
 
+def test_where_no_clip_tests_none_is_marked(store, model):
+    rows = np.arange(len(store))
+    html = map_html(store, model, rows, 12, split(store, "all"), seed=0, title="Map")
+    assert set(page_data(html)["parts"]) == {""}
+    assert "in protocol" not in html
+
+
 def test_the_same_embeddings_make_the_same_bytes(store, model):
     assert make(store, model) == make(store, model)
 

@@ -135,7 +135,8 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
         crosscale data check stores/nwucla
 
     Args:
-        protocol: the split to look at; by default all that come with the store.
+        protocol: the split to look at; by default all that come with the store, or else the folds
+            that `evaluate` takes.
     """
     console = plain_console()
     opened = ClipStore.open(store)
@@ -250,20 +251,27 @@ def _tell_published(console: Console, differing: list[str] | None, name: str) ->
 
 
 def _tell_parts(console: Console, parts: checking.PartsCheck) -> None:
-    console.print(f"{parts.protocol}: {parts.train:,} train, {parts.test:,} test")
+    several = parts.folds > 1
+    train = f"{parts.folds} folds" if several else f"{parts.train:,} train"
+    console.print(f"{parts.protocol}: {train}, {parts.test:,} test")
     if parts.duplicates:
         left = parts.test - len(parts.duplicates)
         console.print(
-            f"  {len(parts.duplicates):,} TEST CLIPS EQUAL A TRAINING CLIP in all coordinates; "
+            f"  {len(parts.duplicates):,} TEST CLIPS EQUAL A TRAINING CLIP in all coordinates"
+            f"{', of another fold' if several else ''}; "
             f"the leak-free test has the other {left:,}:",
             style="yellow",
         )
         _some(console, [f"{test} = {train}" for test, train in parts.duplicates])
     else:
         console.print("  no test clip equals a training clip", style="green")
-    for where, groups in (("training", parts.within_train), ("test", parts.within_test)):
+    within_test = "one fold" if several else "the test part"
+    for where, groups in (
+        ("the training part", parts.within_train),
+        (within_test, parts.within_test),
+    ):
         if groups:
-            console.print(f"  equal clips within the {where} part:", style="yellow")
+            console.print(f"  equal clips within {where}:", style="yellow")
             _some(console, [" = ".join(names) for names in groups])
 
 

@@ -67,8 +67,10 @@ def evaluate(
         runs: run folders made by `crosscale pretrain`, or other encoders by name, such as `body`.
         data: the store; by default the one that the first run was trained on. Another one, of a
             layout that can be brought to the run's, tells how well what was learned transfers.
-        protocol: which clips train and test; by default that of the first run, or the first one of
-            the data set where that is of no use.
+        protocol: which clips train and test: one that comes with the data (`data show`),
+            random_subjects, leave_one_subject_out, folds or folds:NUMBER (by subject where subjects
+            are known), or a YAML file of names; by default that of the first run, or the first one
+            of the data set where that is of no use, or else five folds.
         out: folder of the results; by default one inside the first run, named after the probe and,
             where it is another one, the data set.
         baselines: also show what any training must beat: raw coordinates, MiniRocket as it is and
@@ -103,12 +105,12 @@ def evaluate(
         return _finetuned(probes[0], judged, out, seed, baselines)
     how = Extraction(pooling, layers, mirror, engine)
     features = judged.features(how, {run: _kept_in(run, out) for run in judged.trained})
-    store, parts = judged.store, judged.parts
-    each = partial(evaluate_features, features=features, split=parts, kind=probe)
+    store, folds = judged.store, judged.folds
+    each = partial(evaluate_features, features=features, split=folds, kind=probe)
     found = [each(one, seed=seed, device=device) for one in probes]
-    beaten = _chance(judged)
+    beaten = _chance(judged, found[0])
     if baselines:
-        beaten |= measured_baselines(probes, judged.trained, store, parts, seed=seed, how=how)
+        beaten |= measured_baselines(probes, judged.trained, store, folds, seed=seed, how=how)
     name = probe.rpartition(":")[2]
     folder = out or _folder(judged, "-".join(filter(None, [name, how.label])))
     return _report(judged, found, beaten, features, folder, str(how))
@@ -179,16 +181,16 @@ def _finetuned(
     """Train encoders with labels, judge them, and keep them beside the figures."""
     folder = out or _folder(judged, "finetune")
     check_target(folder, judged.trained)
-    store, parts = judged.store, judged.parts
-    train = partial(finetune, store=store, split=parts, config=probe, seed=seed)
-    beaten = _chance(judged)
+    store = judged.store
+    train = partial(finetune, store=store, split=judged.folds, config=probe, seed=seed)
     with _bar_of_epochs(probe.epochs * judged.streams * (1 + baselines)) as report:
         tuned = train(judged.trained, report=report(""))
+        beaten = _chance(judged, tuned.evaluation)
         if baselines:
             blank = {run: untrained(own, seed) for run, own in judged.trained.items()}
             scratch = train(blank, report=report("from scratch, ")).evaluation
             beaten["trained from scratch"] = scratch.headline_top1
-    kept = save_tuned(folder, tuned, judged.trained, store, parts.name)
+    kept = save_tuned(folder, tuned, judged.trained, store, tuned.evaluation.protocol)
     shown = _report(judged, [tuned.evaluation], beaten, None, folder, str(Extraction()))
     Console().print(f"fine-tuned encoders: {', '.join(str(path) for path in kept)}")
     return shown
@@ -207,7 +209,7 @@ def _report(
     others = f", pre-trained on {', '.join(sources)}" if sources else ""
     streams = [s for s in evaluations[0].scores if s != "sum"]
     report = Report(
-        title=f"{judged.store.name}, {judged.parts.name}{others}: {', '.join(streams)}",
+        title=f"{judged.store.name}, {evaluations[0].protocol}{others}: {', '.join(streams)}",
         evaluations=evaluations,
         features=features,
         pretraining={run: read_metrics(_kept_in(run, folder)) for run in judged.trained},
@@ -240,9 +242,9 @@ def _bar_of_epochs(epochs: int) -> Iterator[Callable[[str], Callable[[str, Epoch
         yield lambda begin: partial(report, begin)
 
 
-def _chance(judged: Runs) -> dict[str, dict[str, float]]:
-    share = chance(judged.store.labels[judged.parts.train])
-    return {"chance": dict.fromkeys(judged.parts.tests, share)}
+def _chance(judged: Runs, found: Evaluation) -> dict[str, dict[str, float]]:
+    share = chance(judged.store.labels[judged.folds[0].train])
+    return {"chance": dict.fromkeys(found.tests, share)}
 
 
 def _folder(judged: Runs, name: str) -> Path:

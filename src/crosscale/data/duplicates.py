@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscale.data.splits import protocols, split
+from crosscale.data.splits import folds, protocols, usual
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 
@@ -15,14 +15,17 @@ class PartsCheck:
 
     Attributes:
         protocol: its name.
-        train: clips of the training part.
-        test: clips of the headline's test.
+        folds: how many splits it makes; each clip is in the test of one of them.
+        train: clips of the training part, of the first fold.
+        test: clips of the headline's test, of all folds.
         duplicates: (test clip, a training clip with the same coordinates), in the test's order.
-        within_train: groups of identical training clips, by name.
+        within_train: groups of identical training clips, by name; none for several folds, of which
+            these are the others' test clips.
         within_test: groups of identical test clips, by name.
     """
 
     protocol: str
+    folds: int
     train: int
     test: int
     duplicates: tuple[tuple[str, str], ...]
@@ -52,14 +55,15 @@ def check(store: ClipStore, protocol: str | None = None) -> CheckReport:
 
     Args:
         store: a prepared data set.
-        protocol: the one to look at; None takes all that come with the store.
+        protocol: the one to look at; None takes all that come with the store, or else the folds
+            that judge it.
 
     Raises:
         CrosscaleError: when the store is damaged, or cannot serve the protocol asked for.
     """
     store.verify()
     parts, not_served = [], {}
-    for name in protocols(store) if protocol is None else (protocol,):
+    for name in (protocols(store) or (usual(store),)) if protocol is None else (protocol,):
         try:
             parts.append(_check_parts(store, name))
         except CrosscaleError as error:
@@ -72,19 +76,21 @@ def check(store: ClipStore, protocol: str | None = None) -> CheckReport:
 
 
 def _check_parts(store: ClipStore, protocol: str) -> PartsCheck:
-    parts = split(store, protocol)
-    test = next(iter(parts.tests.values()))
+    parts = folds(store, protocol)
+    tests = [next(iter(part.tests.values())) for part in parts]
     digests = store.column("digest")
-    trained = {digests[i]: store.names[i] for i in reversed(parts.train)}
+    duplicates = []
+    for part in parts:
+        trained = {digests[i]: store.names[i] for i in reversed(part.train)}
+        duplicates += [(store.names[i], trained[digests[i]]) for i in part.leaked]
     return PartsCheck(
-        protocol=parts.name,
-        train=len(parts.train),
-        test=len(test),
-        duplicates=tuple(
-            (store.names[i], trained[digests[i]]) for i in test if digests[i] in trained
-        ),
-        within_train=_repeated(store, parts.train),
-        within_test=_repeated(store, test),
+        protocol=protocol,
+        folds=len(parts),
+        train=len(parts[0].train),
+        test=sum(map(len, tests)),
+        duplicates=tuple(duplicates),
+        within_train=_repeated(store, parts[0].train) if len(parts) == 1 else (),
+        within_test=tuple(group for test in tests for group in _repeated(store, test)),
     )
 
 

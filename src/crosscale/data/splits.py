@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +18,7 @@ GIVEN = "given"
 ALL = "all"
 FOLDS = "folds"
 LEAVE_ONE_OUT = "leave_one_subject_out"
+LEAK_FREE = "leak_free"
 USUAL_FOLDS = 5
 HELD_OUT = 0.25  # share of the training part's subjects (cameras, set-ups) that validate
 
@@ -71,21 +72,27 @@ class Split:
             since learning without labels can use them.
         tests: rows of each test, int64, ascending, all labelled; the first is the headline:
             `official` for a published protocol, `test` for one's own, `validation` for a part
-            cut from the training part. `leak_free` is the headline's test without those clips
-            whose coordinates equal a training clip's; it is there when some clips are such, and
-            others are left.
+            cut from the training part. `leak_free` is the headline's test without the leaked
+            clips; it is there when some clips are such, and others are left.
         factor: the column whose values keep the parts apart, if one does.
+        leaked: rows of the headline's test whose coordinates equal a training clip's.
     """
 
     name: str
     train: np.ndarray
     tests: dict[str, np.ndarray]
     factor: str | None = None
+    leaked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def protocols(store: ClipStore) -> tuple[str, ...]:
     """Protocols that come with a store: those published for its data set, or with its source."""
     return (*PUBLISHED.get(store.name, {}), *_if_given(store))
+
+
+def usual(store: ClipStore) -> str:
+    """The protocol where none is named: the first that comes with a store, or else folds."""
+    return next(iter(protocols(store)), FOLDS)
 
 
 def split(store: ClipStore, protocol: str) -> Split:
@@ -118,9 +125,15 @@ def split(store: ClipStore, protocol: str) -> Split:
     name, _, seed = protocol.partition(":")
     if name == RANDOM_SUBJECTS:
         return _random_subjects(store, protocol, seed)
+    if name in (FOLDS, LEAVE_ONE_OUT):
+        raise CrosscaleError(
+            f"{protocol} makes several splits, and one is needed here: take {RANDOM_SUBJECTS}, or "
+            "a YAML file with lists of names under train and test"
+        )
     if Path(protocol).suffix in (".yaml", ".yml") or Path(protocol).is_file():
         return _listed(store, Path(protocol))
     offered = [*protocols(store), ALL, RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
+    offered += [FOLDS, f"{FOLDS}:NUMBER", LEAVE_ONE_OUT]
     raise CrosscaleError(
         f"{store.path} ({store.name}) has no protocol '{protocol}'; it has "
         f"{', '.join(offered)}, or give a YAML file with lists of names under train and test"
@@ -133,10 +146,11 @@ def folds(store: ClipStore, protocol: str) -> list[Split]:
     Args:
         store: a prepared data set.
         protocol: `leave_one_subject_out`; `folds` or `folds:NUMBER`, which parts the subjects by
-            chance, or the clips where subjects are not known of all; or as `split` takes it.
+            chance, or where subjects are not known of all, the clips of each class; or as `split`
+            takes it. Without a number there are five folds, or one a subject where these are fewer.
 
     Raises:
-        CrosscaleError: as `split`, or when there are fewer subjects or clips than folds.
+        CrosscaleError: as `split`, or when there are fewer labelled subjects or clips than folds.
     """
     name, _, number = protocol.partition(":")
     if name not in (FOLDS, LEAVE_ONE_OUT):
@@ -144,17 +158,20 @@ def folds(store: ClipStore, protocol: str) -> list[Split]:
     values = store.column("subject")
     by_subject = name == LEAVE_ONE_OUT or bool((values >= 0).all() and len(np.unique(values)) > 1)
     values = _known(store, "subject", protocol) if by_subject else np.arange(len(store))
-    order = np.random.default_rng(0).permutation(np.unique(values))
+    order = np.random.default_rng(0).permutation(np.unique(values[store.labels >= 0]))
+    if not by_subject:  # each class is dealt out to all folds
+        order = order[np.argsort(store.labels[order], kind="stable")]
     if name == LEAVE_ONE_OUT:
         order, count = np.sort(order), len(order)
     elif number and not number.isdecimal():
         raise CrosscaleError(f"the number of folds in {protocol} must be a whole number")
     else:
-        count = int(number or USUAL_FOLDS)
+        count = int(number or min(USUAL_FOLDS, len(order)))
     if not 2 <= count <= len(order):
         what = "subjects" if by_subject else "clips"
         raise CrosscaleError(
-            f"{protocol} needs 2 folds or more, and {store.path} has {len(order)} {what}"
+            f"{protocol} needs 2 folds or more, and {store.path} has {len(order)} {what} with "
+            "labels"
         )
     parts = [np.isin(values, order[fold::count]) for fold in range(count)]
     factor = "subject" if by_subject else None
@@ -223,10 +240,10 @@ def _with_tests(
     if not len(tested):
         raise CrosscaleError(f"{name}: none of the {test.sum()} test clips has a label")
     tests = {headline: tested}
-    clean = np.setdiff1d(tested, duplicates(store, rows, tested))
-    if 0 < len(clean) < len(tested):
-        tests["leak_free"] = clean
-    return Split(name, rows, tests, factor)
+    leaked = duplicates(store, rows, tested)
+    if 0 < len(leaked) < len(tested):
+        tests[LEAK_FREE] = np.setdiff1d(tested, leaked)
+    return Split(name, rows, tests, factor, leaked)
 
 
 def _known(store: ClipStore, factor: str, protocol: str) -> np.ndarray:
@@ -252,7 +269,7 @@ def _need_both(
 
 
 def _if_given(store: ClipStore) -> tuple[str, ...]:
-    return (GIVEN,) if store.table.column("part").null_count < len(store) else ()
+    return (GIVEN,) if set(store.column("part")) == {"train", "test"} else ()
 
 
 def _given(store: ClipStore) -> Split:

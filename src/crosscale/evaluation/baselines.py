@@ -5,7 +5,6 @@ MultiRocket where aeon is installed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import UNLABELLED, Features, merge_features
 from crosscale.evaluation.few import Few
-from crosscale.evaluation.judge import half_whitened
 from crosscale.evaluation.multirocket import MULTIROCKET, multirocket_vectors
 from crosscale.evaluation.probes.knn import KnnProbe
 from crosscale.evaluation.probes.ridge import RidgeProbe
@@ -77,7 +75,7 @@ def baselines(
     probes: Sequence[Any],
     trained: Mapping[str, TrainedEncoders],
     store: ClipStore,
-    split: Split,
+    folds: Sequence[Split],
     *,
     seed: int = 0,
     how: Extraction,
@@ -91,7 +89,7 @@ def baselines(
         trained: the encoders by run; the untrained ones have their shapes and streams, and the
             raw coordinates the preprocessing of the first.
         store: the whole data set.
-        split: training and test clips.
+        folds: training and test clips, see `evaluate_features`.
         seed: of the probes; the figures of untrained encoders are means over three seeds of theirs.
         how: what is read of the untrained encoders.
     """
@@ -106,14 +104,13 @@ def baselines(
     }
     rocket = rocket_features(store)
     if rocket is not None:
-        white = half_whitened(rocket.vectors[ROCKET], split.train)
-        several |= {ROCKET: [rocket], HALF_WHITE: [replace(rocket, vectors={HALF_WHITE: white})]}
+        several |= {ROCKET: [rocket], HALF_WHITE: [rocket]}
     judged = [(name, probe) for probe in probes for name in several if several[name]]
     if not any(isinstance(probe, KnnProbe | FewLabels | Few) for probe in probes):
         judged.append((RAW, KnnProbe()))
     if not any(isinstance(probe, RidgeProbe | FewLabels | Few) for probe in probes):
         judged.append((RAW, RidgeProbe()))
-    multirocket = multirocket_vectors(store, split.train)
+    multirocket = multirocket_vectors(store, folds[0].train)  # no label is seen
     if multirocket is not None:
         vectors = {MULTIROCKET: multirocket}
         several[MULTIROCKET] = [Features(store.names, store.labels, store.classes, vectors)]
@@ -121,7 +118,9 @@ def baselines(
     found = {}
     for name, probe in judged:
         each = [
-            evaluate_features(probe, features, split, seed=seed, device=device)
+            evaluate_features(
+                probe, features, folds, seed=seed, device=device, half_white=name == HALF_WHITE
+            )
             for features in several[name]
         ]
         found[f"{name}, {each[0].title.lower()}"] = {

@@ -13,11 +13,12 @@ from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.few import Few, Fold, Reading, drawn_of, scores_of
+from crosscale.evaluation.judge import half_whitened
 from crosscale.evaluation.metrics import Metrics, measure
 from crosscale.evaluation.probes import PROBES, class_scores, make_probe, settings_of, title_of
 from crosscale.evaluation.retrieval import Retrieval, average_precision, side_by_side
 from crosscale.evaluation.semi import FewLabels, draw, normalise_by
-from crosscale.evaluation.task import ClipCount, Task, make_task
+from crosscale.evaluation.task import ClipCount, Task, make_task, total
 
 SUM = "sum"
 Scores = Mapping[str, NDArray[np.float32]]
@@ -42,13 +43,16 @@ class Evaluation:
         classes: (K,) class names.
         config: settings of the probe.
         seed: of the probe's start, the order of clips, and the draws of a share of the labels.
-        train: clips it learned from; in every draw as many, for `few` and `semi`.
+        train: clips it learned from; in every draw as many, for `few` and `semi`, and the mean of
+            several folds.
         tests: clips of each test set; the first is the headline.
         metrics: by test set, then by stream; `sum` adds the streams where there are several.
             For `few` and `semi`, means over the draws, and confusions added up over them.
         precision: mean average precision (0 to 1), by test set, then by stream, for `retrieval`.
         draws: top-1 of each draw, by test set, then by stream, for `few` and `semi`.
-        curves: by stream, of probes that are trained in epochs.
+        folds: top-1 of the headline on each fold's test, in the folds' order, where there are
+            several; the other figures are over the clips of all folds.
+        curves: by stream, of probes that are trained in epochs, where there is one fold.
         notes: what a reader of the figures must know, in sentences.
         judged: (N,) names of the clips of all test sets (not part of the JSON, nor are scores).
         scores: (N, K) of these clips by stream; of the first draw, for `few` and `semi`.
@@ -65,6 +69,7 @@ class Evaluation:
     metrics: dict[str, dict[str, Metrics]]
     precision: dict[str, dict[str, float]]
     draws: dict[str, dict[str, tuple[float, ...]]]
+    folds: tuple[float, ...]
     curves: dict[str, Curve]
     notes: tuple[str, ...]
     judged: tuple[str, ...] = field(repr=False)
@@ -91,11 +96,12 @@ class Evaluation:
 def evaluate_features(
     probe: Any,
     features: Features,
-    split: Split,
+    split: Split | Sequence[Split],
     *,
     kind: str | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    half_white: bool = False,
 ) -> Evaluation:
     """Train on the split's training clips and judge each of its test sets.
 
@@ -103,10 +109,12 @@ def evaluate_features(
         probe: a name (see `crosscale.evaluation.probes`) or a scikit-learn classifier, which is
             left as it is.
         features: of the whole data set, in the order the split's indices count.
-        split: training and test clips.
+        split: training and test clips; of several folds, which test each clip once, the figures
+            are over all clips.
         kind: name of the probe for the results; by default the one it is registered under.
         seed: of what is random.
         device: where the computation runs.
+        half_white: judge `half_whitened` features instead, fitted to each fold's training clips.
 
     Raises:
         CrosscaleError: when the split does not fit the features, a clip is in both parts, or
@@ -115,33 +123,53 @@ def evaluate_features(
     if isinstance(probe, str):
         kind, probe = kind or probe, make_probe(probe)
     _check(probe, features)
-    task = make_task(features, split)
-    if isinstance(probe, Few):
-        return _of_few(probe, features, task, seed)
-    draws = [task.train]
-    is_few = isinstance(probe, FewLabels)
-    if is_few:
-        draws = draw(task.train, features.labels, probe.share, probe.draws, seed)
-        features = normalise_by(features, split.train, probe.normalise)
-        task = task.learning_from(draws[0], probe.share, probe.draws)
-    if isinstance(probe, Retrieval):
+    folds = [split] if isinstance(split, Split) else split
+    tasks = [make_task(features, fold) for fold in folds]
+    task = total(tasks, folds)
+    if isinstance(probe, Few | Retrieval):
         features = _with_both(features)
-    fitted = [_fitted(probe, features, rows, seed, str(device)) for rows in draws]
+    seen = [_whitened(features, fold) if half_white else features for fold in folds]
+    if isinstance(probe, Few):
+        return _of_few(probe, seen, tasks, task, seed)
+    draws = [[one.train] for one in tasks]
+    if isinstance(probe, FewLabels):
+        labels = features.labels
+        draws = [draw(one.train, labels, probe.share, probe.draws, seed) for one in tasks]
+        seen = [
+            normalise_by(own, fold.train, probe.normalise)
+            for own, fold in zip(seen, folds, strict=True)
+        ]
+        task = task.learning_from(draws[0][0], probe.share, probe.draws)
+    fitted = [
+        [_fitted(probe, own, rows, seed, str(device)) for rows in drawn]
+        for own, drawn in zip(seen, draws, strict=True)
+    ]
     scored = [
-        {
-            stream: class_scores(own, features.vectors[stream][task.judged], len(features.classes))
-            for stream, own in probes.items()
-        }
-        for probes in fitted
+        [
+            {
+                stream: class_scores(one, own.vectors[stream][part.judged], len(features.classes))
+                for stream, one in probes.items()
+            }
+            for probes in drawn
+        ]
+        for own, part, drawn in zip(seen, tasks, fitted, strict=True)
     ]
     curves = {
         stream: Curve(own.train_loss_, own.train_accuracy_)
-        for stream, own in fitted[0].items()
-        if hasattr(own, "train_loss_") and not is_few
+        for stream, own in fitted[0][0].items()
+        if hasattr(own, "train_loss_") and not isinstance(probe, FewLabels) and len(folds) == 1
     }
-    precision = _precision(features, task, device) if isinstance(probe, Retrieval) else {}
-    found = measured(probe, task, scored, seed=seed, kind=kind, curves=curves)
-    return replace(found, precision=precision)
+    joined = _joined(scored, tasks)
+    found = measured(probe, task, joined, seed=seed, kind=kind, curves=curves, folds=tasks)
+    if isinstance(probe, Retrieval):
+        each = [[_precision(own, part, device)] for own, part in zip(seen, tasks, strict=True)]
+        (precision,) = _joined(each, tasks)
+        means = {
+            test: {s: float(values[rows].mean()) for s, values in precision.items()}
+            for test, rows in task.judged_rows.items()
+        }
+        found = replace(found, precision=means)
+    return found
 
 
 def measured(
@@ -152,14 +180,24 @@ def measured(
     seed: int,
     curves: dict[str, Curve],
     kind: str | None = None,
+    folds: Sequence[Task] = (),
 ) -> Evaluation:
-    """Measure the scores of one draw or more, by stream, over the clips that a task judges."""
+    """Measure the scores of one draw or more, by stream, over the clips that a task judges.
+
+    Args:
+        probe: that gave them.
+        task: whose clips they are of, or the total of several folds.
+        scored: of each draw.
+        seed: of the probe.
+        curves: of its training.
+        kind: name of the probe; by default the one it is registered under.
+        folds: that the task is the total of.
+    """
     scored = [with_sum(scores) for scores in scored]
     labels = task.clips.labels[task.judged]
     metrics: dict[str, dict[str, Metrics]] = {}
     draws: dict[str, dict[str, tuple[float, ...]]] = {}
-    for test, clips in task.tests.items():
-        rows = np.searchsorted(task.judged, clips)
+    for test, rows in task.judged_rows.items():
         each = {stream: [scores[stream][rows] for scores in scored] for stream in scored[0]}
         metrics[test] = {s: measure(labels[rows], *values) for s, values in each.items()}
         if isinstance(probe, FewLabels | Few):
@@ -167,6 +205,11 @@ def measured(
                 s: tuple(measure(labels[rows], one).top1 for one in values)
                 for s, values in each.items()
             }
+    headline = SUM if SUM in scored[0] else next(iter(scored[0]))
+    right = np.mean([one[headline].argmax(axis=1) == labels for one in scored], axis=0)
+    places = [np.searchsorted(task.judged, fold.judged) for fold in folds if len(folds) > 1]
+    by_fold = tuple(float(right[rows].mean()) for rows in places)
+    told = ", ".join(f"{100 * top1:.1f}" for top1 in by_fold)
     return Evaluation(
         kind=kind or PROBES.name_of(type(probe)),
         title=title_of(probe),
@@ -179,34 +222,65 @@ def measured(
         metrics=metrics,
         precision={},
         draws=draws,
+        folds=by_fold,
         curves=curves,
-        notes=task.notes,
+        notes=(*task.notes, f"Top-1 of the folds: {told}.") if told else task.notes,
         judged=tuple(task.clips.names[row] for row in task.judged),
         scores=scored[0],
     )
 
 
-def _of_few(probe: Few, features: Features, task: Task, seed: int) -> Evaluation:
-    """Judge each stream by that of the classifiers that names most clips right, see `Few`."""
-    features = _with_both(features)
-    labels, judged, kinds = features.labels, task.judged, len(features.classes)
-    draws = drawn_of(labels, [Fold(task.train, judged)], probe, seed)
+def _of_few(
+    probe: Few, seen: Sequence[Features], tasks: Sequence[Task], task: Task, seed: int
+) -> Evaluation:
+    """Judge each stream by that of the classifiers that names most clips right, see `Few`.
+
+    Args:
+        probe: how few.
+        seen: features for each fold.
+        tasks: of the folds.
+        task: their total.
+        seed: of the draws.
+    """
+    labels, kinds = seen[0].labels, len(seen[0].classes)
+    draws = [drawn_of(labels, [Fold(one.train, one.judged)], probe, seed) for one in tasks]
     best: dict[str, list[NDArray[np.float32]]] = {}
     told = []
-    for stream, vectors in features.vectors.items():
-        reading = Reading.of(vectors, task.train)
-        each = [scores_of(reading, labels, r, judged, probe.labels, kinds) for r in draws]
+    for stream in seen[0].vectors:
+        scored = []
+        for own, part, drawn in zip(seen, tasks, draws, strict=True):
+            reading = Reading.of(own.vectors[stream], part.train)
+            scored.append(
+                [scores_of(reading, labels, r, part.judged, probe.labels, kinds) for r in drawn]
+            )
+        each = _joined(scored, tasks)
         right = {
-            name: np.mean([(one[name].argmax(axis=1) == labels[judged]).mean() for one in each])
+            name: np.mean(
+                [(one[name].argmax(axis=1) == labels[task.judged]).mean() for one in each]
+            )
             for name in each[0]
         }
         name = max(right, key=lambda one: right[one])
         best[stream] = [one[name] for one in each]
         told.append(f"{stream} by {name}")
-    task = task.learning_from(draws[0], None, probe.draws)
+    task = task.learning_from(draws[0][0], None, probe.draws)
     task = replace(task, notes=(*task.notes, f"Best of three classifiers: {', '.join(told)}."))
-    scored = [dict(zip(best, own, strict=True)) for own in zip(*best.values(), strict=True)]
-    return measured(probe, task, scored, seed=seed, curves={})
+    by_draw = [dict(zip(best, own, strict=True)) for own in zip(*best.values(), strict=True)]
+    return measured(probe, task, by_draw, seed=seed, curves={}, folds=tasks)
+
+
+def _joined(each: Sequence[Sequence[Scores]], tasks: Sequence[Task]) -> list[Scores]:
+    """Scores by fold and draw as scores by draw of all folds' clips, in the order of their rows."""
+    order = np.argsort(np.concatenate([task.judged for task in tasks]))
+    return [
+        {name: np.concatenate([fold[name] for fold in folds])[order] for name in folds[0]}
+        for folds in zip(*each, strict=True)
+    ]
+
+
+def _whitened(features: Features, fold: Split) -> Features:
+    white = {s: half_whitened(vectors, fold.train) for s, vectors in features.vectors.items()}
+    return replace(features, vectors=white, parts={})
 
 
 def _with_both(features: Features) -> Features:
@@ -244,22 +318,14 @@ def _fitted(
     return fitted
 
 
-def _precision(
-    features: Features, task: Task, device: torch.device | str
-) -> dict[str, dict[str, float]]:
-    """Mean average precision by test set, then by stream."""
+def _precision(features: Features, task: Task, device: torch.device | str) -> Scores:
+    """Average precision (N,) of each clip that is judged, by stream."""
     labels, train, judged = features.labels, task.train, task.judged
-    each = {
+    return {
         stream: average_precision(
             array[train], labels[train], array[judged], labels[judged], device=device
         )
         for stream, array in features.vectors.items()
-    }
-    return {
-        test: {
-            stream: float(found[np.isin(judged, clips)].mean()) for stream, found in each.items()
-        }
-        for test, clips in task.tests.items()
     }
 
 

@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 
 from crosscale.data.conversion import in_layout
-from crosscale.data.splits import ALL, Split, protocols, split
+from crosscale.data.splits import ALL, Split, folds, protocols, usual
 from crosscale.data.store import ClipStore
 from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
@@ -54,8 +54,8 @@ def evaluate(
         model: a run folder or a model's name, loaded encoders, or a list of these, whose streams
             are judged together; or features of the whole store.
         store: a prepared data set; by default the one that the first run was trained on.
-        protocol: which clips train and test; by default that of the first run, or the first one
-            of the data set where that is of no use.
+        protocol: which clips train and test, see `crosscale.data.splits`; by default that of the
+            first run, or the first one of the data set where that is of no use, or five folds.
         seed: of all that is random.
         device: where the computation runs.
         pooling: of each layer that is read, see `crosscale.encoders.readout.Readout`; by default
@@ -75,7 +75,7 @@ def evaluate(
         if store is None:
             raise CrosscaleError("features need the store that they are of, for its protocols")
         opened = _opened(store)
-        parts = split(opened, protocol or next(iter(protocols(opened)), ALL))
+        parts = folds(opened, protocol or usual(opened))
         return evaluate_features(probe, model, parts, kind=kind, seed=seed, device=device)
     runs = open_runs(model if isinstance(model, list) else [model], store, protocol, device)
     return runs.judge(probe, Extraction(pooling, layers, mirror, engine), kind=kind, seed=seed)
@@ -113,12 +113,12 @@ class Runs:
     Attributes:
         trained: by the name of their run.
         store: the whole data set.
-        parts: training and test clips.
+        folds: training and test clips of each; one where the protocol makes one split.
     """
 
     trained: dict[str, TrainedEncoders]
     store: ClipStore
-    parts: Split
+    folds: Sequence[Split]
 
     @property
     def streams(self) -> int:
@@ -170,11 +170,11 @@ class Runs:
             seed: of all that is random.
         """
         if isinstance(probe, Finetune):
-            return finetune(self.trained, self.store, self.parts, probe, seed=seed).evaluation
+            return finetune(self.trained, self.store, self.folds, probe, seed=seed).evaluation
         return evaluate_features(
             probe,
             self.features(how, kept_in),
-            self.parts,
+            self.folds,
             kind=kind,
             seed=seed,
             device=self.device,
@@ -201,7 +201,7 @@ def open_runs(
         models: folders, names or loaded encoders.
         store: by default the one that the first was trained on.
         protocol: by default that of the first, or the first one of the data set where that is of
-            no use.
+            no use, or five folds.
         device: where to put encoders.
 
     Raises:
@@ -223,15 +223,13 @@ def open_runs(
             in_layout(opened, encoders.layout)
         except CrosscaleError as error:
             raise CrosscaleError(f"{opened.path}: {error}") from error
-    return Runs(trained, opened, split(opened, protocol or _usual(opened, first)))
+    return Runs(trained, opened, folds(opened, protocol or _usual(opened, first)))
 
 
 def _usual(store: ClipStore, encoders: TrainedEncoders) -> str:
-    """The protocol of a run where the store has it and it tests clips, else the store's first."""
-    own = protocols(store)
-    is_known = store.name == encoders.details["store"] or encoders.protocol in own
-    is_of_use = is_known and encoders.protocol != ALL
-    return encoders.protocol if is_of_use or not own else own[0]
+    """The protocol of a run where the store has it and it tests clips, else the store's usual."""
+    is_known = store.name == encoders.details["store"] or encoders.protocol in protocols(store)
+    return encoders.protocol if is_known and encoders.protocol not in ("", ALL) else usual(store)
 
 
 def _opened(store: ClipStore | Path | str) -> ClipStore:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscale.data.splits import Split
+from crosscale.data.splits import LEAK_FREE, Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import UNLABELLED
 from crosscale.utils.text import listed
@@ -118,10 +118,65 @@ def make_task(clips: Labelled, split: Split) -> Task:
     )
 
 
+def total(tasks: Sequence[Task], folds: Sequence[Split]) -> Task:
+    """The tasks of all folds as one, in which each clip is tested once.
+
+    Args:
+        tasks: of the folds; a single one is its own total.
+        folds: of which they were made.
+
+    Returns:
+        Its `train` are the clips that learn in any fold, and their count is the mean of the folds.
+    """
+    first = tasks[0]
+    if len(tasks) == 1:
+        return first
+    (headline, *_) = first.tests
+    tests = {headline: np.sort(np.concatenate([task.tests[headline] for task in tasks]))}
+    leaked = np.sort(np.concatenate([fold.leaked for fold in folds]))
+    if 0 < len(leaked) < len(tests[headline]):
+        tests[LEAK_FREE] = np.setdiff1d(tests[headline], leaked)
+    counts = [task.train_count for task in tasks]
+    train = ClipCount(
+        used=round(np.mean([count.used for count in counts])),
+        unlabelled=int((first.clips.labels == UNLABELLED).sum()),
+        per_class={
+            name: round(np.mean([count.per_class[name] for count in counts]))
+            for name in first.clips.classes
+        },
+    )
+    by = f"whole {folds[0].factor}s" if folds[0].factor else "clips, as subjects are not known"
+    notes = [f"{len(folds)} folds of {by}: each is tested by what was learned from the others."]
+    if len(leaked):
+        notes.append(
+            f"{len(leaked)} clips equal a clip of another fold in all coordinates, and are left "
+            f"out of {LEAK_FREE.replace('_', '-')}: {listed(first.clips.names[i] for i in leaked)}."
+        )
+    if train.unlabelled:
+        notes.append(f"{train.unlabelled} clips without a label were left out.")
+    unseen = [
+        (name, clips)
+        for task in tasks
+        for name, clips in task.test_counts[headline].per_class.items()
+        if clips and not task.train_count.per_class[name]
+    ]
+    notes += _unseen("their folds", unseen)
+    return Task(
+        clips=first.clips,
+        protocol=first.protocol,
+        train=np.unique(np.concatenate([task.train for task in tasks])),
+        tests=tests,
+        train_count=train,
+        test_counts={name: _count(rows, first.clips) for name, rows in tests.items()},
+        notes=tuple(notes),
+    )
+
+
 def _check_rows(clips: Labelled, split: Split) -> None:
     if not split.tests:
         raise CrosscaleError(
-            f"protocol {split.name} tests no clip, so there is nothing to judge; name another one"
+            f"protocol {split.name} tests no clip, so there is nothing to judge; leave it out, or "
+            "take --protocol folds or leave_one_subject_out"
         )
     for name, rows in {"train": split.train, **split.tests}.items():
         if len(rows) and (rows.min() < 0 or rows.max() >= len(clips.names)):
@@ -171,13 +226,20 @@ def _notes(train: ClipCount, tests: dict[str, ClipCount]) -> list[str]:
         seen = {name for name, clips in train.per_class.items() if clips}
         asked = {name for name, clips in count.per_class.items() if clips}
         unseen, unasked = sorted(asked - seen), sorted(seen - asked)
-        if unseen:
-            notes.append(
-                f"{part}: {sum(count.per_class[name] for name in unseen)} clips are of classes "
-                f"without a training clip and cannot be right: {listed(unseen)}."
-            )
+        notes += _unseen(part, [(name, count.per_class[name]) for name in unseen])
         if unasked:
             notes.append(f"{part}: no test clip of the trained classes {listed(unasked)}.")
         if unseen and unasked:
             notes.append(f"{part}: training and test differ in classes; is a label shifted?")
     return notes
+
+
+def _unseen(part: str, clips: Sequence[tuple[str, int]]) -> list[str]:
+    """A note of how many test clips are of classes that nothing was learned of, if any."""
+    if not clips:
+        return []
+    names = listed(sorted({name for name, _ in clips}))
+    return [
+        f"{part}: {sum(count for _, count in clips)} clips are of classes without a training clip "
+        f"and cannot be right: {names}."
+    ]

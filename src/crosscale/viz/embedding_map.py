@@ -36,7 +36,7 @@ def map_html(
         model: embeds them.
         rows: (N,) of the clips, see `sampled`.
         frames: at most so many of each clip, see `frames_kept`.
-        parts: which clips train and which test, for the marks.
+        parts: which clips train and which test, for the marks; none where no clip tests.
         seed: of t-SNE.
         title: of the page.
 
@@ -50,6 +50,8 @@ def map_html(
         raise CrosscaleError(
             f"no map of {store.path}: it takes at least 4 clips whose embeddings are not all alike"
         )
+    if parts and not parts.tests:
+        parts = None
     labels = store.labels[rows]
     data = {
         "skeleton": skeleton_json(store.layout),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscale.data.conversion import in_layout
-from crosscale.data.splits import FOLDS, folds, protocols
+from crosscale.data.splits import folds, usual
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.baselines import (
@@ -189,7 +189,7 @@ def run_benchmark(
     Raises:
         CrosscaleError: when a store has no such protocol or labels, or an encoder cannot take it.
     """
-    named = [(s, p if p != OWN else next(iter(protocols(s)), FOLDS)) for s, p in stores]
+    named = [(store, usual(store) if name == OWN else name) for store, name in stores]
     titles = [f"{store.path.resolve().name}, {protocol}" for store, protocol in named]
     if len(set(titles)) < len(titles):
         raise CrosscaleError(f"the same data and protocol twice: {'; '.join(titles)}")

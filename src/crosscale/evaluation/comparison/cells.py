@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosscale import __version__
 from crosscale.config import plain
-from crosscale.data.splits import Split, split
+from crosscale.data.splits import ALL, Split, folds, split, usual
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, needs
 from crosscale.evaluation.comparison.plan import Cell, Judge, Plan
@@ -40,10 +40,20 @@ CELL_FILE = "cell.json"  # in a run folder: what it was begun for, and the secon
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a cell stands on: an opened store and its protocol's parts."""
+    """What a cell stands on: an opened store, how many clips train, and what judges.
+
+    What trains without labels on all clips is judged by the store's usual folds.
+    """
 
     store: ClipStore
-    parts: Split
+    clips: int
+    folds: list[Split]
+
+    @classmethod
+    def of(cls, path: Path, protocol: str) -> "_Ground":
+        store = ClipStore.open(path)
+        judged = usual(store) if protocol == ALL else protocol
+        return cls(store, len(split(store, protocol).train), folds(store, judged))
 
 
 def run_cells(
@@ -126,9 +136,8 @@ def _grounds(plan: Plan) -> dict[Cell, _Ground]:
     for cell in plan.cells:
         key = (cell.store, cell.recipe.protocol)
         if key not in opened:
-            store = ClipStore.open(cell.store)
-            opened[key] = _Ground(store, split(store, cell.recipe.protocol))
-        clips = len(opened[key].parts.train)
+            opened[key] = _Ground.of(*key)
+        clips = opened[key].clips
         if steps_per_epoch(cell.recipe, clips) == 0:
             raise CrosscaleError(
                 f"{cell.title}: {clips} clips are fewer than one batch; "
@@ -202,7 +211,7 @@ def _judge(
 ) -> Result:
     started = time.perf_counter()
     encoders = load_encoders(folder, fabric.device)
-    runs = Runs({"": encoders}, ground.store, ground.parts)
+    runs = Runs({"": encoders}, ground.store, ground.folds)
     found = {
         label: runs.judge(judge.probe, judge.how, {"": folder}, kind=judge.kind, seed=cell.seed)
         for label, judge in judges.items()
@@ -217,7 +226,7 @@ def _judge(
         commit=commit(),
         seconds=seconds,
         evaluation_seconds=time.perf_counter() - started,
-        clips_per_second=_clips_trained(cell.recipe, len(ground.parts.train)) / seconds,
+        clips_per_second=_clips_trained(cell.recipe, ground.clips) / seconds,
         parameters=sum(p.numel() for e in encoders.encoders.values() for p in e.parameters()),
         evaluations={label: judged(evaluation) for label, evaluation in found.items()},
     )
