@@ -5,10 +5,14 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from crosscale.data.store import ClipStore
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.inference.answers import NONE, answer
 from crosscale.inference.head import LinearHead, NeighbourHead, _folds, make_head
 from crosscale.inference.head_file import FittedHead, load_head, save_head
+from crosscale.models.model import load_model
+from crosscale.readers import make_reader
+from crosscale.readers.prepare import prepare
 from crosscale.utils.tensors import read_safetensors, write_safetensors
 
 BOTH = pytest.mark.parametrize("kind", ["linear", "knn"])
@@ -67,6 +71,48 @@ def test_probabilities_are_calibrated_however_hard_it_is(kind, noise):
     right = head.predict(new) == true
     assert expected_calibration_error(head.predict_proba(new), right) < 0.12
     assert head.cv_accuracy_ == pytest.approx(right.mean(), abs=0.12)
+
+
+@BOTH
+@pytest.mark.parametrize("clips", [2, 3, 5])
+def test_held_out_clips_that_are_all_right_make_nothing_certain(kind, clips):
+    x, y = blobs(clips=clips, noise=0.05)
+    head = make_head(kind).fit(x, y)
+    assert head.cv_accuracy_ == 1
+    assert 0.3 < head.temperature_ / make_head(kind).fit(*blobs(clips=1)).temperature_ < 1
+    between = (x[y == "class0"].mean(axis=0) + x[y == "class1"].mean(axis=0))[None]
+    assert head.predict_proba(between).max() < 0.9, "neither of the two"
+
+
+@BOTH
+def test_many_held_out_clips_outweigh_what_is_usual(kind):
+    hard, easy = (make_head(kind).fit(*blobs(clips=100, noise=n)) for n in (3.0, 0.6))
+    assert hard.temperature_ > 2 * easy.temperature_
+
+
+@pytest.fixture(scope="module")
+def embedded(shared, tmp_path_factory):
+    """Embeddings and labels of UTD-MHAD by `body`."""
+    out = tmp_path_factory.mktemp("calibration") / "store"
+    prepare(make_reader("utdmhad"), shared("data/utd-mhad"), out)
+    store = ClipStore.open(out)
+    return load_model("body").embed(store), store.labels
+
+
+@pytest.mark.slow
+@BOTH
+@pytest.mark.parametrize(("labels", "off"), [(3, 0.09), (5, 0.07), (10, 0.05)])
+def test_probabilities_of_real_clips_are_honest_with_few_labels(kind, labels, off, embedded):
+    x, y = embedded
+    errors, rng = [], np.random.default_rng(0)
+    for _ in range(2):
+        each = [rng.choice(np.flatnonzero(y == k), labels, replace=False) for k in range(27)]
+        train = np.concatenate(each)
+        test = np.setdiff1d(np.arange(len(y)), train)
+        head = make_head(kind).fit(x[train], y[train])
+        right = head.predict(x[test]) == y[test]
+        errors.append(expected_calibration_error(head.predict_proba(x[test]), right))
+    assert np.mean(errors) < off
 
 
 @BOTH
