@@ -96,6 +96,20 @@ def test_what_is_no_known_action_or_shows_nobody_is_a_gap(write_store, model, he
     assert {row["label"] for row in rows if overlap(row, 13, 17) > 2} == {"bow"}
 
 
+@pytest.mark.parametrize(("gap", "names"), [(20, False), (7, False), (3, True)])
+def test_frames_that_show_nobody_are_named_only_where_they_are_fewer_than_a_step(
+    gap, names, write_store, model, store, act
+):
+    bow = act("bow", frames=100, seed=5)
+    nobody = np.full((gap, 1, 20, 3), np.nan, np.float32)
+    clip = Clip("day", np.concatenate([bow, nobody, bow]), ("0",), frame_rate=RATE)
+    rejects_nothing = make_head("linear", 0).fit(model.embed(store), label_names(store).astype(str))
+    rows = found(write_store("short", [clip]), model, rejects_nothing)
+    covered = sum(max(0, overlap(row, 5, 5 + gap / RATE)) for row in rows)
+    assert covered == pytest.approx(gap / RATE if names else 0)
+    assert sum(row["end"] - row["start"] for row in rows) == pytest.approx(10 + covered)
+
+
 def test_windows_part_by_part_give_what_all_at_once_give(
     write_store, model, head, act, monkeypatch
 ):

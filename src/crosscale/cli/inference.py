@@ -88,8 +88,9 @@ def classify(
     The labelled clips are those that the store labels, or those of a table with the columns name
     and label. All other clips of the store are named, or all of another store. With 10
     labelled clips a class probabilities are off by about 4 points in the mean, with 3 by 6 to 8,
-    and rejection is rough; with 1 they are not calibrated and nothing is rejected. Where the store knows who is in each labelled
-    clip, both hold for people who are in none; otherwise for the same people.
+    and rejection is rough; with 1 they are not calibrated and nothing is rejected. Where the store
+    knows who is in each labelled clip, both hold for people who are in none; otherwise for the same
+    people.
 
     Args:
         out: the predictions, ending in .csv, .parquet or .json: name, label, probability, runner_up

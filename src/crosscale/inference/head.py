@@ -40,10 +40,10 @@ class Head(ClassifierMixin, BaseEstimator):
     a time. A class of one clip trains in every fold and is never held out. Where no class has two
     clips, nothing can be held out: the temperature is the usual one, nothing is rejected, and
     `cv_accuracy_` is NaN. A few held-out clips that are all right would ask for a temperature of
-    0, so it is drawn towards the usual one, as by a prior, which many clips outweigh. People move alike from clip to clip, so where it is known who is in each
-    clip, all clips of a person are held out together, but for classes that nobody else performs:
-    what is learned from the answers then holds for people whom no labelled clip shows. Parts of a
-    clip belong together as well.
+    0, so it is drawn towards the usual one, as by a prior, which many clips outweigh. People move
+    alike from clip to clip, so where it is known who is in each clip, all clips of a person are
+    held out together, but for classes that nobody else performs: what is learned from the answers
+    then holds for people whom no labelled clip shows. Parts of a clip belong together as well.
 
     A clip is as familiar as it is near to a labelled clip of its most probable class, by cosine
     distance, in proportion to how near such clips are to each other; among classes it does not

@@ -66,7 +66,8 @@ def segment(store: ClipStore, timing: Timing, model: Embedder, head: Head) -> It
     The middle of a window is named by the mean of all windows that contain it, and is none of the
     classes where most of these are. It speaks for the time half-way to its neighbours, the first
     and the last one to the recording's ends. Neighbours of one label are one segment, whose
-    probability is their mean. What is none of the classes, or shows nobody, is left out: a gap.
+    probability is their mean. What is none of the classes is left out: a gap. So are frames that
+    show nobody, as many in a row as a step or more, whatever the windows around them show.
 
     Args:
         store: the recordings.
@@ -84,13 +85,15 @@ def segment(store: ClipStore, timing: Timing, model: Embedder, head: Head) -> It
         )
         reach = int(windows.whole.frames[0] // (2 * timing.step[row]))
         codes, probabilities = _smoothed(*_judged(windows, model, head), reach)
-        first, last, mean = _runs(codes, probabilities)
-        ends = _ends(windows, frames[row]) / timing.rate[row]
+        ends = _ends(windows, frames[row])
+        edges, window, nobody = _parts(ends, _absences(store.coordinates(row), timing.step[row]))
+        first, last, mean = _runs(np.where(nobody, -1, codes[window]), probabilities[window])
+        edges = edges / timing.rate[row]
         yield pa.table(
             {
                 "clip": pa.array([name] * len(first), pa.string()),
-                "start": ends[first],
-                "end": ends[last + 1],
+                "start": edges[first],
+                "end": edges[last + 1],
                 "label": pa.array(head.classes_[codes[first]].tolist(), pa.string()),
                 "probability": mean,
                 "unit": pa.array([timing.unit] * len(first), pa.string()),
@@ -146,7 +149,7 @@ def _smoothed(
 def _runs(
     codes: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """First and last window (S,) of each run of one class, and its mean probability (S,)."""
+    """First and last part (S,) of each run of one class, and its mean probability (S,)."""
     first = np.flatnonzero(np.diff(codes, prepend=-2))
     last = np.append(first[1:], len(codes)) - 1
     mean = np.add.reduceat(probabilities, first) / (last - first + 1)
@@ -158,3 +161,34 @@ def _ends(windows: Windows, frames: np.int64) -> NDArray[np.float64]:
     """Where the time begins that each window names, and at last where it ends, frames (W + 1,)."""
     middle = windows.begin + windows.whole.frames / 2
     return np.concatenate([[0], (middle[1:] + middle[:-1]) / 2, [frames]])
+
+
+def _absences(coordinates: NDArray[np.float32], least: np.int64) -> NDArray[np.int64]:
+    """Where runs of frames that show nobody begin and end (A, 2), those of so many frames or more.
+
+    Args:
+        coordinates: (T, M, V, C), NaN where a body is absent.
+        least: frames.
+    """
+    absent = ~np.isfinite(coordinates).any(axis=(1, 2, 3))
+    changes = np.flatnonzero(np.diff(absent, prepend=False, append=False)).reshape(-1, 2)
+    return changes[np.diff(changes, axis=1)[:, 0] >= least]
+
+
+def _parts(
+    ends: NDArray[np.float64], absences: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """The time of a recording, cut where windows or absences end.
+
+    Args:
+        ends: of the time that each window names, frames (W + 1,).
+        absences: where each begins and ends (A, 2).
+
+    Returns:
+        Edges of the parts, frames (P + 1,); the window (P,) that names each; whether nobody is
+        there (P,).
+    """
+    edges = np.union1d(ends, absences)
+    middle = (edges[1:] + edges[:-1]) / 2
+    window = np.searchsorted(ends, middle) - 1
+    return edges, window, np.searchsorted(absences.ravel(), middle) % 2 == 1
