@@ -1,3 +1,4 @@
+import io
 import json
 import math
 import re
@@ -6,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
@@ -14,6 +16,7 @@ from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.probes.linear import LinearProbe
 from crosscale.evaluation.report import Report, report_html, results_json, write_report
+from crosscale.evaluation.table import accuracy_table
 
 NASTY = ["<script>alert(1)</script>", '"quoted" & $math$', "喝水"]
 CURVE = [
@@ -115,10 +118,33 @@ def test_the_table_gives_each_stream_each_test_set_and_each_baseline(source):
     assert "raw 50.0 – – –" in text  # no figure on the leak-free test was given
 
 
-def test_three_classes_have_a_top_3_and_it_is_said_to_be_idle(source):
+def test_the_best_of_all_trained_classes_are_no_figure(source):
     text = Page(source).text
-    assert "top-5" not in text.lower()
-    assert "There are only 3 classes, so top-3 is always 100 %." in text
+    assert set(re.findall(r"top-\d", text.lower())) == {"top-1"}
+    report = make_report(features(classes=6), baselines={})
+    assert set(re.findall(r"top-\d", Page(report_html(report)).text.lower())) == {"top-1", "top-5"}
+    console = Console(width=200, record=True, file=io.StringIO())
+    for shown, expected in ((make_report(baselines={}), {"top-1"}), (report, {"top-1", "top-5"})):
+        console.print(accuracy_table(shown))
+        assert set(re.findall(r"top-\d", console.export_text())) == expected
+
+
+def test_classes_that_only_the_format_names_are_not_shown():
+    given = features(classes=3)
+    many = Features(
+        given.names, given.labels + 20, [f"class {i}" for i in range(60)], given.vectors
+    )
+    report = make_report(many)
+    found = report.evaluations[0]
+    assert found.classes == ("class 20", "class 21", "class 22")
+    assert list(found.train.per_class) == list(found.tests["official"].per_class)
+    assert np.shape(found.metrics["official"]["sum"].confusion) == (3, 3)
+    assert found.scores["sum"].shape == (30, 3)
+    plain = make_report(given).evaluations[0]
+    assert found.headline_top1 == plain.headline_top1
+    text = Page(report_html(make_report(many, features=many))).text
+    assert "of 3 classes" in text
+    assert "class 19" not in text
 
 
 def test_many_classes_are_shown_by_number_and_listed_with_their_names():

@@ -40,7 +40,7 @@ class Evaluation:
         kind: name of the probe.
         title: what judged, for a reader.
         protocol: name of the split.
-        classes: (K,) class names.
+        classes: (K,) names of the classes that occur.
         config: settings of the probe.
         seed: of the probe's start, the order of clips, and the draws of a share of the labels.
         train: clips it learned from; in every draw as many, for `few` and `semi`, and the mean of
@@ -80,6 +80,12 @@ class Evaluation:
         """The sum of the streams, or the only one."""
         streams = next(iter(self.metrics.values()))
         return SUM if SUM in streams else next(iter(streams))
+
+    @property
+    def has_top_k(self) -> bool:
+        """Whether more classes trained than top-k counts: else it says nothing."""
+        k = next(iter(self.metrics.values()))[self.headline].k
+        return sum(count > 0 for count in self.train.per_class.values()) > k
 
     @property
     def headline_top1(self) -> dict[str, float]:
@@ -193,8 +199,10 @@ def measured(
         kind: name of the probe; by default the one it is registered under.
         folds: that the task is the total of.
     """
-    scored = [with_sum(scores) for scores in scored]
-    labels = task.clips.labels[task.judged]
+    kinds = task.occurring
+    scored = [{s: of[:, kinds] for s, of in with_sum(scores).items()} for scores in scored]
+    classes = tuple(task.clips.classes[kind] for kind in kinds)
+    labels = np.searchsorted(kinds, task.clips.labels[task.judged])
     metrics: dict[str, dict[str, Metrics]] = {}
     draws: dict[str, dict[str, tuple[float, ...]]] = {}
     for test, rows in task.judged_rows.items():
@@ -214,11 +222,11 @@ def measured(
         kind=kind or PROBES.name_of(type(probe)),
         title=title_of(probe),
         protocol=task.protocol,
-        classes=tuple(task.clips.classes),
+        classes=classes,
         config=settings_of(probe),
         seed=seed,
-        train=task.train_count,
-        tests=task.test_counts,
+        train=task.train_count.of(classes),
+        tests={test: count.of(classes) for test, count in task.test_counts.items()},
         metrics=metrics,
         precision={},
         draws=draws,

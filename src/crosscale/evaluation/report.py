@@ -111,6 +111,7 @@ def report_html(report: Report) -> str:
         stream=stream,
         metrics=metrics,
         numbered=len(classes) > NAMED_CLASSES,
+        has_top_k=headline.has_top_k,
         has_precision=any(evaluation.precision for evaluation in report.evaluations),
         accuracy_rows=_accuracy_rows(report.evaluations),
         notes=list(dict.fromkeys(note for e in report.evaluations for note in e.notes))
@@ -231,5 +232,7 @@ def _map(report: Report) -> dict[str, object] | None:
     points = tsne(side_by_side(features.select(rows).vectors), report.seed)
     if points is None:
         return {"svg": None, "clips": len(rows)}
-    svg = map_svg(points, features.labels[rows], features.classes)
+    classes = report.evaluations[0].classes
+    labels = [classes.index(features.classes[label]) for label in features.labels[rows]]
+    svg = map_svg(points, np.array(labels), classes)
     return {"svg": svg, "clips": len(rows), "streams": list(features.vectors)}

@@ -9,10 +9,10 @@ from crosscale.evaluation.report import Report
 
 
 def accuracy_table(report: Report) -> Table:
-    """Top-1 and top-k of each stream on each test, above what they must beat."""
+    """Top-1 of each stream on each test, and top-k where it says something, above baselines."""
     first = report.evaluations[0]
     k = first.metrics[next(iter(first.tests))][first.headline].k
-    measures = ["top-1", f"top-{k}"] + (["mAP"] if first.precision else [])
+    measures = ["top-1"] + [f"top-{k}"] * first.has_top_k + ["mAP"] * bool(first.precision)
     table = Table(title=f"{first.kind}, protocol {first.protocol}")
     table.add_column("stream")
     for test in first.tests:
@@ -35,10 +35,12 @@ def accuracy_table(report: Report) -> Table:
 
 def _cells(evaluation: Evaluation, test: str, stream: str) -> list[str]:
     numbers = evaluation.metrics[test][stream]
-    cells = [f"{100 * numbers.top1:.1f}", f"{100 * numbers.top_k:.1f}"]
+    cells = [f"{100 * numbers.top1:.1f}"]
     draws = evaluation.draws.get(test, {}).get(stream, ())
     if len(draws) > 1:
         cells[0] += f" ± {100 * stdev(draws):.1f}"
+    if evaluation.has_top_k:
+        cells.append(f"{100 * numbers.top_k:.1f}")
     if evaluation.precision:
         cells.append(f"{100 * evaluation.precision[test][stream]:.1f}")
     return cells

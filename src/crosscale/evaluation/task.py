@@ -1,6 +1,6 @@
 """What an evaluation is asked: which labelled clips train, and which are judged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -43,6 +43,10 @@ class ClipCount:
     unlabelled: int
     per_class: dict[str, int]
 
+    def of(self, classes: Iterable[str]) -> "ClipCount":
+        """The same without the classes that are not named."""
+        return replace(self, per_class={name: self.per_class[name] for name in classes})
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -70,6 +74,14 @@ class Task:
     def judged(self) -> NDArray[np.int64]:
         """Rows of all test sets, each once though the sets overlap."""
         return np.unique(np.concatenate(list(self.tests.values())))
+
+    @property
+    def occurring(self) -> list[int]:
+        """Classes that train or are judged: names of a format may tell of many others."""
+        counts = [self.train_count, *self.test_counts.values()]
+        return [
+            i for i, name in enumerate(self.clips.classes) if any(c.per_class[name] for c in counts)
+        ]
 
     @property
     def judged_rows(self) -> dict[str, NDArray[np.int64]]:
