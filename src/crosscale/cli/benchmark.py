@@ -11,6 +11,7 @@ from crosscale.evaluation.comparison.benchmark_page import write_benchmark
 from crosscale.evaluation.few import DRAWS
 from crosscale.models.checkpoint import load_encoders
 from crosscale.models.hub import resolve
+from crosscale.utils.devices import usable
 
 
 def benchmark(
@@ -46,6 +47,7 @@ def benchmark(
     Returns:
         The tables.
     """
+    usable(device)
     stores, encoders = [], {}
     for name in map(str, names):
         path, at, protocol = name.rpartition("@") if not Path(name).exists() else (name, "", "")

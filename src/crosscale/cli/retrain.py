@@ -9,6 +9,7 @@ from crosscale.cli.evaluate import evaluate
 from crosscale.cli.export import folder
 from crosscale.cli.pretrain import train
 from crosscale.errors import CrosscaleError
+from crosscale.training.distributed import team_fabric
 from crosscale.training.loop import RECIPE_FILE
 from crosscale.training.recipe import read_recipe
 
@@ -46,6 +47,7 @@ def retrain(
     stores, run, model = out / "stores", out / "run", out / "parts"
     if model.exists():
         raise CrosscaleError(f"{model} is there already; name another folder with --out")
+    team_fabric("32-true", device)  # before hours of work
     sources = {"nwucla": nwucla, "utdmhad": utdmhad}
     for source_format, source in sources.items():
         if not (stores / source_format).exists():

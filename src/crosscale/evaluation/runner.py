@@ -24,6 +24,7 @@ from crosscale.evaluation.probes import make_probe, parameters, refuse_unknown
 from crosscale.evaluation.semi import SHARES, FewLabels
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
+from crosscale.utils.devices import usable
 
 
 def evaluate(
@@ -211,10 +212,7 @@ def open_runs(
     named = [str(one) if isinstance(one, str | Path) else str(i) for i, one in enumerate(models)]
     if len(set(named)) != len(named):
         raise CrosscaleError("a run is named twice; its streams would count twice in the sum")
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # how a build without CUDA says it
-        raise CrosscaleError(f"--device {device} cannot be used here: take cpu") from error
+    usable(device)
     trained = {name: _loaded(one, device) for name, one in zip(named, models, strict=True)}
     first = next(iter(trained.values()))
     opened = _opened(first.store_path if store is None else store)

@@ -22,6 +22,7 @@ from crosscale.models.hub import resolve
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import ClipTensors
+from crosscale.utils.devices import usable
 from crosscale.utils.text import listed
 
 CHUNK = 1024  # clips in memory at once
@@ -273,15 +274,10 @@ def load_model(
             and agree to about 1e-5.
 
     Raises:
-        CrosscaleError: when there is no encoder, or the engine's library is missing.
+        CrosscaleError: when there is no encoder or device, or the engine's library is missing.
         BadCheckpoint: when the encoder's file is damaged.
     """
-    try:
-        where = torch.device(device)
-    except RuntimeError as error:
-        raise CrosscaleError(f"no device '{device}': say cpu or cuda") from error
-    if where.type == "cuda" and not torch.cuda.is_available():
-        raise CrosscaleError("no GPU that PyTorch can use: say --device cpu")
+    where = usable(device)
     return Model(load_encoders(resolve(name), where), engine, str(name))
 
 

@@ -16,11 +16,13 @@ from torch import Tensor, distributed, nn
 from crosscale.augment.random import Part
 from crosscale.errors import CrosscaleError, needs
 from crosscale.training.recipe import Precision
+from crosscale.utils.devices import usable
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 T = TypeVar("T")
+AUTO = "auto"  # the device that is fastest here
 
 
 def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: int = 1) -> "Fabric":
@@ -28,12 +30,12 @@ def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: in
 
     Args:
         precision: of the encoders' arithmetic.
-        device: auto, cpu, cuda or mps.
+        device: auto, cpu, cuda, cuda:NUMBER for one process, or mps.
         processes: on this machine; torchrun says itself how many it started.
         nodes: machines; likewise.
 
     Raises:
-        CrosscaleError: when there cannot be so many.
+        CrosscaleError: when there is no such device, or there cannot be so many processes.
     """
     with needs("training", extra="train"):
         from lightning_fabric import Fabric
@@ -44,6 +46,12 @@ def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: in
         nodes = int(os.environ["WORLD_SIZE"]) // processes
     if processes < 1 or nodes < 1:
         raise CrosscaleError(f"processes and nodes must be 1 or more, not {processes} and {nodes}")
+    where = None if device == AUTO else usable(device)
+    devices: int | list[int] = processes
+    if where and where.index is not None and where.type != "cpu":
+        if processes * nodes > 1:
+            raise CrosscaleError(f"{device} is one device: say {where.type} for several processes")
+        devices = [where.index]
     # Not every PyTorch that is allowed knows the new name; strides are no user's concern.
     for told in ("`broadcast_buffers` is deprecated", "Grad strides do not match"):
         warnings.filterwarnings("ignore", told)
@@ -51,8 +59,8 @@ def team_fabric(precision: Precision, device: str, processes: int = 1, nodes: in
     together = DDPStrategy(broadcast_buffers=False) if processes * nodes > 1 else "auto"
     try:
         fabric = Fabric(
-            accelerator=device,
-            devices=processes,
+            accelerator=where.type if where else AUTO,
+            devices=devices,
             num_nodes=nodes,
             strategy=together,
             precision=precision,

@@ -13,7 +13,7 @@ from crosscale import __version__
 from crosscale.config import plain
 from crosscale.data.splits import ALL, Split, folds, split, usual
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError, needs
+from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import Cell, Judge, Plan
 from crosscale.evaluation.comparison.results import (
     Result,
@@ -28,6 +28,7 @@ from crosscale.evaluation.online import NeighbourProbe
 from crosscale.evaluation.runner import Runs
 from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
 from crosscale.training.callbacks import Callback, EpochEnd
+from crosscale.training.distributed import team_fabric
 from crosscale.training.loop import RECIPE_FILE, make_source, pretrain, steps_per_epoch
 from crosscale.training.recipe import Recipe
 from crosscale.utils.files import atomic_path
@@ -82,8 +83,7 @@ def run_cells(
         CrosscaleError: before any training when a store, a protocol or a result file is bad.
         KeyboardInterrupt: after Ctrl-C, once the state of the cell in training is saved.
     """
-    with needs("training", extra="train"):
-        from lightning_fabric import Fabric
+    team_fabric("32-true", device)  # a device that is not there is told before all else
     grounds = _grounds(plan)
     results = {}
     for cell, result in read_results(out, plan).items():
@@ -100,7 +100,7 @@ def run_cells(
             continue
         begin(cell, number, time_left([c for c in plan.cells if c not in results], results))
         folder = out / "runs" / cell.data / cell.method / str(cell.seed)
-        fabric = Fabric(accelerator=device, devices=1, precision=cell.recipe.precision)
+        fabric = team_fabric(cell.recipe.precision, device)
         seconds = _train(cell, grounds[cell], folder, fabric, report, say)
         results[cell] = _judge(cell, plan.judges, grounds[cell], folder, fabric, seconds)
         write_result(result_path(out, cell), results[cell])
