@@ -1,6 +1,9 @@
 """Arrays that code bases of this field hand on become clips again."""
 
 import pickle
+import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +89,26 @@ def test_npy_with_labels(tmp_path, clips, kind):
     assert [clip.part for clip in found] == ["train"] * 3
     first = found[1]
     assert (first.subject, first.camera, first.setup, first.repetition) == (3, 2, 1, 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("write", [write_npy, write_npz])
+def test_an_array_that_was_read_takes_no_memory(write, tmp_path, clips):
+    count = 200
+    clips = [clips[1]] * count
+    names = [f"S001C001P001R001A{1 + i % 60:03d}x{i}" for i in range(count)]
+    changes = {"names": names, "labels": np.zeros(count, int)}
+    if write is write_npz:
+        x = padded(clips).reshape(count, 8, 150)
+        changes = {"x_train": x, "y_train": np.zeros(count, int), "x_test": None, "y_test": None}
+    folder = write(tmp_path / "xsub", clips, **changes)
+    (path,) = (path for path in folder.iterdir() if path.suffix != ".pkl")
+    assert path.stat().st_size > 900_000
+    reader = Arrays(layout="ntu25")
+    for item in reader.find(folder):
+        reader.read(item)
+    told = Path("/proc/self/smaps").read_text().split(str(path), 1)[1]
+    assert int(re.search(r"^Rss: +(\d+) kB", told, re.MULTILINE)[1]) < 100
 
 
 def test_bone_and_motion_arrays_beside_are_not_taken_for_coordinates(tmp_path, clips):

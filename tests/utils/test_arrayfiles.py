@@ -1,15 +1,18 @@
 """Numpy files are mapped where possible and never unpickled."""
 
 import ast
+import re
+import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crosscale.errors import CrosscaleError
-from crosscale.utils.arrayfiles import open_array, open_arrays
+from crosscale.utils.arrayfiles import open_array, open_arrays, release
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -94,3 +97,20 @@ def test_two_threads_never_parse_headers_at_once(tmp_path, monkeypatch):
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(opened, range(40))) == {(2, 3)}
     assert together == [1] * 40
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_memory_of_a_mapped_array_is_given_back_and_its_numbers_stay(tmp_path):
+    def resident():
+        told = Path("/proc/self/smaps").read_text().split(str(tmp_path / "large.npy"), 1)[1]
+        return int(re.search(r"^Rss: +(\d+) kB", told, re.MULTILINE)[1])
+
+    numbers = np.arange(1 << 21, dtype=np.float32)
+    np.save(tmp_path / "large.npy", numbers)
+    array = open_array(tmp_path / "large.npy")
+    total = array.sum()
+    assert resident() > 8000
+    release(array)
+    assert resident() < 100
+    assert array.sum() == total
+    release(numbers)

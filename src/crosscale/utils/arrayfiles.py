@@ -1,6 +1,7 @@
 """Opening numpy's `.npy` and `.npz` files: mapped where possible, never with objects in them."""
 
 import math
+import mmap
 import struct
 import threading
 import tokenize
@@ -55,6 +56,16 @@ def open_arrays(path: Path | str) -> dict[str, np.ndarray]:
             member.filename.removesuffix(".npy"): _open_member(path, archive, member)
             for member in archive.infolist()
         }
+
+
+def release(array: np.ndarray) -> None:
+    """Give the memory back that a mapped array has taken so far; what is read again is mapped anew.
+
+    Pages of a file count as a process's own until something else needs them.
+    """
+    mapped = getattr(array, "_mmap", None)  # of numpy's memmap
+    if mapped is not None and hasattr(mapped, "madvise"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -32,6 +32,7 @@ class ArraySource:
         parts: "train", "test" or None for each clip.
         joints: V.
         clip: gives the coordinates of a clip by its index, (T, M, V, 3), filled with zeros.
+        arrays: from which they are taken.
     """
 
     names: Sequence[str]
@@ -39,6 +40,7 @@ class ArraySource:
     parts: Sequence[str | None]
     joints: int
     clip: Callable[[int], np.ndarray]
+    arrays: Sequence[np.ndarray] = ()
 
 
 def sources_below(source: Path) -> list[Path]:
@@ -102,6 +104,7 @@ def _open_npy(path: Path) -> ArraySource:
         parts=[_TEST.get(part)] * len(names),
         joints=array.shape[3],
         clip=lambda index: np.asarray(array[index]).transpose(1, 3, 2, 0),
+        arrays=[array],
     )
 
 
@@ -166,6 +169,7 @@ def _open_npz(path: Path) -> ArraySource:
         parts=[parts[k] for k, _ in places],
         joints=joints,
         clip=clip,
+        arrays=clips,
     )
 
 

@@ -33,7 +33,7 @@ from crosscale.readers.files import beginning, faults_named, some_files
 from crosscale.readers.mocap.space import InUnits
 from crosscale.readers.tables.numbered import class_names
 from crosscale.skeleton.layout import Layout
-from crosscale.utils.arrayfiles import names_in
+from crosscale.utils.arrayfiles import names_in, release
 from crosscale.utils.text import shown
 
 _DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
@@ -81,6 +81,8 @@ class Arrays(InUnits, OwnRecordings):
         joints, where = known_layout(self.layout).joints, shown(item.name)
         with faults_named(item.path):
             coordinates, notes = _unpadded(source.clip(item.index), where)
+            for array in source.arrays:  # else an array larger than memory would fill it
+                release(array)
             found = with_gaps_filled(coordinates, joints, where)
             found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
             return found.clip(item.name, label=label, part=source.parts[item.index], **numbers)
