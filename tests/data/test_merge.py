@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from crosscale.cli import main
 from crosscale.data.clip import Clip
 from crosscale.data.merge import merge
 from crosscale.data.splits import split
@@ -64,3 +65,16 @@ def test_by_the_protocol_all_every_clip_trains(merged):
     parts = split(merged, "all")
     assert parts.train.tolist() == [0, 1, 2, 3, 4]
     assert parts.tests == {}
+
+
+def test_stores_of_one_kind_are_told_apart_by_names_given_to_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, label in (("a", "x"), ("b", "y"), ("c", "z")):
+        make(tmp_path / name, "utdmhad" if name == "c" else "own", "ntu25", [label, label])
+    assert main(["data", "merge", "left=a", "right=b", "c", "--out", "both"]) == 0
+    merged = ClipStore.open(tmp_path / "both")
+    names = ("left", "right", "utdmhad")
+    assert merged.names == [f"{name}/c{i}" for name in names for i in range(2)]
+    assert [merged.classes[label] for label in merged.labels] == ["x", "x", "y", "y", "z", "z"]
+    assert main(["data", "merge", "a", "own=b", "--out", "twice"]) == 2
+    assert not (tmp_path / "twice").exists()

@@ -128,6 +128,29 @@ def test_missing_and_unexpected_weights_are_counted_and_named(file, tmp_path):
         read_published(file)
 
 
+def test_a_file_whose_names_all_begin_otherwise_is_told_so_on_one_short_line(file):
+    weights = {f"model.net.{name}": value for name, value in torch.load(file).items()}
+    torch.save(weights, file)
+    with pytest.raises(BadCheckpoint) as caught:
+        read_published(file)
+    told = str(caught.value)
+    assert f"{len(weights)} unexpected: model.net.encoder_q" in told
+    assert f"and {len(weights) - 3} more" in told
+    assert "its names would fit without 'model.net.' before them" in told
+    assert len(told) < 500
+    with pytest.raises(BadCheckpoint) as caught:
+        from_published({f"blocks.{i}.weight": torch.zeros(1) for i in range(500)})
+    assert len(str(caught.value)) < 200
+
+
+def test_what_the_joints_are_is_asked_for_and_not_twice(file, tmp_path, capsys):
+    words = ["import", "published", str(file), "--out", str(tmp_path / "run")]
+    assert main(words) == 2
+    assert "--data STORE" in capsys.readouterr().err
+    assert main([*words, "--data", str(tmp_path), "--layout", "ntu25"]) == 2
+    assert "leave one of them out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("extra", ["with", "without"])
 def test_names_that_differ_by_their_beginning_are_told_in_three_lines(trained, extra):
     weights = trained.encoders["joint"].state_dict()

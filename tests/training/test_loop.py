@@ -331,6 +331,14 @@ def test_a_batch_larger_than_the_data_trains_on_all_of_it(tmp_path):
     assert read_metrics(tmp_path / "large")[0]["loss"] > 0
 
 
+@pytest.mark.parametrize(("queue", "warned"), [(19, False), (20, True)])
+def test_a_queue_that_holds_clips_several_times_is_told(queue, warned, tmp_path):
+    said = []
+    recipe = _recipe({"training.epochs": 1, "objective.queue": queue})
+    _train(tmp_path / "run", recipe, say=said.append)
+    assert any("the queue of 20 keys is longer than the 19 clips" in t for t in said) == warned
+
+
 def test_a_batch_larger_than_the_data_with_the_last_one_dropped_is_refused(tmp_path):
     with pytest.raises(CrosscaleError, match="19 clips are fewer than one batch of 64"):
         _train(

@@ -164,13 +164,17 @@ def merge(
     learn from all of them.
 
     Args:
-        stores: made by `crosscale prepare`, each of another kind of data set.
+        stores: made by `crosscale prepare`; of several of one kind each has a name before it,
+            NAME=PATH, which their clips' names begin with.
         out: the store to make; the protocol `given` keeps the stores' own training and test parts.
         layout: the layout that all clips are brought to; all bodies get one size with it.
     """
-    merged = merging.merge(
-        [ClipStore.open(store) for store in stores], out, layout=layout, overwrite=overwrite
-    )
+    opened, names = [], []
+    for store in map(str, stores):
+        name, equals, path = store.partition("=") if not Path(store).exists() else ("", "", "")
+        opened.append(ClipStore.open(Path(path if equals else store)))
+        names.append(name if equals else opened[-1].name)
+    merged = merging.merge(opened, out, names=names, layout=layout, overwrite=overwrite)
     plain_console().print(f"{len(merged):,} clips of {len(stores)} stores written to {out}")
     return merged
 

@@ -109,8 +109,13 @@ def import_published(
         bodies: whether empty bodies are averaged in, as the published code does.
         preprocess: how clips are prepared; by default as the published code does.
     """
-    if (data is None) == (layout is None):
-        raise CrosscaleError("name the data it was trained on (--data STORE) or --layout, not both")
+    if data is None and layout is None:
+        raise CrosscaleError(
+            "name the data that it was trained on (--data STORE), or where that is not at hand, "
+            "the layout of its joints (--layout ntu25)"
+        )
+    if data is not None and layout is not None:
+        raise CrosscaleError("--data and --layout both name the joints: leave one of them out")
     if protocol is not None and data is None:
         raise CrosscaleError("a protocol is one of a data set's: name that with --data STORE")
     _check_free(out)

@@ -14,7 +14,7 @@ from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar, told
 from crosscale.config import current_name
 from crosscale.training.callbacks import EpochEnd
-from crosscale.training.loop import pretrain, steps_per_epoch
+from crosscale.training.loop import check_folder, pretrain, steps_per_epoch
 from crosscale.training.recipe import (
     CHOICES,
     Family,
@@ -61,6 +61,7 @@ def train(
     Returns:
         The file of trained encoders.
     """
+    check_folder(out, resume)
     fabric, source, probes = opened(recipe, data or [], device, processes, nodes)
     if recipe.training.recompute and fabric.device.type == "cpu":
         return_freed_memory()

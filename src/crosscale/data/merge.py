@@ -17,33 +17,40 @@ CHUNK = 256  # clips converted at once
 
 
 def merge(
-    stores: Sequence[ClipStore], out: Path, *, layout: str = "part10", overwrite: bool = False
+    stores: Sequence[ClipStore],
+    out: Path,
+    *,
+    names: Sequence[str] | None = None,
+    layout: str = "part10",
+    overwrite: bool = False,
 ) -> ClipStore:
     """Write the clips of several stores into one, so that one encoder learns from all.
 
-    A clip is called `store/clip` after the kind of its data set. Classes of the same name become
+    A clip is called `store/clip` after the name of its store. Classes of the same name become
     one. Where a data set comes with a protocol, its first one decides which clips are `train` and
     which `test`; the protocol `given` then keeps them apart. Clips without a part are `train`.
 
     Args:
         stores: of whatever layouts.
         out: the store to make.
+        names: of the stores; by default the kinds of their data sets.
         layout: that all clips are brought to, see `conversion.to_layout`.
         overwrite: replace a store that is there.
 
     Raises:
-        CrosscaleError: when two stores are of the same kind, or one lacks the scale of the layout.
+        CrosscaleError: when two stores have the same name, or one lacks the scale of the layout.
     """
-    kinds = [store.name for store in stores]
-    if twice := {kind for kind in kinds if kinds.count(kind) > 1}:
+    names = names or [store.name for store in stores]
+    if twice := next((name for name in names if names.count(name) > 1), None):
         raise CrosscaleError(
-            f"{len(kinds)} stores hold {twice.pop()} twice; a clip's name would not tell which"
+            f"{len(names)} stores hold {twice} twice; a clip's name would not tell which: give "
+            "them names, as in left=stores/a right=stores/b"
         )
     target = Layout.load(layout)
     sources = [Converted(store, target) for store in stores]
     with StoreWriter(out, name="merged", layout=target, overwrite=overwrite) as writer:
-        for store, source in zip(stores, sources, strict=True):
-            for clip in _clips(store, source):
+        for name, store, source in zip(names, stores, sources, strict=True):
+            for clip in _clips(name, store, source):
                 writer.add(clip)
         writer.provenance["source"] = ", ".join(str(store.path) for store in stores)
         writer.provenance["stores"] = [
@@ -52,7 +59,7 @@ def merge(
     return ClipStore.open(out)
 
 
-def _clips(store: ClipStore, source: Converted) -> Iterator[Clip]:
+def _clips(name: str, store: ClipStore, source: Converted) -> Iterator[Clip]:
     parts = _parts(store)
     for begin in range(0, len(store), CHUNK):
         chosen = range(begin, min(begin + CHUNK, len(store)))
@@ -62,7 +69,7 @@ def _clips(store: ClipStore, source: Converted) -> Iterator[Clip]:
         for i, block, frames in zip(chosen, blocks, found.frames, strict=True):
             yield replace(
                 store[i],
-                name=f"{store.name}/{store.names[i]}",
+                name=f"{name}/{store.names[i]}",
                 coordinates=block.reshape(frames, -1, *block.shape[1:]),
                 part=parts[i],
             )

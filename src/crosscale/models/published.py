@@ -68,7 +68,9 @@ def from_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         else:
             ours[renamed] = _reshape_in(renamed, value)
     if unknown:
-        raise BadCheckpoint(f"not weights of the published encoder: {', '.join(sorted(unknown))}")
+        raise BadCheckpoint(
+            f"not weights of the published encoder ({len(unknown)}): {listed(sorted(unknown), 3)}"
+        )
     return ours
 
 

@@ -93,9 +93,14 @@ def read_published(path: Path, stream: str = "joint") -> Checkpoint:
         else:
             unexpected.append(name)
     if unexpected or not encoders:
-        told = f"unexpected: {listed(sorted(unexpected))}" if unexpected else "it is empty"
+        told = f"{len(unexpected)} unexpected: {listed(sorted(unexpected), 3)}"
         hint = "" if encoders else f"; it holds no weights {QUERY}.*"
-        raise BadCheckpoint(f"{path} is not a published checkpoint; {told}{hint}")
+        begun = {name[: name.index(QUERY)] for name in unexpected if QUERY in name}
+        if len(begun) == 1 and all(name.startswith(tuple(begun)) for name in unexpected):
+            hint = f"; its names would fit without '{begun.pop()}' before them"
+        raise BadCheckpoint(
+            f"{path} is not a published checkpoint; {told if unexpected else 'it is empty'}{hint}"
+        )
     return Checkpoint(dict(encoders), tuple(left_out))
 
 

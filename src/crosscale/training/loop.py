@@ -139,6 +139,18 @@ def pretrain(
         return run.team.first(run.write_encoders)
 
 
+def check_folder(folder: Path, resume: bool) -> None:
+    """See that a run can begin in a folder, or go on there.
+
+    Raises:
+        CrosscaleError: when it holds a run already, or none to resume.
+    """
+    if resume and not (folder / RECIPE_FILE).is_file():
+        raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
+    if not resume and (folder / RECIPE_FILE).exists():
+        raise CrosscaleError(f"{folder} holds a run already: say --resume, or another folder")
+
+
 def make_source(recipe: Recipe, stores: Sequence[ClipStore], device: torch.device) -> Source:
     """The source of a recipe, opened on some stores."""
     kind, settings = recipe.chosen("source")
@@ -216,15 +228,14 @@ class _Run:
 
     def begin(self, resume: bool, say: Callable[[str], None]) -> state.Progress:
         """Make the run folder, or go on from it."""
+        check_folder(self.folder, resume)
         path = self.folder / RECIPE_FILE
-        if resume and not path.is_file():
-            raise CrosscaleError(
-                f"{self.folder} holds no run to resume; leave --resume out to start one"
-            )
         if not resume:
-            if path.exists():
-                raise CrosscaleError(
-                    f"{self.folder} holds a run already: say --resume, or another folder"
+            clips, queue = self.source.epoch_clips, getattr(self.recipe.objective, "queue", 0)
+            if queue > clips:
+                say(
+                    f"the queue of {queue:,} keys is longer than the {clips:,} clips, and holds "
+                    f"several of each: --objective.queue {max(clips // 2, 1)} would be a usual one"
                 )
             self._write_recipe()
             return state.Progress()
