@@ -371,9 +371,9 @@ def _fit(
         rough = binomtest(right, head.cv_clips_).proportion_ci(method="wilson")
         console.print(
             f"cross-validation: {100 * head.cv_accuracy_:.1f} % of {head.cv_clips_:,} held-out "
-            f"labelled {what} right ({100 * rough.low:.0f} to {100 * rough.high:.0f} % with 95 % "
-            "confidence)"
+            f"labelled {what} right"
             + (f", each person's by those of the others ({apart} people)" if apart else "")
+            + f"; {100 * rough.low:.0f} to {100 * rough.high:.0f} % with 95 % confidence"
         )
     else:
         console.print(

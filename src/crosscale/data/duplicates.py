@@ -84,7 +84,7 @@ def _check_parts(store: ClipStore, protocol: str) -> PartsCheck:
         trained = {digests[i]: store.names[i] for i in reversed(part.train)}
         duplicates += [(store.names[i], trained[digests[i]]) for i in part.leaked]
     return PartsCheck(
-        protocol=protocol,
+        protocol=parts[0].name,
         folds=len(parts),
         train=len(parts[0].train),
         test=sum(map(len, tests)),
