@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -100,6 +101,18 @@ def test_each_part_moves_its_state_along():
     assert any(not torch.equal(after[name], before[name]) for name in before)
     assert int(objective.parts[2].queue.place) == 5
     assert objective.key_views == ("key",)
+
+
+def test_an_objective_of_ones_own_is_a_part_like_any_other():
+    """Also where it copies what it was given."""
+    example = Path(__file__).parents[2] / "examples" / "own_objective.py"
+    objective = made([{"name": "infonce"}, {"name": f"{example}:Bootstrap", "dim": 6}])
+    output = objective(batch(objective))
+    output.loss.backward()
+    assert output.loss.isfinite()
+    slow, fast = (next(each.parameters()) for each in (objective.parts[1].slow, objective.parts[1]))
+    assert slow.grad is None
+    assert fast.grad is not None
 
 
 class Other(Objective):
