@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from crosscale.inference.head import LinearHead
 from crosscale.inference.transformer import SkeletonEmbedder
 from crosscale.synthesis import ClipName, record_clips
-from crosscale.synthesis.further import action
+from crosscale.synthesis.named import action
 
 ACTIONS, PEOPLE, TAKES = (2, 6, 7, 9), 6, 2
 

@@ -6,8 +6,7 @@ import torch
 
 import crosscale
 from crosscale.skeleton.layout import Layout
-from crosscale.synthesis.body import JOINTS
-from crosscale.synthesis.performers import perform
+from crosscale.synthesis.performers import JOINTS, perform
 from crosscale.synthesis.programs import Draw, draw_programs
 
 COUNT = 100

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from crosscale.skeleton.layout import Layout
-from crosscale.synthesis.body import JOINTS
-from crosscale.synthesis.performers import Manner, _Clock, perform, place
+from crosscale.synthesis.performers import JOINTS, Manner, _Clock, perform, place
 from crosscale.synthesis.programs import ELBOW, KNEE, Draw, Programs, draw_programs, siblings
 
 COUNT, FRAMES = 64, 48

@@ -17,8 +17,9 @@ from crosscale.synthesis import (
     skeleton_text,
     write_synthetic,
 )
-from crosscale.synthesis.body import JOINTS, PARENTS
+from crosscale.synthesis.performers import JOINTS
 
+PARENTS = np.array(Layout.load("ntu25").parents)
 XSUB_TRAIN = {1, 2, 4, 5, 8, 9}  # as far as needed here
 SHORT = (8, 14)
 TINY = SyntheticSettings(classes=12, subjects=3, cameras=2, repetitions=1, frames=SHORT)

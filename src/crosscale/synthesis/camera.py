@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscale.synthesis.body import JOINTS, about
+from crosscale.synthesis.performers import JOINTS
 
 _AZIMUTHS = (0.0, -45.0, 45.0)  # degrees of cameras 1, 2, 3, as in NTU RGB+D
 _EXTREMITIES = [
@@ -26,6 +26,16 @@ class Camera:
         """Scene points (..., 3) in camera space, metres."""
         turned = scene @ about(1, -self.azimuth).T + [0.0, -self.height, self.distance]
         return turned @ about(0, -self.tilt).T
+
+
+def about(axis: int, angle: float) -> np.ndarray:
+    """The right-handed rotation (3, 3) about one axis by an angle in radians."""
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    turn = np.eye(3)
+    turn[first, first] = turn[second, second] = np.cos(angle)
+    turn[second, first] = np.sin(angle)
+    turn[first, second] = -turn[second, first]
+    return turn
 
 
 def draw_camera(number: int, random: np.random.Generator) -> Camera:

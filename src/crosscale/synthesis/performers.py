@@ -1,6 +1,7 @@
 """Programs performed: each time by another body, at another pace and in another manner.
 
-Body space is that of `synthesis.body`: metres, x to the person's right, y up, the person faces -z.
+Body space is right-handed, in metres: x to the person's right, y up, the person faces -z. This is
+Kinect v2 camera space for a person who faces the camera.
 Time is the last axis everywhere, so that each operation runs along memory.
 """
 
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from crosscale.synthesis.body import JOINTS
+from crosscale.skeleton.layout import Layout
 from crosscale.synthesis.programs import ELBOW, KEYS, KNEE, LEFT, RIGHT, Draw, Programs
 
+JOINTS = Layout.load("ntu25").joints
 OUTWARD = (-1.0, 1.0)  # which way x is outward, of the left and the right side
 _CONTACT_HEIGHT = 0.02  # metres: a foot this much above the other bears 1/e of its weight
 _TRUNK = 0.5  # metres from the hips to the shoulders, of a body of usual size
@@ -28,6 +30,7 @@ class Manner:
         proportions: of that of each bone.
         pace: of the logarithm of the exponent by which time is bent.
         crop: share of the time that is cut off, before and after, at most.
+        rest: share of a clip that passes before the action, and after it, at most.
         amount: of the logarithm of how far waves, bows and jumps go.
         style: of directions of limbs, all key poses alike, and
         carelessness: of each key pose for itself.
@@ -46,6 +49,7 @@ class Manner:
     proportions: float = 0.08
     pace: float = 0.35
     crop: float = 0.3
+    rest: float = 0.27
     amount: float = 0.25
     style: float = 0.2
     carelessness: float = 0.12
@@ -86,12 +90,28 @@ def perform(
     return sensed(joints, draw, manner).permute(0, 2, 3, 1).contiguous()
 
 
-def place(programs: Programs, draw: Draw, frames: int, manner: Manner) -> Tensor:
-    """Where the joints are, (B, 25, 3, T), in metres, standing on the floor."""
+def place(
+    programs: Programs,
+    draw: Draw,
+    frames: int,
+    manner: Manner,
+    actor: Draw | None = None,
+    timing: Draw | None = None,
+) -> Tensor:
+    """Where the joints are, (B, 25, 3, T), in metres, standing on the floor.
+
+    Args:
+        programs: B of them.
+        draw: everything in which performances differ comes from it, but
+        frames: T.
+        manner: how far they differ.
+        actor: bodies come from this one, if given: the same seed is the same person.
+        timing: and the pace from this one: two people keep in time with each other.
+    """
     count = len(programs)
-    clock = _Clock(programs, draw, frames, manner)
+    clock = _Clock(programs, timing or draw, frames, manner)
     amount = draw.factor(count, spread=manner.amount)
-    body = _Body(count, draw, manner)
+    body = _Body(count, actor or draw, manner)
     trunk = _trunk(programs, draw, clock, amount)
     legs = _legs(programs, draw, clock, trunk.moved, amount, manner)
     arms = _arms(programs, draw, clock, amount, manner)
@@ -108,8 +128,8 @@ class _Clock:
         kept = 1 - draw.uniform(count, 1, high=manner.crop)
         start = (1 - kept) * draw.uniform(count, 1)
         self.frames = start + kept * torch.linspace(0, 1, frames, device=device)
-        begin = draw.uniform(count, 1, low=-0.08, high=0.27)
-        end = 1 - draw.uniform(count, 1, low=-0.08, high=0.27)
+        begin = draw.uniform(count, 1, low=-0.08, high=manner.rest)
+        end = 1 - draw.uniform(count, 1, low=-0.08, high=manner.rest)
         line = ((self.frames - begin) / (end - begin)).clamp(0, 1)
         line = line ** draw.factor(count, 1, spread=manner.pace)
         slow, swing = draw.normal(2, count, 1, spread=0.05)

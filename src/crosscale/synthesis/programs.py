@@ -356,6 +356,19 @@ def siblings(programs: Programs, draw: Draw) -> Programs:
     return found.where(which == 6, other, ("arms", "legs"))
 
 
+def mirrored(programs: Programs) -> Programs:
+    """The same as left-handers do it: left and right exchanged."""
+    sides = dataclasses.replace(
+        programs,
+        twist=-programs.twist,
+        turning=-programs.turning,
+        bow_axis=programs.bow_axis * programs.bow_axis.new_tensor([1.0, -1.0, -1.0]),
+    )
+    return sides._each(
+        lambda n: getattr(sides, n).flip(1) if n in (*_LIMBS, "wave_below") else getattr(sides, n)
+    )
+
+
 def _reversed(programs: Programs) -> Programs:
     """With the order of the key poses turned round."""
     number = torch.arange(KEYS, device=programs.poses.device)

@@ -4,13 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscale.synthesis.actor import draw_actor
-from crosscale.synthesis.camera import draw_camera, record
-from crosscale.synthesis.further import action
-from crosscale.synthesis.performance import perform
+from crosscale.synthesis.camera import about, draw_camera, record
+from crosscale.synthesis.named import Action, action
+from crosscale.synthesis.performers import JOINTS, Manner, place
+from crosscale.synthesis.programs import Draw, Programs, mirrored
 
 SUBJECTS_A_SETUP = 4
 _ACTOR, _CAMERA, _PERFORMANCE, _SENSOR = range(4)  # what a random stream is for
+# Adults, who act anywhere in a clip, but are seen from beginning to end.
+_MANNER = Manner(size=0.06, crop=0, rest=0.36, style=0.25, carelessness=0.15)
+_LEFT_HANDED = 0.3  # of the subjects
+_PELVIS, _RIGHT_HAND = JOINTS.index("spine_base"), JOINTS.index("right_hand")
+_HANDS = [JOINTS.index("left_hand"), _RIGHT_HAND]
 
 
 @dataclass(frozen=True, order=True)
@@ -55,16 +60,61 @@ def record_clips(
         seed: of the data set.
         frames: the shortest and the longest clip.
     """
-    first = names[0]
-    motion = perform(
-        action(first.action),
-        (draw_actor(_random(seed, _ACTOR, first.subject, 0)),
-         draw_actor(_random(seed, _ACTOR, first.subject, 1))),
-        heading=_heading(first, seed),
-        frames=frames,
-        random=_random(seed, _PERFORMANCE, first.subject, first.repetition, first.action),
-    )  # fmt: skip
-    return [_seen_by_camera(name, seed, motion) for name in names]
+    scene = perform_scene(names[0], seed, frames)
+    return [_seen_by_camera(name, seed, scene) for name in names]
+
+
+def perform_scene(name: ClipName, seed: int, frames: tuple[int, int]) -> np.ndarray:
+    """The performance that cameras see: floor y = 0, its middle near the origin.
+
+    Args:
+        name: of any camera's clip.
+        seed: of the data set.
+        frames: the shortest and the longest clip.
+
+    Returns:
+        (T, M, 25, 3), metres, M = 1 or 2.
+    """
+    done = action(name.action)
+    random = _random(seed, _PERFORMANCE, name.subject, name.repetition, name.action)
+    subject = _random(seed, _ACTOR, name.subject, 0)
+    tempo, is_left_handed = subject.normal(1, 0.16), subject.random() < _LEFT_HANDED
+    share = float(
+        np.clip(0.15 + 0.7 * (done.length / max(tempo, 0.5) + random.normal(0, 0.1)), 0, 1)
+    )
+    count = round(frames[0] + share * (frames[1] - frames[0]))
+    timing = int(random.integers(2**31))
+
+    def performed(programs: Programs, person: int, heading: float) -> np.ndarray:
+        """By one person (T, 25, 3)."""
+        body = int(_random(seed, _ACTOR, name.subject, person, 1).integers(2**31))
+        own = mirrored(programs) if done.handed and is_left_handed else programs
+        draw = Draw(int(random.integers(2**31)))
+        joints = place(own, draw, count, _MANNER, actor=Draw(body), timing=Draw(timing))
+        return joints[0].permute(2, 0, 1).double().numpy() @ about(1, heading).T
+
+    heading = _heading(name, seed)
+    bodies = performed(done.program, 0, heading)[:, None]
+    if done.partner is not None:
+        answer = performed(done.partner, 1, heading + np.pi + random.normal(0, 0.08))
+        answer += _partners_place(done, bodies[:, 0], answer, heading, random)
+        bodies = np.stack([bodies[:, 0], answer], axis=1)
+    middle = bodies[:, :, _PELVIS].mean(axis=(0, 1)) * [1, 0, 1]
+    return bodies - middle + random.uniform(-0.3, 0.3, 3) * [1, 0, 1]
+
+
+def _partners_place(
+    done: Action, first: np.ndarray, answer: np.ndarray, heading: float, random: np.random.Generator
+) -> np.ndarray:
+    """How far (3,) the partner has to move to stand in front of the first."""
+    ahead = about(1, heading) @ [0.0, 0.0, -1.0]
+    frame = round(done.meet * (len(first) - 1))
+    gap = ahead * done.gap * float(np.exp(0.1 * random.standard_normal()))
+    if done.contact == "hand to hand":
+        return gap + (first[frame, _RIGHT_HAND] - answer[frame, _RIGHT_HAND]) * [1, 0, 1]
+    reaching = _HANDS if done.contact == "hand to body" else [_PELVIS]
+    reach = (first[frame, reaching] @ ahead).max() - answer[frame, _PELVIS] @ ahead
+    return gap + ahead * reach
 
 
 def _seen_by_camera(name: ClipName, seed: int, scene: np.ndarray) -> Recording:

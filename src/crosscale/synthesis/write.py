@@ -12,8 +12,8 @@ import numpy as np
 
 from crosscale import __version__
 from crosscale.errors import CrosscaleError
-from crosscale.synthesis.body import JOINTS
-from crosscale.synthesis.further import action, most_classes
+from crosscale.synthesis.named import MOST_CLASSES, action
+from crosscale.synthesis.performers import JOINTS
 from crosscale.synthesis.recording import ClipName, Recording, record_clips
 from crosscale.utils.files import atomic_folder
 from crosscale.utils.processes import cores, in_processes
@@ -23,7 +23,7 @@ _PERFORMANCES_A_TASK = 16
 _WORTH_A_PROCESS = 200  # performances; below, starting processes costs more than it saves
 _README = """This is a SYNTHETIC data set: no person was recorded.
 
-Stick figures act by forward kinematics; a simulated depth camera adds its errors. The files
+Stick figures perform motion programs; a simulated depth camera adds its errors. The files
 have the text format and the name pattern (SsssCcccPpppRrrrAaaa) of NTU RGB+D, so that tools
 for that data set can be tried; accuracies on them say nothing about real actions.
 Of the twelve numbers of a joint, x y z (metres) and the tracking state mean something; the
@@ -45,7 +45,7 @@ class SyntheticSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        most = {"classes": most_classes(), "subjects": 999, "cameras": 3, "repetitions": 999}
+        most = {"classes": MOST_CLASSES, "subjects": 999, "cameras": 3, "repetitions": 999}
         for name, limit in most.items():
             value = getattr(self, name)
             if not 1 <= value <= limit:
@@ -171,5 +171,7 @@ def _description(settings: SyntheticSettings) -> dict[str, object]:
         "layout": "ntu25",
         "frame_rate": 30,
         "classes": {f"A{i:03d}": entry.name for i, entry in enumerate(actions, start=1)},
-        "two_persons": [f"A{i:03d}" for i, entry in enumerate(actions, start=1) if entry.partner],
+        "two_persons": [
+            f"A{i:03d}" for i, entry in enumerate(actions, start=1) if entry.partner is not None
+        ],
     }
