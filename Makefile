@@ -20,7 +20,7 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
 .PHONY: help demo docs test test-fast bench lint audit install clean
 
 help:
-	@echo "make demo       install, then make data, pre-train and evaluate on it"
+	@echo "make demo       install, then the shipped encoder at work and a short pre-training"
 	@echo "make test       install, then run every test"
 	@echo "make test-fast  the same without the slow tests"
 	@echo "make bench      install, then see that nothing became slower than its floors allow"

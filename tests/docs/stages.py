@@ -81,9 +81,12 @@ def _take(path: Path, frames: int = 20) -> None:
     path.write_text(bvh_files.text(body, bvh_files.still(body, frames, (0, 90, 0))))
 
 
+def _recipes(folder: Path) -> None:
+    write_nwucla(folder / "nw-ucla")
+
+
 def _readme(folder: Path) -> None:
     (folder / "Makefile").write_text("demo test:\n\t@echo $@\n")
-    write_nwucla(folder / "nw-ucla")
     (folder / "recordings").mkdir()
     for take in range(6):
         _take(folder / "recordings" / f"take{take}.bvh", 20 + take)
@@ -112,7 +115,7 @@ def _index(folder: Path) -> None:
         [
             "#!/bin/sh -e",
             f"{sys.executable} -m venv --without-pip .venv",
-            f"echo '#!/bin/sh\nexec {program} \"$@\" --epochs 1' > .venv/bin/crosscale",
+            f"echo '#!/bin/sh\nexec {program} \"$@\" --epochs 1 --actors 4' > .venv/bin/crosscale",
             "chmod +x .venv/bin/crosscale",
             "touch .venv/.ready",
         ]
@@ -174,14 +177,19 @@ STAGES = {
     "README": Stage(
         _readme,
         {
-            "prepare nwucla PATH": "prepare nwucla nw-ucla",
-            "--out runs/nwucla": f"--out runs/nwucla {SMALL} --preprocess.bodies 1",
             "CLIP": "take5",
             "import crosscale\n": (
                 "import crosscale\nfrom crosscale.data.store import ClipStore\n"
                 "clips = ClipStore.open('stores/mine')\n"
                 "labelled, labels = [0, 1, 2, 3], ['walk', 'walk', 'wave', 'wave']\n"
             ),
+        },
+    ),
+    "recipes": Stage(
+        _recipes,
+        {
+            "prepare nwucla PATH": "prepare nwucla nw-ucla",
+            "--out runs/nwucla": f"--out runs/nwucla {SMALL} --preprocess.bodies 1",
         },
     ),
     "index": Stage(
