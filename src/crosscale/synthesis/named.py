@@ -71,8 +71,8 @@ _NEUTRAL: dict[str, Any] = {
     "wave_axis": ((1.0, 0.0, 0.0), (1.0, 0.0, 0.0)), "wave_count": (1.0, 1.0),
     "wave_below": (True, True), "bow": 0.0, "bow_axis": (1.0, 0.0, 0.0), "twist": 0.0,
     "squat": 0.0, "jump": 0.0, "trunk_at": 0.5, "trunk_width": 0.4, "trunk_stays": False,
-    "trunk_rises": False, "walks": False, "walk_from": 0.0, "walk_to": 1.0, "travels": True, "cadence": 3.0, "turning": 0.0, "lift": 0.7,
-    "from_rest": True, "to_rest": True, "repeats": 1,
+    "trunk_rises": False, "walks": False, "walk_from": 0.0, "walk_to": 1.0, "travels": True,
+    "cadence": 3.0, "turning": 0.0, "lift": 0.7, "from_rest": True, "to_rest": True, "repeats": 1,
 }  # fmt: skip
 
 
@@ -122,14 +122,14 @@ def _unit(direction: Direction) -> list[float]:
 _AT_MOUTH = Arm((0, -0.5, -0.85), (-0.65, 0.85, -0.1), 2.15)
 _RAISED = Arm((0.6, -0.35, -0.6), (0.2, 1, -0.2), 1.9)
 _APART = Arm((0.15, -0.85, -0.5), (0.1, 0.4, -1), 1.25)
-_TOGETHER = Arm((0.05, -0.85, -0.5), (-0.75, 0.4, -0.7), 1.25)
+_TOGETHER = Arm((0, -0.85, -0.5), (-0.85, 0.4, -0.65), 1.3)
 _SEATED = Leg((0.05, -0.1, -1), 1.5)
 _ON_THIGHS = Arm((0.1, -0.9, -0.4), (-0.1, 0, -1), 0.8)
 _REACHING_DOWN = Arm((0, -0.6, -0.8), FORWARD, 0.15)
 _HELD = Arm((0.1, -1, -0.2), (0, 0.4, -1), 1.3)
-_WOUND_UP = Arm((0.9, 0.25, 0.3), (-0.2, 1, 0.2), 1.7)
+_LIFTING = Arm((0.7, -0.5, -0.3), FORWARD, 1.4)  # or the forearm would turn over at once
+_WOUND_UP = Arm((0.8, 0.2, 0), (-0.2, 1, -0.5), 1.5)
 _RELEASED = Arm((-0.05, 0.2, -1), FORWARD, 0.15)
-_FOLLOWED = Arm((-0.35, -0.8, -0.6), FORWARD, 0.3)
 _SWUNG_BACK, _SWUNG_UP = Arm((0.1, -0.8, 0.45)), Arm((0.2, 0.7, -0.6), UP, 0.3)
 _AHEAD = Arm((0.1, 0.05, -1))
 _OFFERED = Arm((-0.1, -0.8, -0.6), (-0.1, 0.4, -1), 0.75)
@@ -145,7 +145,7 @@ _SHAKEN: dict[str, Any] = {
 }  # fmt: skip
 
 NAMED_ACTIONS: tuple[Action, ...] = (
-    Action("drink", program((0.6, 0.4, 0.4), right=[_AT_MOUTH] * 3), length=0.6),
+    Action("drink", program((0.9, 0.3, 0.3), right=[_AT_MOUTH] * 3), length=0.6),
     Action(
         "wave",
         program(
@@ -203,24 +203,29 @@ NAMED_ACTIONS: tuple[Action, ...] = (
             ],
             bow=-0.2,
         ),
-        length=0.45,
+        length=0.65,
     ),
     Action(
         "pick up",
         program(
             (0.7, 0.2, 0.6),
             right=[_REACHING_DOWN, _REACHING_DOWN, _HELD],
-            bow=1.35,
-            squat=0.8,
+            bow=1.3,
+            squat=0.75,
             trunk_at=0.4,
             to_rest=False,
         ),
-        length=0.6,
+        length=0.8,
     ),
     Action(
         "throw",
-        program((0.6, 0.5, 0.4), right=[_WOUND_UP, _RELEASED, _FOLLOWED], twist=0.6, trunk_at=0.6),
-        length=0.5,
+        program(
+            (0.6, 0.5, 0.7),
+            right=[_LIFTING, _WOUND_UP, _RELEASED],
+            twist=0.6,
+            trunk_at=0.6,
+        ),
+        length=1.0,
     ),
     Action(
         "jump",

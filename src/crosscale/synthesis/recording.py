@@ -12,7 +12,7 @@ from crosscale.synthesis.programs import Draw, Programs, mirrored
 SUBJECTS_A_SETUP = 4
 _ACTOR, _CAMERA, _PERFORMANCE, _SENSOR = range(4)  # what a random stream is for
 # Adults, who act anywhere in a clip, but are seen from beginning to end.
-_MANNER = Manner(size=0.06, crop=0, rest=0.36, style=0.25, carelessness=0.15)
+_MANNER = Manner(size=0.08, crop=0, rest=0.38, amount=0.22, style=0.36, carelessness=0.2)
 _LEFT_HANDED = 0.3  # of the subjects
 _PELVIS, _RIGHT_HAND = JOINTS.index("spine_base"), JOINTS.index("right_hand")
 _HANDS = [JOINTS.index("left_hand"), _RIGHT_HAND]
