@@ -11,9 +11,9 @@ from crosscale.evaluation.online import NeighbourProbe
 from crosscale.objectives import OBJECTIVES
 from crosscale.training.callbacks import Callback
 from crosscale.training.distributed import team_fabric
-from crosscale.training.loop import make_source
 from crosscale.training.loop import pretrain as train
 from crosscale.training.recipe import Family, Recipe, read_recipe, recipe_names
+from crosscale.training.setup import make_source
 from crosscale.training.sources import Source
 
 if TYPE_CHECKING:

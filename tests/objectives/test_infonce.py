@@ -6,8 +6,8 @@ from torch.nn import functional
 
 from crosscale.errors import CrosscaleError
 from crosscale.objectives.base import Batch
-from crosscale.training.loop import make_objective, make_source, make_views
 from crosscale.training.recipe import read_recipe
+from crosscale.training.setup import make_objective, make_source, make_views
 
 SMALL = {"encoder.width": 8, "objective.dim": 16, "objective.hidden": 16, "source.epoch_clips": 12}
 

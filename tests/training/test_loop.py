@@ -17,8 +17,9 @@ from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
 from crosscale.models.features import FeatureExtractor
 from crosscale.skeleton.layout import Layout
 from crosscale.training.callbacks import METRICS, read_metrics
-from crosscale.training.loop import BAD_BATCH, RECIPE_FILE, pretrain, steps_per_epoch
+from crosscale.training.loop import BAD_BATCH, RECIPE_FILE, pretrain
 from crosscale.training.recipe import recipe_type
+from crosscale.training.setup import steps_per_epoch
 from crosscale.training.sources import Source
 from crosscale.training.state import LAST
 from crosscale.transforms.preprocess import ClipTensors

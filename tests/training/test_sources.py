@@ -9,8 +9,8 @@ from crosscale.data.clip import Clip
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.training.loop import make_source, make_views
 from crosscale.training.recipe import read_recipe
+from crosscale.training.setup import make_source, make_views
 from crosscale.transforms.preprocess import BONE, StoredClips, load
 
 

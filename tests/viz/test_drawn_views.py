@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from crosscale.augment.edge_cut import Cut
-from crosscale.training.loop import make_views
 from crosscale.training.recipe import read_recipe
+from crosscale.training.setup import make_views
 from crosscale.transforms.preprocess import load
 from crosscale.viz.drawn_views import PREPARED, drawn_views
 

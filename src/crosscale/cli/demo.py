@@ -35,8 +35,9 @@ from crosscale.skeleton.layout import Layout
 from crosscale.synthesis import ClipName, record_clips
 from crosscale.synthesis.named import action
 from crosscale.training.callbacks import EpochEnd, read_metrics
-from crosscale.training.loop import make_objective, pretrain
+from crosscale.training.loop import pretrain
 from crosscale.training.recipe import Recipe, read_recipe
+from crosscale.training.setup import make_objective
 from crosscale.training.sources import PERFORMED
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import StoredClips

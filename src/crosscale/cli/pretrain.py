@@ -14,7 +14,7 @@ from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar, told
 from crosscale.config import current_name
 from crosscale.training.callbacks import EpochEnd
-from crosscale.training.loop import check_folder, pretrain, steps_per_epoch
+from crosscale.training.loop import check_folder, pretrain
 from crosscale.training.recipe import (
     CHOICES,
     Family,
@@ -24,6 +24,7 @@ from crosscale.training.recipe import (
     recipe_values,
     renamed,
 )
+from crosscale.training.setup import steps_per_epoch
 from crosscale.utils.memory import return_freed_memory
 
 # settings that the short help explains

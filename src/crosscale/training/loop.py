@@ -13,25 +13,19 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
 from torch import Tensor
 
-from crosscale.augment.compose import View, Views
+from crosscale.augment.compose import View
 from crosscale.config import plain
-from crosscale.data.store import ClipStore
-from crosscale.encoders import described
-from crosscale.encoders.base import Encoder
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.sync_norm import synchronise
 from crosscale.errors import CrosscaleError
-from crosscale.models.checkpoint import TrainedEncoders, load_encoders, save_encoders
-from crosscale.models.hub import resolve
-from crosscale.models.published import load_whole
-from crosscale.objectives.base import Batch, GlobalBatch, Objective, StreamSpec
-from crosscale.skeleton.layout import Layout
+from crosscale.models.checkpoint import save_encoders
+from crosscale.objectives.base import Batch, GlobalBatch
 from crosscale.training import state
 from crosscale.training.callbacks import (
     Callback,
@@ -45,8 +39,8 @@ from crosscale.training.distributed import Team
 from crosscale.training.optim import clip_gradients, learning_rate, make_optimiser
 from crosscale.training.output import fit_output
 from crosscale.training.recipe import Recipe, settings_by_name
+from crosscale.training.setup import make_objective, make_views, steps_per_epoch
 from crosscale.training.sources import Source
-from crosscale.transforms.modality import Stream
 from crosscale.utils.files import atomic_path, only_writer
 from crosscale.utils.formats import read_yaml
 from crosscale.utils.repeatable import derived_seed, repeatable
@@ -149,58 +143,6 @@ def check_folder(folder: Path, resume: bool) -> None:
         raise CrosscaleError(f"{folder} holds no run to resume; leave --resume out to start one")
     if not resume and (folder / RECIPE_FILE).exists():
         raise CrosscaleError(f"{folder} holds a run already: say --resume, or another folder")
-
-
-def make_source(recipe: Recipe, stores: Sequence[ClipStore], device: torch.device) -> Source:
-    """The source of a recipe, opened on some stores."""
-    kind, settings = recipe.chosen("source")
-    source: Source = kind(settings, stores, recipe.protocol, recipe.preprocess, device)
-    return source
-
-
-def make_objective(recipe: Recipe, source: Source) -> Objective:
-    """The objective of a recipe with fresh weights, drawn from its seed."""
-    streams = [Stream.parse(name) for name in recipe.streams]
-    if len(set(streams)) != len(streams) or not streams:
-        raise CrosscaleError(f"streams must differ and be one or more, not {recipe.streams}")
-    encoder, encoder_settings = recipe.chosen("encoder")
-    kind, settings = recipe.chosen("objective")
-    known = load_encoders(resolve(recipe.start)) if recipe.start else None
-    torch.manual_seed(recipe.seed)
-    specs = []
-    for stream in streams:
-        make = partial(encoder, stream.graph(source.layout), encoder_settings)
-        specs.append(StreamSpec(stream, source.layout, partial(_begun, make, str(stream), known)))
-    return cast(Objective, kind(specs, settings))
-
-
-def _begun(make: Callable[[], Encoder], stream: str, known: TrainedEncoders | None) -> Encoder:
-    """An encoder with fresh weights, or with those of a trained one of its stream."""
-    encoder = make()
-    if known is None:
-        return encoder
-    begun = known.encoders.get(stream)
-    if begun is None or described(begun) != described(encoder):
-        raise CrosscaleError(
-            f"the encoders to start from have streams {', '.join(known.encoders)} and settings "
-            f"{described(next(iter(known.encoders.values())))}; the recipe has {stream} and "
-            f"{described(encoder)}"
-        )
-    load_whole(encoder, begun.state_dict(), f"stream {stream} of the encoders to start from")
-    return encoder
-
-
-def make_views(recipe: Recipe, layout: Layout) -> Views:
-    """What draws the views that a recipe's objective wants, of clips of a layout."""
-    kind, settings = recipe.chosen("objective")
-    scales = list(dict.fromkeys(Stream.parse(name).scale for name in recipe.streams))
-    return Views(kind.views(settings, recipe.augment), layout, scales, recipe.seed)
-
-
-def steps_per_epoch(recipe: Recipe, clips: int) -> int:
-    """Steps an epoch, with the last smaller batch used or dropped as the recipe says."""
-    whole, rest = divmod(clips, recipe.training.batch_size)
-    return whole + (rest > 0 and recipe.training.last_batch == "use")
 
 
 class _Run:

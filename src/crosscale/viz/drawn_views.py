@@ -8,8 +8,8 @@ from torch import Tensor
 from crosscale.augment.compose import View
 from crosscale.data.store import ClipStore
 from crosscale.skeleton.layout import Layout
-from crosscale.training.loop import make_views
 from crosscale.training.recipe import Recipe
+from crosscale.training.setup import make_views
 from crosscale.transforms.preprocess import load
 from crosscale.viz.player_clip import Edges, PlayedClip, stored_clip
 

@@ -29,8 +29,9 @@ from crosscale.evaluation.runner import Runs
 from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
 from crosscale.training.callbacks import Callback, EpochEnd
 from crosscale.training.distributed import team_fabric
-from crosscale.training.loop import RECIPE_FILE, make_source, pretrain, steps_per_epoch
+from crosscale.training.loop import RECIPE_FILE, pretrain
 from crosscale.training.recipe import Recipe
+from crosscale.training.setup import make_source, steps_per_epoch
 from crosscale.utils.files import atomic_path
 
 if TYPE_CHECKING:
