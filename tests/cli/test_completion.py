@@ -78,7 +78,7 @@ def test_every_option_is_offered(name, cached, capsys):
         (["prepare", "--workers", ""], (False, [])),
         (["embed", "pa"], (True, ["parts"])),
         (["data", "merge", "a", "b", "c"], (True, [])),
-        (["pretrain", "nwucla/s"], (True, ["nwucla/sgclr", "nwucla/skeletonclr"])),
+        (["pretrain", "nwucla/sk"], (True, ["nwucla/skeletonclr"])),
         (["list", "rea"], (False, ["readers"])),
         (["frobnicate", ""], (False, [])),
     ],
