@@ -85,6 +85,11 @@ def test_help_of_all_names_every_command(columns, capsys):
                 assert re.search(rf"^  {name.split()[1]} ", within, re.M)
 
 
+def test_help_may_be_asked_for_as_a_command(columns, capsys):
+    for words in ([], ["data"], ["classify"]):
+        assert told(capsys, "help", *words) == told(capsys, *words, "--help")
+
+
 def test_help_of_pre_training_fits_a_screen_and_names_the_rest(columns, capsys):
     short, whole = (told(capsys, "pretrain", switch) for switch in ("--help", "--help-all"))
     assert len(short.splitlines()) <= 40

@@ -207,6 +207,12 @@ def test_lengths_must_fit(write, clips, changes, told):
         Plain().find(write(filled(clips), **changes) / "set.npz")
 
 
+def test_frames_in_the_place_of_bodies_are_told(write):
+    source = write({"coordinates": RNG.normal(size=(1, 30, 25, 3))}, "a.npz")
+    with pytest.raises(BadClip, match="swap"):
+        read_all(source)
+
+
 def test_objects_are_never_read(write, clips):
     source = write({"coordinates": clips[0]}, label=np.array([None]))
     with pytest.raises(CrosscaleError, match="Python objects"):

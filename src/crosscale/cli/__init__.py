@@ -112,7 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(arguments)
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) or stop_asked():
-            _complain("stopped; nothing half-written is left", _YELLOW)
+            told = str(error) if isinstance(error, KeyboardInterrupt) else ""
+            _complain(f"stopped; {told or 'nothing half-written is left'}", _YELLOW)
             return INTERRUPTED
         if isinstance(error, CrosscaleError):
             _complain(str(error), _RED)
@@ -127,6 +128,8 @@ def _run(arguments: list[str]) -> int:
     if arguments[:1] == [COMPLETE]:
         import_module("crosscale.cli.completion").complete(arguments[1:])
         return 0
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     name = _command(arguments)
     if name not in COMMANDS and not name.startswith("evaluate "):
         told = _help_of_group(name) if name else _help_of_all()

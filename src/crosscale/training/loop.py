@@ -118,7 +118,7 @@ def pretrain(
                 if run.team.any(stopped()):
                     run.read(sums)
                     run.save()
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt("go on with --resume")
             run.read(sums)
             seconds = time.perf_counter() - started
             clips_per_second = (progress.step - first) * recipe.training.batch_size / seconds

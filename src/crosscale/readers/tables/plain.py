@@ -32,6 +32,7 @@ from crosscale.utils.text import shown
 
 USUAL = "ntu25"  # the layout of files that say none
 LOOKED_AT = 8  # files that may say it for all
+CROWD = 8  # bodies; more of them than frames are frames given in the place of bodies
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,12 @@ class Plain(InUnits, RecordingFiles):
                 f"{self.layout.name}; name it with --layout {shown(file.layout)}"
             )
         coordinates = file.clip(item.index)
+        frames, bodies = coordinates.shape[:2]
+        if bodies > max(frames, CROWD):
+            raise BadClip(
+                f"{shown(item.name)}: {frames} frames of {bodies} bodies; coordinates are "
+                "(frames, bodies, joints, 3), so swap the first two axes"
+            )
         there = np.flatnonzero(~np.isnan(coordinates).all(axis=(0, 2, 3)))
         if len(there):
             coordinates = coordinates[:, there]
