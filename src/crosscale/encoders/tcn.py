@@ -73,8 +73,7 @@ class TCN(Encoder):
     def _each_map(self, x: Tensor, token_mask: Tensor | None) -> Iterator[Tensor]:
         if token_mask is not None:
             x = x * token_mask.unsqueeze(1)
-        velocity = functional.pad(torch.diff(x, dim=2), (0, 0, 1, 0)) * VELOCITY_SCALE
-        hidden = torch.cat([x, velocity], dim=1).transpose(2, 3).flatten(1, 2)  # (B, 2 C V, T)
+        hidden = with_velocity(x).transpose(2, 3).flatten(1, 2)  # (B, 2 C V, T)
         hidden = self.stem(hidden)
         yield hidden.unsqueeze(2)
         for block in self.blocks:
@@ -103,6 +102,12 @@ class Block(nn.Module):
         hidden = functional.relu(self.first_norm(self.first(x)))
         hidden = self.second_norm(self.second(self.dropout(hidden)))
         return functional.relu(hidden + self.around(x))
+
+
+def with_velocity(x: Tensor) -> Tensor:
+    """Bodies (B, C, T, V) with their velocities as further channels, (B, 2 C, T, V)."""
+    velocity = functional.pad(torch.diff(x, dim=2), (0, 0, 1, 0)) * VELOCITY_SCALE
+    return torch.cat([x, velocity], dim=1)
 
 
 def _convolution(inputs: int, outputs: int, taps: int = TAPS, stride: int = 1) -> nn.Conv1d:

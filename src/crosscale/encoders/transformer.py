@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from crosscale.encoders.base import Encoder, Layer
-from crosscale.encoders.tcn import VELOCITY_SCALE
+from crosscale.encoders.tcn import with_velocity
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Graph
 
@@ -94,8 +94,7 @@ class Transformer(Encoder):
     def _tokens(self, x: Tensor) -> Tensor:
         """Bodies (B, C, T, V) to vectors (B, V, S, D) that know their node and their time."""
         frames, segment = x.shape[2], self.settings.segment
-        velocity = functional.pad(torch.diff(x, dim=2), (0, 0, 1, 0)) * VELOCITY_SCALE
-        seen = functional.pad(torch.cat([x, velocity], dim=1), (0, 0, 0, -frames % segment))
+        seen = functional.pad(with_velocity(x), (0, 0, 0, -frames % segment))
         tokens = seen.permute(0, 3, 2, 1).unflatten(2, (-1, segment)).flatten(3)
         time = _waves(tokens.shape[2], self.settings.width).to(tokens)
         embedded: Tensor = self.embed(tokens)

@@ -7,7 +7,7 @@ every data set. Who performs, where two people stand and what a camera makes of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -140,6 +140,15 @@ _STANDING, _STEPPED_BACK = Leg(DOWN), Leg((0, -0.92, 0.4))
 _LEG_BACK, _KICKED = Leg((0, -0.9, 0.4), 1.1), Leg((0, -0.1, -1), 0.1)
 _LIFTED = Leg((0, -0.95, -0.3), 0.7)
 _WALKING = program(walks=True)
+_seat = partial(
+    program,
+    (0.8,),
+    right=[_ON_THIGHS],
+    left=[_ON_THIGHS],
+    right_leg=[_SEATED],
+    left_leg=[_SEATED],
+    bow=0.6,
+)
 _SHAKEN: dict[str, Any] = {
     "waves": (False, True), "wave_size": ((0.0, 0.0), (0.35, 0.0)), "wave_count": (1.0, 4.0),
 }  # fmt: skip
@@ -168,39 +177,19 @@ NAMED_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "sit down",
-        program(
-            (0.8,),
-            right=[_ON_THIGHS],
-            left=[_ON_THIGHS],
-            right_leg=[_SEATED],
-            left_leg=[_SEATED],
-            bow=0.6,
-            to_rest=False,
-        ),
+        _seat(to_rest=False),
         handed=False,
     ),
     Action(
         "stand up",
-        program(
-            (0.8,),
-            right=[_ON_THIGHS],
-            left=[_ON_THIGHS],
-            right_leg=[_SEATED],
-            left_leg=[_SEATED],
-            bow=0.6,
-            from_rest=False,
-        ),
+        _seat(from_rest=False),
         handed=False,
     ),
     Action(
         "kick",
         program(
             (0.5, 0.4, 0.3),
-            right_leg=[
-                Leg((0, -0.9, 0.4), 1.1),
-                Leg((0, -0.1, -1), 0.1),
-                Leg((0, -0.9, -0.4), 0.8),
-            ],
+            right_leg=[_LEG_BACK, _KICKED, Leg((0, -0.9, -0.4), 0.8)],
             bow=-0.2,
         ),
         length=0.65,
