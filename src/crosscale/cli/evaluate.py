@@ -12,6 +12,7 @@ from rich.console import Console
 
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import epoch_bar
+from crosscale.data.splits import only_split
 from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
 from crosscale.encoders.readout import Layers
@@ -182,7 +183,8 @@ def _finetuned(
     folder = out or _folder(judged, "finetune")
     check_target(folder, judged.trained)
     store = judged.store
-    train = partial(finetune, store=store, split=judged.folds, config=probe, seed=seed)
+    fold = only_split(store, judged.folds)
+    train = partial(finetune, store=store, split=fold, config=probe, seed=seed)
     with _bar_of_epochs(probe.epochs * judged.streams * (1 + baselines)) as report:
         tuned = train(judged.trained, report=report(""))
         beaten = _chance(judged, tuned.evaluation)

@@ -104,7 +104,8 @@ def import_published(
         out: the run folder to make.
         data: the store that it was trained on, for `crosscale evaluate`; gives layout and classes.
         layout: in place of data, the layout of its joints: a name, or a YAML file.
-        protocol: whose training part it saw; by default the first protocol of the data.
+        protocol: whose training part it saw; by default the first protocol of the data, or
+            all of it.
         stream: which stream encoder_q is; files of one stream do not say.
         bodies: whether empty bodies are averaged in, as the published code does.
         preprocess: how clips are prepared; by default as the published code does.

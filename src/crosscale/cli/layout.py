@@ -33,7 +33,9 @@ def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
         source_format = recognise(source).source_format
     reader = make_reader(source_format)
     if not isinstance(reader, TellsJoints):
-        raise CrosscaleError(f"recordings of {source_format} have a built-in layout")
+        raise CrosscaleError(
+            f"recordings of {source_format} have a built-in layout: prepare them as they are"
+        )
     joints = reader.joints_in(source)
     text = starter_text(starter_of(joints.names, joints.edges))
     with atomic_path(out) as path:

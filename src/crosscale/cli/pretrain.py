@@ -70,8 +70,9 @@ def train(
     count, batch = source.epoch_clips, recipe.training.batch_size
     rest = count % batch
     fate = "used" if recipe.training.last_batch == "use" else "dropped"
+    steps = steps_per_epoch(recipe, count)
     console.print(
-        f"{count} clips, {steps_per_epoch(recipe, count)} steps an epoch"
+        f"{count} clips, {steps} step{'s' * (steps > 1)} an epoch"
         + (f" (the last batch of {rest} is {fate})" if rest else "")
         + f", streams {', '.join(recipe.streams)}, on {fabric.device}"
     )

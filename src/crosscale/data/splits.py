@@ -126,10 +126,7 @@ def split(store: ClipStore, protocol: str) -> Split:
     if name == RANDOM_SUBJECTS:
         return _random_subjects(store, protocol, seed)
     if name in (FOLDS, LEAVE_ONE_OUT):
-        raise CrosscaleError(
-            f"{protocol} makes several splits, and one is needed here: take {RANDOM_SUBJECTS}, or "
-            "a YAML file with lists of names under train and test"
-        )
+        raise CrosscaleError(f"{protocol} makes several splits, and {_one_is_needed(store)}")
     if Path(protocol).suffix in (".yaml", ".yml") or Path(protocol).is_file():
         return _listed(store, Path(protocol))
     offered = [*protocols(store), ALL, RANDOM_SUBJECTS, f"{RANDOM_SUBJECTS}:SEED"]
@@ -178,6 +175,19 @@ def folds(store: ClipStore, protocol: str) -> list[Split]:
     return [_with_tests(store, protocol, "test", ~test, test, factor) for test in parts]
 
 
+def only_split(store: ClipStore, splits: Sequence[Split]) -> Split:
+    """The split of a protocol that makes one.
+
+    Raises:
+        CrosscaleError: when it makes several.
+    """
+    if len(splits) > 1:
+        raise CrosscaleError(
+            f"{splits[0].name} makes {len(splits)} splits, and {_one_is_needed(store)}"
+        )
+    return splits[0]
+
+
 def validation(split: Split, store: ClipStore, seed: int = 0) -> Split:
     """Cut the training part in two, so that choices can be made without the test's labels.
 
@@ -223,6 +233,16 @@ def duplicates(store: ClipStore, train: np.ndarray, test: np.ndarray) -> np.ndar
     return test[[digest in trained for digest in digests[test]]]
 
 
+def _one_is_needed(store: ClipStore) -> str:
+    """What to say of several splits, with the remedy that this store allows."""
+    subjects = np.unique(store.column("subject"))
+    drawn = f"--protocol {RANDOM_SUBJECTS}, or " if subjects[0] >= 0 and len(subjects) > 1 else ""
+    return (
+        f"one is needed here: take {drawn}a YAML file with lists of names under train and test "
+        "(--protocol mine.yaml)"
+    )
+
+
 def _quarter(count: int) -> int:
     return max(1, round(HELD_OUT * count))
 
@@ -251,7 +271,8 @@ def _known(store: ClipStore, factor: str, protocol: str) -> np.ndarray:
     if len(unknown := np.flatnonzero(values < 0)):
         raise CrosscaleError(
             f"{protocol} goes by {factor}, and {len(unknown)} of {len(store)} clips have none "
-            f"({store.names[unknown[0]]} is the first)"
+            f"({store.names[unknown[0]]} is the first): prepare them with --pattern or --table, "
+            f"which tell a clip's {factor}, or take another --protocol"
         )
     return values
 

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -120,7 +120,7 @@ class Tuned(NamedTuple):
 def finetune(
     trained: Mapping[str, TrainedEncoders],
     store: ClipStore,
-    split: Split | Sequence[Split],
+    split: Split,
     config: Finetune,
     *,
     seed: int = 0,
@@ -131,22 +131,16 @@ def finetune(
     Args:
         trained: where training starts, by run; they are left as they are.
         store: the whole data set.
-        split: training and test clips; folds are taken where there is one.
+        split: training and test clips.
         config: how encoders and layers are trained, and on which share of the labels.
         seed: of everything random; the same for every stream.
         report: called after each epoch with the stream and what the epoch gave.
 
     Raises:
-        CrosscaleError: when the store's joints are not those of the encoders, there are several
-            folds, or one that is of no use (see `make_task`), or the loss is not finite any more.
+        CrosscaleError: when the store's joints are not those of the encoders, the split is of no
+            use (see `make_task`), or the loss is not finite any more.
     """
-    folds = [split] if isinstance(split, Split) else split
-    if len(folds) > 1:
-        raise CrosscaleError(
-            f"fine-tuning keeps one encoder, and {folds[0].name} would make {len(folds)}: say "
-            "--protocol random_subjects, or a YAML file with lists of names under train and test"
-        )
-    task = make_task(store, folds[0])
+    task = make_task(store, split)
     (rows,) = draw(task.train, store.labels, config.share, 1, seed)
     task = task.learning_from(rows, config.share, 1)
     titles = stream_titles({run: list(t.encoders) for run, t in trained.items()})

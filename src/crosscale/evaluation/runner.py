@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 
 from crosscale.data.conversion import in_layout
-from crosscale.data.splits import ALL, Split, folds, protocols, usual
+from crosscale.data.splits import ALL, Split, folds, only_split, protocols, usual
 from crosscale.data.store import ClipStore
 from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
@@ -171,7 +171,8 @@ class Runs:
             seed: of all that is random.
         """
         if isinstance(probe, Finetune):
-            return finetune(self.trained, self.store, self.folds, probe, seed=seed).evaluation
+            fold = only_split(self.store, self.folds)
+            return finetune(self.trained, self.store, fold, probe, seed=seed).evaluation
         return evaluate_features(
             probe,
             self.features(how, kept_in),

@@ -52,10 +52,15 @@ class Timing:
         rate = np.ones(len(store)) if unknown.all() else rate
         length, stride = (np.rint(value * rate).astype(np.int64) for value in (window, step))
         if (length < 2).any() or (stride < 1).any():
-            told = f"{store.path} has no frame rates, so both count frames" if unknown.all() else ""
+            told = (
+                f"; {store.path} has no frame rates, so both count frames: say --window 40 --step "
+                "10, or prepare it with --frame-rate"
+                if unknown.all()
+                else ""
+            )
             raise CrosscaleError(
                 f"a window of {window:g} {unit} and a step of {step:g} {unit} are too short: a "
-                "window needs two frames, a step one" + (f"; {told}" if told else "")
+                f"window needs two frames, a step one{told}"
             )
         return cls(length, stride, rate, unit)
 

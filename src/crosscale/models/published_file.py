@@ -17,7 +17,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from crosscale.data.splits import protocols, split
+from crosscale.data.splits import ALL, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import BadCheckpoint, CrosscaleError
@@ -121,7 +121,7 @@ def import_checkpoint(
         out: the folder to make.
         data: the store on whose training part it was trained; or only its layout, when the data is
             not at hand.
-        protocol: which training part; by default the store's first protocol.
+        protocol: which training part; by default the store's first protocol, or all of it.
         preprocess: what its encoders expect.
         settings: of the encoders; `hidden` and `width` are taken from the file.
 
@@ -153,7 +153,7 @@ def _facts(data: ClipStore | Layout, protocol: str | None) -> dict[str, Any]:
         return {"classes": [], "protocol": "", "store": "unknown"}
     return {
         "classes": list(data.classes),
-        "protocol": split(data, protocol or protocols(data)[0]).name,
+        "protocol": split(data, protocol or next(iter(protocols(data)), ALL)).name,
         "store": data.name,
         "data": data.path,
     }
