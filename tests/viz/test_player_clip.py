@@ -5,7 +5,10 @@ from hypothesis import strategies as st
 from player_pages import body, decoded
 
 from crosscale.skeleton.layout import Layout
-from crosscale.viz.player_clip import PlayedClip, node_sides, player_json, stored_clip
+from crosscale.viz.page import view_about, view_title
+from crosscale.viz.player_clip import PlayedClip, node_sides, player_json, rows_of, stored_clip
+
+ENDS = ("shoulder", "hip")
 
 
 def test_float32_keeps_every_coordinate_and_absent_bodies(store):
@@ -58,3 +61,29 @@ def test_a_thinned_clip_keeps_first_and_last_frame_and_tells_how_many_there_were
     assert thin.recorded == len(clip.coordinates) == 35
     np.testing.assert_array_equal(thin.coordinates[[0, -1]], clip.coordinates[[0, -1]])
     assert clip.thinned(35) is clip
+
+
+def test_shoulders_and_hips_are_joined_where_no_joint_lies_between_them():
+    flat = Layout.load("coco17")
+    x = np.zeros((3, 1, len(flat.joints), 2), np.float32)
+    for name, place in {"nose": (0, 3), "shoulder": (0.5, 2), "hip": (0.3, 1)}.items():
+        for joint in (j for j in flat.joints if j.endswith(name)):
+            side = -1 if joint.startswith("right_") else 1
+            x[..., flat.index(joint), :] = (side * place[0], place[1])
+    both = [tuple(flat.index(f"{side}_{end}") for side in ("left", "right")) for end in ENDS]
+    assert player_json(PlayedClip("a", x, flat))["bars"] == both
+
+    kinect = Layout.load("kinect20")
+    x = np.zeros((3, 1, len(kinect.joints), 3), np.float32)
+    for left, right in (kinect.shoulders, kinect.hips):
+        x[..., left, 0], x[..., right, 0] = 0.4, -0.4
+    assert player_json(PlayedClip("a", x, kinect))["bars"] == []
+
+
+def test_a_title_tells_what_is_seen(store):
+    clips = [stored_clip(store, row) for row in rows_of(store, [])]
+    assert view_title(store, clips) == "mine: jump, sit, wave"
+    rows = [store.names.index("sit_2")]
+    assert view_about(store, rows, chosen=True) == (
+        "1 of 6 clips. Layout kinect20: 20 joints in space."
+    )

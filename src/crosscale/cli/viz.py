@@ -17,7 +17,7 @@ from crosscale.viz.embedding_map import frames_kept, map_html, sampled
 from crosscale.viz.film import write_film
 from crosscale.viz.layout_figure import layout_facts, left_out, write_layout
 from crosscale.viz.layout_places import mean_pose, tree_places
-from crosscale.viz.page import clips_html, write_page
+from crosscale.viz.page import clips_html, view_about, view_title, write_page
 from crosscale.viz.player_clip import rows_of, stored_clip
 
 
@@ -50,15 +50,16 @@ def view(
     console = plain_console()
     opened = ClipStore.open(store)
     rows = rows_of(opened, clips)
+    about = view_about(opened, rows, chosen=bool(clips))
     if recipe is None:
         shown, columns = [stored_clip(opened, row) for row in rows], None
-        about = f"Clips of {opened.name} as they were recorded."
     else:
         shown = drawn_views(opened, rows, read_recipe(recipe, {}), seed)
         columns = len(shown) // len(rows)
-        about = f"Views of clips of {opened.name}, drawn with seed {seed} as recipe {recipe} does."
-    write_page(out, clips_html(shown, f"Clips of {opened.name}", about, columns))
-    console.print(f"{len(shown)} skeletons in {out} ({out.stat().st_size / 1e6:.1f} MB)")
+        about += f" Beside each are the views that recipe {recipe} draws of it with seed {seed}."
+    write_page(out, clips_html(shown, view_title(opened, shown), about, columns))
+    count = f"{len(shown)} skeleton{'s' * (len(shown) > 1)}"
+    console.print(f"{count} in {out} ({out.stat().st_size / 1e6:.1f} MB)")
     for film in (gif, mp4):
         if film is not None:
             console.print(f"film written to {write_film(film, shown, columns)}")

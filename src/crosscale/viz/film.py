@@ -12,7 +12,7 @@ from crosscale.evaluation.plots import drawn
 from crosscale.inference.tables import check_ending
 from crosscale.skeleton.layout import JOINT_SCALE
 from crosscale.utils.files import atomic_path
-from crosscale.viz.player_clip import PlayedClip, edge_sides
+from crosscale.viz.player_clip import PlayedClip, bars, edge_sides
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +99,7 @@ class _Panel:
         self.clip = clip
         flat = projected(clip.coordinates)  # (T, M, V, 2)
         graph = clip.layout.scale(JOINT_SCALE)
-        child, parent = np.array(graph.edges).T
+        child, parent = np.array([*bars(clip), *graph.edges]).T
         self._lines = np.stack([flat[:, :, child], flat[:, :, parent]], axis=3)  # (T, M, E, 2, 2)
         colours, styles = _looks(clip)
         bodies = flat.shape[1]
@@ -159,11 +159,13 @@ def _floor(x: np.ndarray) -> np.ndarray:
 
 
 def _looks(clip: PlayedClip) -> tuple[list[str], list[str | tuple[float, tuple[float, float]]]]:
-    """Colour and line style of each edge of one body."""
+    """Colour and line style of each line of one body: the bars, then the edges."""
     graph = clip.layout.scale(JOINT_SCALE)
+    across = len(bars(clip))
     cut = set(map(tuple, clip.cut.get(JOINT_SCALE, ())))
     colours = [
         CUT_COLOUR if edge in cut else SIDE_COLOURS[side]
         for edge, side in zip(graph.edges, edge_sides(clip.layout, graph), strict=True)
     ]
-    return colours, [(0, (0.6, 1.8)) if edge in cut else "solid" for edge in graph.edges]
+    styles = [(0, (0.6, 1.8)) if edge in cut else "solid" for edge in graph.edges]
+    return [SIDE_COLOURS["c"]] * across + colours, ["solid"] * across + styles

@@ -13,6 +13,7 @@ from crosscale.skeleton.layout import Graph, Layout
 
 Precision = Literal["float32", "float16"]
 CLASSES = 6  # shown when no clip is named
+BETWEEN = 0.5  # lengths of a line, within which a joint lies near its middle
 Edges = Sequence[tuple[int, int]]
 
 
@@ -119,6 +120,7 @@ def player_json(
         "origin": origin.tolist(),
         "unit": unit,
         "coordinates": base64.b64encode(values).decode(),
+        "bars": bars(clip),
         "cut": {scale: [list(edge) for edge in edges] for scale, edges in clip.cut.items()},
     }
     return told | ({"skeleton": skeleton_json(clip.layout)} if skeleton else {})
@@ -143,6 +145,27 @@ def skeleton_json(layout: Layout) -> dict[str, Any]:
             for name, graph in layout.scales.items()
         ],
     }
+
+
+def bars(clip: PlayedClip) -> list[tuple[int, int]]:
+    """Lines between both shoulders and both hips, for eyes that look for a trunk.
+
+    A graph is a tree: BlazePose's shoulders meet at the nose, and its hips nowhere below. Where
+    there is a joint between the two, as Kinect has, they are joined already.
+    """
+    parents = clip.layout.parents
+    found = []
+    for left, right in (clip.layout.shoulders, clip.layout.hips):
+        ends, above = clip.coordinates[..., [left, right], :], parents[left]
+        if above == right or parents[right] == left:
+            continue
+        if above == parents[right]:
+            away = np.linalg.norm(clip.coordinates[..., above, :] - ends.mean(axis=-2), axis=-1)
+            length = np.linalg.norm(ends[..., 0, :] - ends[..., 1, :], axis=-1)
+            if np.nanmedian(away) <= BETWEEN * np.nanmedian(length):
+                continue
+        found.append((left, right))
+    return found
 
 
 def edge_sides(layout: Layout, graph: Graph) -> list[str]:

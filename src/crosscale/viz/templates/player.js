@@ -20,6 +20,7 @@ A clip is plain JSON:
     type         "float32" or "float16"
     origin, unit C numbers and one: a coordinate is origin + unit * value
     coordinates  base64 of the little-endian values (T, M, J, C); NaN where a body is absent
+    bars         joints with a line between them though the graph has no edge there: [[joint, joint], ...]
     cut          edges cut in this view: {scale: [[node, node], ...]}
     skeleton     {name, joints: [J names], scales: [...]}, each scale
                  {name, nodes: [V names], sides: one letter a node, l(eft), r(ight) or c(entre),
@@ -29,12 +30,19 @@ A clip is plain JSON:
 const ASSUMED_RATE = 30; // frames a second, where the rate is not known
 const FRONT = { 2: { yaw: 0, pitch: 0 }, 3: { yaw: Math.PI - 0.45, pitch: 0.2 } };
 const FAR = 4; // distance of the camera, in radii of what it sees
+const FOLLOWED = 2; // the camera goes along with who takes up so many times their own room
+const LONG_NAME = 40; // letters; of a longer name the middle may be left out
+const TAIL = 16; // letters at its end that are always shown
 const THEMES = {
   light: { left: [214, 74, 45], right: [20, 86, 48], centre: [220, 10, 36], step: 17,
-    cut: "#d3143c", grid: "rgba(40, 50, 70, .17)", shadow: "rgba(30, 40, 60, .10)", rim: "#fff" },
+    cut: "#d3143c", grid: "rgba(40, 50, 70, .17)", floor: "rgba(40, 50, 70, .035)",
+    shadow: "rgba(30, 40, 60, .10)", rim: "#fff", ink: "#1d2127" },
   dark: { left: [212, 92, 68], right: [27, 95, 61], centre: [220, 12, 76], step: -17,
-    cut: "#ff5470", grid: "rgba(190, 205, 235, .17)", shadow: "rgba(0, 0, 0, .38)", rim: "#14171c" },
+    cut: "#ff5470", grid: "rgba(190, 205, 235, .17)", floor: "rgba(190, 205, 235, .045)",
+    shadow: "rgba(0, 0, 0, .38)", rim: "#14171c", ink: "#e8ebf0" },
 };
+const CIRCLE = Array.from({ length: 64 }, (_, i) => [Math.cos((i * Math.PI) / 32), Math.sin((i * Math.PI) / 32)]);
+const BARRED = ["joints", "fine"]; // scales whose first nodes are the joints
 const SIDES = { l: "left", r: "right", c: "centre" };
 const darkness = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -137,9 +145,8 @@ class SkeletonPlayer {
       this.canvas = target;
     } else {
       this.canvas = target.appendChild(document.createElement("canvas"));
-      this.caption = target.appendChild(document.createElement("div"));
+      this.caption = target.appendChild(element("div", "skeleton-caption"));
       target.classList.add("skeleton-player");
-      this.caption.className = "skeleton-caption";
     }
     this.canvas.setAttribute("role", "img");
     this._context = this.canvas.getContext("2d");
@@ -184,6 +191,7 @@ class SkeletonPlayer {
     if (!width || !height) return;
     const theme = THEMES[darkness.matches ? "dark" : "light"];
     const view = this._view(width, height);
+    const tags = [];
     const context = this._context;
     context.clearRect(0, 0, width, height);
     context.lineCap = "round";
@@ -193,10 +201,13 @@ class SkeletonPlayer {
     const shapes = [];
     for (let body = 0; body < this.clip.bodies; body++) {
       const nodes = this._nodes(graph, this.frame, body);
-      if (nodes) this._collect(shapes, graph, nodes, body, cut, view, theme);
+      if (!nodes) continue;
+      this._collect(shapes, graph, nodes, body, cut, view, theme);
+      if (this.clip.bodies > 1) tags.push(this._tag(nodes, body, view, theme));
     }
     shapes.sort((a, b) => (a.depth < b.depth ? 1 : a.depth > b.depth ? -1 : 0));
     for (const shape of shapes) shape.draw(context);
+    for (const tag of tags) tag(context);
     this._drawn = this.frame;
     this._tell();
   }
@@ -207,6 +218,13 @@ class SkeletonPlayer {
     this._bounds = bounds(this._values, clip);
     this._drawn = null;
     this.canvas.setAttribute("aria-label", `Skeleton of clip ${clip.name}`);
+    if (!this.caption) return;
+    const name = element("span", "skeleton-name");
+    name.title = clip.name;
+    const parts = clip.name.length > LONG_NAME ? [clip.name.slice(0, -TAIL), clip.name.slice(-TAIL)] : [clip.name];
+    name.append(...parts.map((part) => element("span", "", part)));
+    const label = element("span", "skeleton-label", [clip.label, clip.note].filter(Boolean).join(" · "));
+    this.caption.replaceChildren(name, label, element("span", "skeleton-cut"), element("span", "skeleton-frame"));
   }
 
   _graph() {
@@ -240,46 +258,78 @@ class SkeletonPlayer {
 
   /** The camera: turns places into pixels, with how far away they are. */
   _view(width, height) {
-    const { centre, radius } = this._bounds;
+    const { radius } = this._bounds;
+    const centre = this._centre();
     const flat = this.clip.dimensions === 2;
     const { yaw, pitch } = flat ? FRONT[2] : this.stage;
     const [sy, cy, sp, cp] = [Math.sin(yaw), Math.cos(yaw), Math.sin(pitch), Math.cos(pitch)];
-    const size = (Math.min(width, height) * 0.47 * this.stage.zoom) / radius;
-    return (place) => {
+    const seen = (place) => {
       const [x, y, z] = place.map((value, c) => value - centre[c]);
-      const towards = sy * cp * x + sp * y + cy * cp * z;
-      const depth = flat ? FAR * radius : Math.max(FAR * radius - towards, 0.05 * radius);
-      const scale = (size * FAR * radius) / depth;
-      return {
-        x: width / 2 + scale * (cy * x - sy * z),
-        y: height / 2 - scale * (cp * y - sp * (sy * x + cy * z)),
-        depth,
-        scale,
-      };
+      const depth = flat ? FAR * radius : Math.max(FAR * radius - (sy * cp * x + sp * y + cy * cp * z), 0.05 * radius);
+      const scale = (FAR * radius) / depth;
+      return [scale * (cy * x - sy * z), scale * (cp * y - sp * (sy * x + cy * z)), depth, scale];
     };
+    // As large as leaves all of it within the picture, however it is turned.
+    const outline = this._outline(centre).map(seen);
+    const [xs, ys] = [0, 1].map((c) => outline.map((place) => place[c]));
+    const [low, high] = [Math.min(...ys), Math.max(...ys)];
+    const size = this.stage.zoom * Math.min((0.48 * width) / Math.max(...xs), (0.95 * height) / (high - low));
+    const view = (place) => {
+      const [x, y, depth, scale] = seen(place);
+      return { x: width / 2 + size * x, y: height / 2 - size * (y - (low + high) / 2), depth, scale: size * scale };
+    };
+    return Object.assign(view, { reach: [width / 2 / size, height / 2 / size] });
   }
 
-  /** The floor under the lowest joint of the clip; of a clip in the plane the sheet behind it. */
-  _drawGrid(view, theme) {
-    const { low, high, radius, floor } = this._bounds;
-    const step = roundStep(radius / 2.2);
-    const flat = this.clip.dimensions === 2;
-    const axes = flat ? [0, 1] : [0, 2];
-    const ends = axes.map((c) => [
-      Math.floor((low[c] - 0.6 * step) / step) * step,
-      Math.ceil((high[c] + 0.6 * step) / step) * step,
+  /** Where the camera looks in the frame that is shown. */
+  _centre() {
+    const { centres } = this._bounds;
+    return centres[Math.min(this.frame, centres.length - 1)];
+  }
+
+  /** Places around all that is to be seen: floor and tops of a clip in space, corners of the sheet in the plane. */
+  _outline([x, y, z]) {
+    const { across, half, margin, floor } = this._bounds;
+    if (this.clip.dimensions === 2) {
+      return [-1, 1].map((side) => [x + side * (across + margin), y + side * (half + margin), 0]);
+    }
+    return CIRCLE.flatMap(([cos, sin]) => [
+      [x + (across + margin) * cos, floor, z + (across + margin) * sin],
+      [x + across * cos, y + half + margin / 2, z + across * sin],
     ]);
+  }
+
+  /** The floor under the lowest joint of the clip, a disc; of a clip in the plane the sheet behind all. */
+  _drawGrid(view, theme) {
+    const { across, margin, radius, floor } = this._bounds;
+    const flat = this.clip.dimensions === 2;
+    const centre = this._centre();
+    const [u, v] = flat ? [centre[0], centre[1]] : [centre[0], centre[2]];
+    const [wide, high] = flat ? view.reach : [across + margin, across + margin];
     const at = (a, b) => view(flat ? [a, b, 0] : [a, floor, b]);
+    const rim = flat ? [[-1, -1], [1, -1], [1, 1], [-1, 1]] : CIRCLE;
     const context = this._context;
-    context.strokeStyle = theme.grid;
     context.lineWidth = 1;
+    context.strokeStyle = theme.grid;
+    context.fillStyle = theme.floor;
     context.beginPath();
+    for (const [a, b] of rim) {
+      const { x, y } = at(u + wide * a, v + high * b);
+      context.lineTo(x, y);
+    }
+    context.closePath();
+    context.fill();
+    const step = roundStep(radius / 2.2);
+    const lines = (middle, reach, draw) => {
+      for (let a = Math.ceil((middle - reach) / step) * step; a < middle + reach; a += step) draw(a, a - middle);
+    };
     const line = (from, to) => {
       context.moveTo(from.x, from.y);
       context.lineTo(to.x, to.y);
     };
-    for (let a = ends[0][0]; a <= ends[0][1] + step / 2; a += step) line(at(a, ends[1][0]), at(a, ends[1][1]));
-    for (let b = ends[1][0]; b <= ends[1][1] + step / 2; b += step) line(at(ends[0][0], b), at(ends[0][1], b));
+    const chord = (away, end) => (flat ? end : Math.sqrt(Math.max(wide * wide - away * away, 0)));
+    lines(u, wide, (a, away) => line(at(a, v - chord(away, high)), at(a, v + chord(away, high))));
+    lines(v, high, (b, away) => line(at(u - chord(away, wide), b), at(u + chord(away, wide), b)));
     context.stroke();
   }
 
@@ -288,15 +338,16 @@ class SkeletonPlayer {
     const places = nodes.map(view);
     const { stature, floor } = this._bounds;
     const thick = (scale) => Math.min(Math.max(0.026 * stature * scale, 1.4), 14);
+    const bars = (BARRED.includes(graph.name) ? this.clip.bars : []).map((ends) => [...ends, "c"]);
+    const edges = graph.edges.map(([a, b]) => [a, b, graph.sides[a] === "c" ? graph.sides[b] : graph.sides[a]]);
     if (this.clip.dimensions === 3) {
       const below = nodes.map(([x, , z]) => view([x, floor, z]));
-      const lines = graph.edges.map((edge) => edge.map((node) => below[node]));
+      const lines = [...bars, ...edges].map(([a, b]) => [below[a], below[b]]);
       shapes.push({ depth: Infinity, draw: stroke(lines, theme.shadow, thick(below[0].scale)) });
     }
-    for (const [a, b] of graph.edges) {
+    for (const [a, b, side] of [...bars, ...edges]) {
       const [from, to] = [places[a], places[b]];
       const scale = (from.scale + to.scale) / 2;
-      const side = graph.sides[a] === "c" ? graph.sides[b] : graph.sides[a];
       const isCut = cut.has(`${a} ${b}`);
       const colour = isCut ? theme.cut : shade(theme, side, body);
       const width = isCut ? Math.max(2, 0.6 * thick(scale)) : thick(scale);
@@ -306,8 +357,21 @@ class SkeletonPlayer {
     places.forEach((place, node) => {
       const radius = Math.min(Math.max(0.024 * stature * place.scale, 1.6), 13);
       const colour = shade(theme, graph.sides[node], body);
-      shapes.push({ depth: place.depth - 1e-6, draw: dot(place, radius, colour, theme.rim) });
+      const [fill, rim] = body ? [theme.rim, colour] : [colour, theme.rim];
+      shapes.push({ depth: place.depth - 0.05 * stature, draw: dot(place, radius, fill, rim, body > 0) });
     });
+  }
+
+  /** A body's number above its highest node. */
+  _tag(nodes, body, view, theme) {
+    const top = nodes.reduce((highest, node) => (node[1] > highest[1] ? node : highest));
+    const { x, y, scale } = view(top);
+    return (context) => {
+      context.font = `600 13px ${getComputedStyle(this.canvas).fontFamily}`;
+      context.textAlign = "center";
+      context.fillStyle = theme.ink;
+      context.fillText(String(body + 1), x, Math.max(y - 0.03 * this._bounds.stature * scale - 5, 13));
+    };
   }
 
   _tell() {
@@ -317,20 +381,14 @@ class SkeletonPlayer {
     const number = Math.round(this.frame * spread) + 1;
     const seconds = clip.rate ? ` · ${((number - 1) / clip.rate).toFixed(2)} s` : "";
     const cut = (clip.cut[this._graph().name] || []).length;
-    const texts = [
-      ["skeleton-name", clip.name],
-      ["skeleton-label", [clip.label, clip.note].filter(Boolean).join(" · ")],
-      ["skeleton-cut", cut ? `${cut} ${cut === 1 ? "edge" : "edges"} cut` : ""],
-      ["skeleton-frame", `frame ${number} of ${clip.recorded}${seconds}`],
-    ];
-    this.caption.replaceChildren(
-      ...texts.filter(([, text]) => text).map(([kind, text]) => element("span", kind, text)),
-    );
+    const [, , edges, frame] = this.caption.children;
+    edges.textContent = cut ? `${cut} ${cut === 1 ? "edge" : "edges"} cut` : "";
+    frame.textContent = `frame ${number} of ${clip.recorded}${seconds}`;
   }
 
   _listen() {
     const { canvas, stage } = this;
-    canvas.style.touchAction = "none";
+    canvas.style.touchAction = "pan-y"; // a finger turns it sideways, and scrolls the page up and down
     let from = null;
     canvas.addEventListener("pointerdown", (event) => {
       from = [event.clientX, event.clientY];
@@ -439,35 +497,74 @@ function fromHalf(bits) {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : (2 ** -14 * fraction) / 1024);
 }
 
-/** What a clip takes up over all its frames: box, floor, and how tall its bodies are. */
+/**
+ * What a clip takes up: how far it reaches from where the camera looks, `across` and up and down by
+ * `half`; the floor, with a margin; how tall its bodies are; and where the camera looks, one place,
+ * or one a frame where it follows a body that goes far.
+ */
 function bounds(values, clip) {
+  const boxes = frameBoxes(values, clip);
+  const there = boxes.filter(Boolean);
+  const around = boxOf(there.flatMap(({ low, high }) => [low, high]));
+  const still = reach(there, () => around.middle, clip.dimensions);
+  const path = smoothed(boxes, Math.round((clip.frames / clip.recorded) * (clip.rate || ASSUMED_RATE)) || 1);
+  if (clip.dimensions === 3) for (const place of path) place[1] = around.middle[1]; // the floor stays where it is
+  const along = reach(there, ({ frame }) => path[frame], clip.dimensions);
+  const follows = still.radius > FOLLOWED * along.radius;
+  const statures = there.flatMap((box) => box.statures).sort((a, b) => a - b);
+  const stature = statures[statures.length >> 1] || 1e-6;
+  const found = follows ? along : still;
+  const margin = Math.max(0.12 * stature, clip.dimensions === 3 ? 0.3 * stature - found.across : 0);
+  return { ...found, margin, stature, floor: around.low[1], centres: follows ? path : [around.middle] };
+}
+
+/** For each frame the box around its bodies, and how tall each is; null where nobody is there. */
+function frameBoxes(values, clip) {
   const size = clip.dimensions;
   const length = clip.skeleton.joints.length * size;
-  const [low, high] = [[Infinity, Infinity, Infinity], [-Infinity, -Infinity, -Infinity]];
-  const statures = [];
-  for (let first = 0; first < values.length; first += length) {
-    if (Number.isNaN(values[first])) continue;
-    const [lowest, highest] = [[Infinity, Infinity, Infinity], [-Infinity, -Infinity, -Infinity]];
-    for (let i = first; i < first + length; i++) {
-      const c = (i - first) % size;
-      lowest[c] = Math.min(lowest[c], values[i]);
-      highest[c] = Math.max(highest[c], values[i]);
+  return Array.from({ length: clip.frames }, (_, frame) => {
+    const [corners, statures] = [[], []];
+    for (let body = 0; body < clip.bodies; body++) {
+      const first = (frame * clip.bodies + body) * length;
+      if (Number.isNaN(values[first])) continue;
+      const places = [];
+      for (let i = first; i < first + length; i += size) places.push([values[i], values[i + 1], size === 3 ? values[i + 2] : 0]);
+      const { low, high } = boxOf(places);
+      corners.push(low, high);
+      statures.push(Math.hypot(...high.map((value, c) => value - low[c])));
     }
-    if (size === 2) lowest[2] = highest[2] = 0;
-    statures.push(Math.hypot(...highest.map((value, c) => value - lowest[c])));
-    for (let c = 0; c < 3; c++) {
-      low[c] = Math.min(low[c], lowest[c]);
-      high[c] = Math.max(high[c], highest[c]);
-    }
+    return corners.length ? { ...boxOf(corners), statures, frame } : null;
+  });
+}
+
+function boxOf(places) {
+  const [low, high] = [Math.min, Math.max].map((end) =>
+    [0, 1, 2].map((c) => places.reduce((found, place) => end(found, place[c]), end(...[]))),
+  );
+  return { low, high, middle: low.map((value, c) => (value + high[c]) / 2) };
+}
+
+/** The middles of boxes, each the mean of `count` about it; where there is none the nearest before, or the first. */
+function smoothed(boxes, count) {
+  const middles = [];
+  let last = boxes.find(Boolean).middle;
+  for (const box of boxes) middles.push((last = box ? box.middle : last));
+  return middles.map((_, t) => {
+    const near = middles.slice(Math.max(0, t - (count >> 1)), t + (count >> 1) + 1);
+    return [0, 1, 2].map((c) => near.reduce((sum, middle) => sum + middle[c], 0) / near.length);
+  });
+}
+
+/** How far boxes reach from the middle that `middleOf` tells for each. */
+function reach(boxes, middleOf, dimensions) {
+  let [across, half] = [1e-6, 1e-6];
+  for (const box of boxes) {
+    const middle = middleOf(box);
+    const [x, y, z] = [0, 1, 2].map((c) => Math.max(box.high[c] - middle[c], middle[c] - box.low[c]));
+    across = Math.max(across, dimensions === 2 ? x : Math.hypot(x, z));
+    half = Math.max(half, y);
   }
-  return {
-    low,
-    high,
-    centre: low.map((value, c) => (value + high[c]) / 2),
-    radius: Math.max(Math.hypot(...high.map((value, c) => value - low[c])) / 2, 1e-6),
-    floor: low[1],
-    stature: statures.sort((a, b) => a - b)[statures.length >> 1],
-  };
+  return { across, half, radius: Math.hypot(across, half) };
 }
 
 /** 1, 2 or 5 times a power of ten, near a length. */
@@ -498,13 +595,13 @@ function stroke(lines, colour, width, dashed = false) {
   };
 }
 
-function dot(place, radius, colour, rim) {
+function dot(place, radius, colour, rim, hollow) {
   return (context) => {
     context.fillStyle = colour;
     context.strokeStyle = rim;
-    context.lineWidth = Math.min(1, radius / 3);
+    context.lineWidth = hollow ? 0.5 * radius : Math.min(1, radius / 3);
     context.beginPath();
-    context.arc(place.x, place.y, radius, 0, 2 * Math.PI);
+    context.arc(place.x, place.y, hollow ? 0.8 * radius : radius, 0, 2 * Math.PI);
     context.fill();
     context.stroke();
   };
