@@ -152,6 +152,22 @@ def test_in_the_plane_performances_have_no_depth():
     assert x[:, :2].std() > 0.1
 
 
+def test_in_the_plane_recordings_are_seen_from_aside_and_their_views_stay_there(tmp_path):
+    changes = {"source.name": "mixed", "source.layout": "part10", "source.side": 80}
+    recipe = read_recipe("own/body", changes)
+    source = make_source(recipe, [made(tmp_path / "store", 20)], torch.device("cpu"))
+    taken = source.take(torch.arange(20), ["first", "second"], seed=0)
+    one, other = (taken[view].coordinates for view in ("first", "second"))
+    assert one[:, 2].abs().max() == other[:, 2].abs().max() == 0
+    assert not torch.equal(one, other)
+    children, parents = zip(*source.layout.edges, strict=True)
+    bones = (one[..., list(children), 0] - one[..., list(parents), 0]).norm(dim=1).mean(2)
+    torch.testing.assert_close(bones.median(1).values, torch.full((20,), BONE))
+    view = make_views(recipe, source.layout)("first", taken["first"], 0).coordinates
+    assert view[:, 2].abs().max() == 0
+    assert not torch.equal(view, one)
+
+
 def test_bodies_of_normal_size_have_bones_of_usual_length():
     source = make_source(PERFORMED, [], torch.device("cpu"))
     x = source.take(torch.arange(16), ["first"], seed=0)["first"].coordinates[..., 0]

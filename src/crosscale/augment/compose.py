@@ -142,6 +142,7 @@ class _OneView:
             for name, augmentation in self.augmentations.items():
                 augmentation.seed(derived_seed(seed, f"{self.name} {name}"), part)
                 x = augmentation(x)
+            x = _as_deep_as(clips.coordinates, x)
         if final is not None:
             kept = final.to(x.device)[:, None, None, None, None]
             x = torch.where(kept, clips.coordinates, x)
@@ -152,6 +153,13 @@ class _OneView:
             cut.seed(derived_seed(start, f"{self.name} cut {scale}"), own)
             edge_mask[scale] = cut(len(x), x.device)
         return View(x, edge_mask, clips.body_mask)
+
+
+def _as_deep_as(clips: Tensor, views: Tensor) -> Tensor:
+    """Views (N, C, T, V, M) of clips, without depth where the clip is in the plane."""
+    kept = views.new_ones(views.shape[:2])
+    kept[:, 2:] = (clips[:, 2:] != 0).flatten(1).any(dim=1, keepdim=True)
+    return views * kept[:, :, None, None, None]
 
 
 def _augmentations(settings: AugmentSettings, layout: Layout) -> dict[str, Augmentation]:

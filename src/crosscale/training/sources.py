@@ -28,6 +28,7 @@ from crosscale.transforms.preprocess import (
     Preprocess,
     StoredClips,
     placed,
+    seen_from,
     turn,
 )
 from crosscale.utils.registry import Registry
@@ -173,8 +174,8 @@ class MixedSettings:
         turn: how far performances are turned from facing the camera, degrees (standard deviation).
         partners: share of programs that are performed by a second person, who stands in front of
             the first and faces them.
-        side: for encoders of the plane, from how far aside performances are seen, degrees at most;
-            null sees them in space.
+        side: for encoders of the plane, from how far aside clips are seen, degrees at most, each
+            view from elsewhere; null leaves them in space.
         manner: how far two performances of a program differ.
         layout: of the clips; by default that of the first store, or ten parts where there is none.
         epoch_clips: clips of an epoch; 0 for as many as all stores have.
@@ -208,7 +209,7 @@ class MixedSource(Source):
         device: torch.device,
     ) -> None:
         _check_mixture(settings, len(stores))
-        self.settings, self.device = settings, device
+        self.settings, self.preprocess, self.device = settings, preprocess, device
         own = Layout.load(settings.layout) if settings.layout else None
         self.layout = own or (stores[0].layout if stores else Layout.load(PARTS))
         rows = [split(store, protocol).train for store in stores]
@@ -265,19 +266,33 @@ class MixedSource(Source):
         owner = np.searchsorted(self.starts, numbers, side="right") - 1
         # In the order of the stores, then programs; and back to that of the batch.
         back = torch.from_numpy(np.argsort(owner, kind="stable").argsort())
-        recorded = [
-            part.take(torch.from_numpy(numbers[owner == store] - self.starts[store]))
-            for store, part in enumerate(self.parts)
-            if (owner == store).any()
-        ]
+        taken: dict[str, list[ClipTensors]] = {view: [] for view in views}
+        for store, part in enumerate(self.parts):
+            own = numbers[owner == store] - self.starts[store]
+            if len(own):
+                recorded = part.take(torch.from_numpy(own))
+                seen = self._seen(recorded, views, derived_seed(seed, f"recordings {own[0]}"))
+                for view in views:
+                    taken[view].append(seen[view])
         programs = numbers[owner == len(self.parts)]
-        if self.stage is None or not len(programs):
-            return dict.fromkeys(views, _joined(recorded, self.device).take(back))
-        # Processes that share a batch have other clips, and so other programs.
-        drawn = derived_seed(seed, f"programs {programs[0]}")
-        performed = self.stage.perform(len(programs), views, drawn)
+        if self.stage is not None and len(programs):
+            # Processes that share a batch have other clips, and so other programs.
+            drawn = derived_seed(seed, f"programs {programs[0]}")
+            performed = self.stage.perform(len(programs), views, drawn)
+            for view in views:
+                taken[view].append(performed[view])
+        return {view: _joined(taken[view], self.device).take(back) for view in views}
+
+    def _seen(self, clips: ClipTensors, views: Sequence[str], seed: int) -> dict[str, ClipTensors]:
+        """Recordings as each view sees them: alike in space, from aside in the plane."""
+        if self.settings.side is None:
+            return dict.fromkeys(views, clips)
+        draw, count = Draw(seed, clips.coordinates.device), len(clips.coordinates)
+        side = draw.uniform(count, low=-1.0)
+        angles = {view: _from_aside(side, self.settings.side, draw) for view in views}
         return {
-            view: _joined([*recorded, performed[view]], self.device).take(back) for view in views
+            view: seen_from(clips, angle, self.layout, self.preprocess)
+            for view, angle in angles.items()
         }
 
 
@@ -320,8 +335,7 @@ class Stage:
         settings, count = self.settings, len(programs)
         x = perform(programs, draw, self.preprocess.frames, settings.manner, self.pooling)
         if settings.side is not None:
-            both = (side + 0.35 * draw.uniform(count, 1, low=-1.0)).clamp(-1, 1)
-            x = turn(x, both * math.radians(settings.side))
+            x = turn(x, _from_aside(side, settings.side, draw))
             x[:, 2] = 0
         clips = placed(x, self.layout, self.preprocess)
         if settings.side is None:
@@ -331,6 +345,12 @@ class Stage:
             body[:, 2] -= (gap * draw.factor(count, spread=0.15))[:, None, None]
             clips.coordinates[..., 0] = body
         return replace(clips, final=torch.ones(count, dtype=torch.bool))
+
+
+def _from_aside(side: Tensor, most: float, draw: Draw) -> Tensor:
+    """Angles of one view, radians, about `side` times `most` degrees."""
+    own = (side + 0.35 * draw.uniform(*side.shape, low=-1.0)).clamp(-1, 1)
+    return own * math.radians(most)
 
 
 def _check_mixture(settings: MixedSettings, stores: int) -> None:

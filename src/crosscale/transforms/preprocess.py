@@ -4,7 +4,7 @@ Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -198,6 +198,29 @@ def placed(planes: Tensor, layout: Layout, settings: Preprocess) -> ClipTensors:
     body_mask = torch.zeros(len(x), settings.bodies, dtype=torch.bool)
     body_mask[:, 0] = True
     return ClipTensors(coordinates.permute(0, 2, 3, 4, 1), body_mask)
+
+
+def seen_from(
+    clips: ClipTensors, angle: Tensor, layout: Layout, settings: Preprocess
+) -> ClipTensors:
+    """Preprocessed clips as a camera sees them, in the plane; those without depth stay as they are.
+
+    Args:
+        clips: N of them.
+        angle: (N,) radians by which they are turned about the vertical first.
+        layout: theirs.
+        settings: how they were preprocessed.
+    """
+    deep = (clips.coordinates[:, 2] != 0).flatten(1).any(dim=1)
+    there = clips.body_mask.to(deep.device) & deep[:, None]
+    clip, body = there.nonzero(as_tuple=True)
+    first = torch.from_numpy(_first_body(clip.cpu().numpy())).to(clip.device)
+    x = turn(clips.coordinates[clip, ..., body], angle[clip, None])
+    x[:, 2] = 0
+    x = _sized(face_front(x, first, layout, settings.facing), first, layout, settings.size)
+    coordinates = clips.coordinates.clone()
+    coordinates[clip, ..., body] = x
+    return replace(clips, coordinates=coordinates)
 
 
 def _sized(x: Tensor, first: Tensor, layout: Layout, size: Size) -> Tensor:
