@@ -227,8 +227,9 @@ def class_colours(count: int) -> list[tuple[float, float, float]]:
     """As many colours that can be told apart, red, green and blue from 0 to 1."""
     if count <= 10:
         return [(red / 255, green / 255, blue / 255) for red, green, blue in FEW_COLOURS][:count]
-    lightness = (0.42, 0.58, 0.5)  # neighbours in hue differ in lightness
-    return [colorsys.hls_to_rgb(i / count, lightness[i % 3], 0.65) for i in range(count)]
+    # Neighbours lie far apart in hue, and those of like hue differ in lightness.
+    turn, lightness = (5**0.5 - 1) / 2, (0.38, 0.62, 0.5)
+    return [colorsys.hls_to_rgb(i * turn % 1, lightness[i % 3], 0.7) for i in range(count)]
 
 
 def as_hex(colour: Sequence[float]) -> str:

@@ -161,11 +161,11 @@ def _floor(x: np.ndarray) -> np.ndarray:
 def _looks(clip: PlayedClip) -> tuple[list[str], list[str | tuple[float, tuple[float, float]]]]:
     """Colour and line style of each line of one body: the bars, then the edges."""
     graph = clip.layout.scale(JOINT_SCALE)
-    across = len(bars(clip))
+    lines = [*bars(clip), *graph.edges]
+    sides = "c" * len(bars(clip)) + "".join(edge_sides(clip.layout, graph))
     cut = set(map(tuple, clip.cut.get(JOINT_SCALE, ())))
     colours = [
-        CUT_COLOUR if edge in cut else SIDE_COLOURS[side]
-        for edge, side in zip(graph.edges, edge_sides(clip.layout, graph), strict=True)
+        CUT_COLOUR if line in cut else SIDE_COLOURS[side]
+        for line, side in zip(lines, sides, strict=True)
     ]
-    styles = [(0, (0.6, 1.8)) if edge in cut else "solid" for edge in graph.edges]
-    return [SIDE_COLOURS["c"]] * across + colours, ["solid"] * across + styles
+    return colours, [(0, (0.6, 1.8)) if line in cut else "solid" for line in lines]

@@ -1,7 +1,9 @@
 "use strict";
-/* The map of embeddings: dots on a canvas, a legend that filters, a search, and the player. */
+/* The map of embeddings: dots on a canvas, a legend that filters, a search, and the player.
+ * On the canvas arrow keys go from dot to dot, Enter pins, Escape frees, + and - zoom, 0 shows all. */
 
 const NO_LABEL = "#8a919c";
+const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const REACH = 14; // pixels from the pointer within which a dot is pointed at
 
 class EmbeddingMap {
@@ -10,6 +12,8 @@ class EmbeddingMap {
     this.data = data;
     this.onPoint = pointed; // called with the index of the dot to play
     this.onPin = pinned; // called with the index of the pinned dot, or null
+    this.radius = Math.min(Math.max(13 - 2.5 * Math.log10(data.points.length), 4.5), 9);
+    this.lit = null; // the class whose entry in the legend is pointed at
     this.hidden = { classes: new Set(), parts: new Set() };
     this.query = "";
     this.hovered = this.pinned = null;
@@ -30,7 +34,27 @@ class EmbeddingMap {
   }
 
   matches(i) {
-    return this.data.clips[i].name.toLowerCase().includes(this.query);
+    const isLit = this.lit === null || this.data.labels[i] === this.lit;
+    return isLit && this.data.clips[i].name.toLowerCase().includes(this.query);
+  }
+
+  /** Show one class's dots before all others; null shows all alike. */
+  light(label) {
+    this.lit = label;
+    this.draw();
+  }
+
+  /** Zoom by a factor about a place, from the middle of the canvas. */
+  zoomBy(factor, at = [0, 0]) {
+    const by = Math.min(Math.max(this.zoom * factor, 0.5), 60) / this.zoom;
+    this.shift = this.shift.map((value, c) => at[c] - by * (at[c] - value));
+    this.zoom *= by;
+    this.draw();
+  }
+
+  all() {
+    this.reset();
+    this.draw();
   }
 
   /** Indices of the visible dots whose name has the query in it. */
@@ -61,11 +85,12 @@ class EmbeddingMap {
     canvas.height = Math.round(canvas.clientHeight * ratio);
     const context = canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const radius = 4 * Math.min(this.zoom, 4) ** 0.4;
+    const radius = this.radius * Math.min(this.zoom, 4) ** 0.4;
+    this.rim = getComputedStyle(canvas).getPropertyValue("--card");
     const dots = data.points.map((_, i) => i).filter((i) => this.visible(i));
     dots.sort((a, b) => this.matches(a) - this.matches(b));
     for (const i of dots) {
-      context.globalAlpha = this.matches(i) ? 0.86 : 0.1;
+      context.globalAlpha = this.matches(i) ? 0.9 : 0.1;
       this._dot(context, i, radius);
     }
     context.globalAlpha = 1;
@@ -89,6 +114,9 @@ class EmbeddingMap {
     } else {
       context.fillStyle = colour;
       context.fill();
+      context.lineWidth = 0.8;
+      context.strokeStyle = this.rim;
+      context.stroke();
     }
   }
 
@@ -110,7 +138,7 @@ class EmbeddingMap {
     const top = y < 44 ? y + 28 : y - 18;
     context.lineWidth = 5;
     context.lineJoin = "round";
-    context.strokeStyle = style.getPropertyValue("--card");
+    context.strokeStyle = this.rim;
     context.strokeText(text, left, top);
     context.fillStyle = style.color;
     context.fillText(text, left, top);
@@ -161,16 +189,47 @@ class EmbeddingMap {
     });
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
-      const by = Math.min(Math.max(this.zoom * Math.exp(-event.deltaY / 500), 0.5), 60) / this.zoom;
       const at = [event.offsetX - canvas.clientWidth / 2, event.offsetY - canvas.clientHeight / 2];
-      this.shift = this.shift.map((value, c) => at[c] - by * (at[c] - value));
-      this.zoom *= by;
-      this.draw();
+      this.zoomBy(Math.exp(-event.deltaY / 500), at);
     }, { passive: false });
-    canvas.addEventListener("dblclick", () => {
-      this.reset();
-      this.draw();
+    canvas.addEventListener("dblclick", () => this.all());
+    canvas.addEventListener("keydown", (event) => this._key(event));
+  }
+
+  _key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const actions = {
+      Enter: () => this.pin(this.pinned === this.hovered ? null : this.hovered),
+      Escape: () => this.pin(null),
+      "+": () => this.zoomBy(1.4),
+      "-": () => this.zoomBy(1 / 1.4),
+      0: () => this.all(),
+    };
+    const act = ARROWS[event.key] ? () => this._go(ARROWS[event.key]) : actions[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation(); // arrows step frames elsewhere
+    act();
+  }
+
+  /** Go to the nearest dot that lies that way; from nowhere to the one nearest to the middle. */
+  _go([right, down]) {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const [x, y] = this.hovered === null ? [width / 2, height / 2] : this.place(this.hovered);
+    let [found, least] = [this.hovered, Infinity];
+    this.data.points.forEach((_, i) => {
+      if (i === this.hovered || !this.visible(i) || !this.matches(i)) return;
+      const [dx, dy] = this.place(i).map((value, c) => value - [x, y][c]);
+      const along = dx * right + dy * down;
+      const aside = Math.abs(dx * down) + Math.abs(dy * right);
+      const away = this.hovered === null ? Math.hypot(dx, dy) : along > aside ? along + 2 * aside : Infinity;
+      if (away < least) [found, least] = [i, away];
     });
+    if (found === null) return;
+    this.hovered = found;
+    if (this.pinned !== null) this.pin(null);
+    this.onPoint(found);
+    this.draw();
   }
 }
 
@@ -204,6 +263,8 @@ function makeLegend(container, map) {
     const text = label < 0 ? "no label" : classes[label];
     const [button, sample] = toggle(container, "", text, count(labels, label), map.hidden.classes, label);
     sample.style.background = map.colour(label);
+    for (const begin of ["pointerenter", "focus"]) button.addEventListener(begin, () => map.light(label));
+    for (const end of ["pointerleave", "blur"]) button.addEventListener(end, () => map.light(null));
     button.title = "double click: this one alone, again: all";
     button.addEventListener("dblclick", () => {
       const { classes: hidden } = map.hidden;
@@ -220,6 +281,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const whole = (i) => ({ ...data.clips[i], skeleton: data.skeleton });
 const player = new SkeletonPlayer(document.getElementById("player"), whole(0));
 const pointed = (i) => {
+  const { name, label } = data.clips[i];
+  document.getElementById("told").textContent = label ? `${name}, ${label}` : name;
   player.show(whole(i));
   player.stage.play();
 };
@@ -227,6 +290,9 @@ const pinned = (i) => document.getElementById("side").classList.toggle("pinned",
 const map = new EmbeddingMap(document.getElementById("map"), data, pointed, pinned);
 new SkeletonControls(document.getElementById("controls"), player.stage);
 makeLegend(document.getElementById("legend"), map);
+document.getElementById("closer").addEventListener("click", () => map.zoomBy(1.4));
+document.getElementById("farther").addEventListener("click", () => map.zoomBy(1 / 1.4));
+document.getElementById("all").addEventListener("click", () => map.all());
 const search = document.getElementById("search");
 const found = document.getElementById("found");
 search.addEventListener("input", () => {
