@@ -117,3 +117,45 @@ def test_pointing_at_a_dot_plays_its_clip_and_clicking_pins_it(opened, store):
     assert page.inner_text("#found") == "2 found"
     page.locator(".legend button", has_text="wave").click()
     assert page.evaluate("data.clips.map((_, i) => map.visible(i)).filter(Boolean).length") == 4
+
+
+def test_arrow_keys_go_from_dot_to_dot_and_enter_pins(opened, store):
+    page = opened(map_html(store, load("parts"), np.arange(6), 48, None, seed=0, title="Map"))
+    page.focus("#map")
+    page.keyboard.press("ArrowRight")
+    first = page.evaluate("map.hovered")
+    places = page.evaluate("data.points.map((_, i) => map.place(i))")
+    middle = page.evaluate("[map.canvas.clientWidth / 2, map.canvas.clientHeight / 2]")
+    assert first == np.argmin(np.linalg.norm(np.array(places) - middle, axis=1))
+    reached = {first}
+    for key in ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"] * 6:
+        page.keyboard.press(key)
+        reached.add(page.evaluate("map.hovered"))
+    assert len(reached) > 3
+    page.keyboard.press("Enter")
+    assert page.evaluate("map.pinned") == page.evaluate("map.hovered")
+    name = page.evaluate("data.clips[map.pinned].name")
+    assert name in page.inner_text("#told", timeout=1000)
+    page.keyboard.press("Escape")
+    assert page.evaluate("map.pinned") is None
+    page.click("#closer")
+    assert page.evaluate("map.zoom") > 1
+
+
+def test_the_camera_follows_who_goes_far_and_a_long_name_keeps_its_end(opened, kinect20):
+    x = body(kinect20, 0, frames=90)
+    there = PlayedClip("one", x, kinect20, rate=30.0)
+    away = np.linspace(0, 60, 90, dtype=np.float32)[:, None, None]
+    walked = x.copy()
+    walked[..., 0] += away
+    name = "a-recording-with-a-name-that-takes-more-room-than-there-is" * 3 + "-take-07"
+    page = opened(clips_html([there, PlayedClip(name, walked, kinect20, rate=30.0)], "Clips", ""))
+    counts = page.evaluate("stage.players.map((player) => player._bounds.centres.length)")
+    assert counts == [1, 90]
+    page.evaluate("(stage.pause(), stage.seek(1.5))")
+    centre = page.evaluate("stage.players[1]._view(100, 100)(stage.players[1]._centre())")
+    assert centre["x"] == 50
+    ends = page.locator(".skeleton-name").nth(1)
+    assert ends.get_attribute("title") == name
+    assert ends.locator("span").nth(1).inner_text() == name[-16:]
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -85,7 +85,8 @@ class EmbeddingMap {
     canvas.height = Math.round(canvas.clientHeight * ratio);
     const context = canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const radius = this.radius * Math.min(this.zoom, 4) ** 0.4;
+    const size = Math.min(canvas.clientWidth, canvas.clientHeight);
+    const radius = this.radius * Math.min(Math.max(size / 640, 0.6), 1) * Math.min(this.zoom, 4) ** 0.4;
     this.rim = getComputedStyle(canvas).getPropertyValue("--card");
     const dots = data.points.map((_, i) => i).filter((i) => this.visible(i));
     dots.sort((a, b) => this.matches(a) - this.matches(b));
@@ -222,7 +223,7 @@ class EmbeddingMap {
       const [dx, dy] = this.place(i).map((value, c) => value - [x, y][c]);
       const along = dx * right + dy * down;
       const aside = Math.abs(dx * down) + Math.abs(dy * right);
-      const away = this.hovered === null ? Math.hypot(dx, dy) : along > aside ? along + 2 * aside : Infinity;
+      const away = this.hovered === null ? Math.hypot(dx, dy) : along > 0 ? along + 2 * aside : Infinity;
       if (away < least) [found, least] = [i, away];
     });
     if (found === null) return;
