@@ -14,6 +14,7 @@ import test_azure
 import test_kinect_csv
 import test_markers
 import test_mediapipe
+import test_moments
 import test_msr
 import test_named_joints as named
 import test_nwucla
@@ -27,7 +28,7 @@ import bvh_files
 import estimator_files as estimated
 import skeleton_files
 from crosscale.readers.datasets.ntu import read_missing
-from crosscale.readers.naming import read_naming_table
+from crosscale.readers.naming import read_naming_table, rows_by_clip
 from crosscale.readers.safe.pickles import load_pickle
 from crosscale.utils.arrayfiles import open_array, open_arrays
 
@@ -95,6 +96,11 @@ def skeletons() -> bytes:
     )
 
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+# As spreadsheets write them: endings of files in the names, a blank behind a label.
+LABELLED = "name;label;subject\r\na.npz;gr\u00fc\u00dfen;1\r\n\u00fcbung;gehen ;2\r\n"
+
+
 def plain_npz() -> Files:
     return written(
         lambda folder: np.savez(
@@ -116,6 +122,24 @@ def one_npz() -> Files:
             folder / "one.npz", coordinates=CLIPS[1], label="wave", subject=1, layout="ntu25"
         )
     )
+
+
+def npz_of_gaps() -> Files:
+    x = test_rows.PERSON.astype(np.float32)
+    x[2, 5] = np.nan
+    return written(lambda folder: np.savez(folder / "one.npz", coordinates=x, layout="kinect20"))
+
+
+def mediapipe_alone(form: str) -> Files:
+    frames = [test_mediapipe.ALONE[form](one) for one in test_mediapipe.world(3)]
+    return text("a.json", json.dumps(frames))
+
+
+def ui_prmd() -> Files:
+    rows = np.random.default_rng(0).uniform(1, 50, (3, 66)).round(2)
+    packed = gzip.compress(test_rows.lines(rows, ",").encode(), mtime=0)
+    name = "{0}/m01_s02_e03_{0}.txt.gz"
+    return {name.format(kind): packed for kind in ("positions", "angles")}
 
 
 def mediapipe(shape: str) -> Files:
@@ -173,6 +197,7 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     yield "arrays-annotations", "ntu60-arrays", kept
     yield "npz-of-many", "npz", plain_npz()
     yield "npz-of-one", "npz", one_npz()
+    yield "npz-of-gaps", "npz", npz_of_gaps()
     yield "bvh", "bvh", bvh()
     points = test_markers.millimetres_z_up(test_markers.standing(4))
     for units, scale in (("mm  ", -1.0), ("m   ", 1.0)):
@@ -200,7 +225,12 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     yield "ultralytics-lines", "ultralytics", text("a.jsonl", lines)
     for shape in ("tasks", "javascript", "protobuf"):
         yield f"mediapipe-{shape}", "mediapipe", mediapipe(shape)
+    for form in ("list", "numbers", "by name"):
+        yield f"mediapipe-{form.replace(' ', '-')}", "mediapipe", mediapipe_alone(form)
     yield "mediapipe-csv", "mediapipe", mediapipe_csv()
+    moments, numbers = test_moments.bodies(NUMBERS), list(NUMBERS)
+    numbered = written(lambda f: test_moments.write_mediapipe(f / "a.csv", numbers, moments))
+    yield "mediapipe-csv-of-frames", "mediapipe", numbered
     world = test_mediapipe.world(3)
     yield "mediapipe-npy", "mediapipe", written(lambda f: np.save(f / "a.npy", world))
     yield "deeplabcut", "deeplabcut", written(lambda f: named.write_deeplabcut(f / "a.csv", TWO))
@@ -231,6 +261,12 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     kinect = test_kinect_csv.wide("ntu25", test_kinect_csv.bodies("ntu25", 3), body="BodyID")
     yield "kinect", "kinect", text("a.csv", kinect)
     yield "kinect-rows-of-joints", "kinect", kinect_rows()
+    clock = written(
+        lambda f: test_moments.write_kinect(
+            f / "a.csv", [33.3 * t for t in NUMBERS], moments, "Timestamp", body=True
+        )
+    )
+    yield "kinect-of-timestamps", "kinect", clock
     azure = test_azure.recording(test_azure.person(3), test_azure.person(3, 2.0))
     yield "azure", "azure", text("a.json", json.dumps(azure))
     yield "msr", "msr", text("a03_s07_e02_skeleton3D.txt", test_msr.rows(test_msr.PERSON[:3]))
@@ -238,9 +274,31 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     yield "utkinect", "utkinect", dict(reversed(utkinect().items()))
     sbu = test_sbu.rows(test_sbu.normalised(test_sbu.PAIR))
     yield "sbu", "sbu", text("s02s03/05/001/skeleton_pos.txt", sbu)
+    for files in (ui_prmd(), dict(reversed(ui_prmd().items()))):
+        kind = next(iter(files)).partition("/")[0]
+        yield f"ui-prmd-{kind}", f"{EXAMPLES / 'ui_prmd.py'}:UiPrmd", files
 
 
+NUMBERS = (7, 8, 9, 12, 13, 14)  # of frames, of which some are skipped
 NWUCLA = {"file_name": "a08_s03_e01_v02", "label": 7, "skeletons": test_nwucla.SKELETONS}
+
+
+def told() -> Iterator[tuple[str, str, Files, dict[str, str]]]:
+    """Samples as `sources` gives them, and options without which they cannot be read."""
+    person = test_rows.PERSON
+    joints, frames = person.reshape(-1, 3), person.reshape(len(person), -1)
+    kinect = {"layout": "kinect20"}
+    yield "table-of-joints", "table", text("a.txt", test_rows.lines(joints)), kinect
+    axes = text("a.tsv", "x\ty\tz\n" + test_rows.lines(joints, "\t"))
+    yield "table-under-axes", "table", axes, kinect
+    commas = text("a.csv", test_rows.lines(frames, ";").replace(".", ","))
+    yield "table-of-frames", "table", commas, {"joints": ", ".join(test_rows.NAMES)}
+    yield "npz-in-millimetres", "npz", npz_of_gaps(), {"units": "millimetres", "up": "-z"}
+    trc = written(lambda f: test_moments.write_trc(f / "a.trc", [1, 2, 3, 5], CLIPS[0][:4, 0]))
+    blanks = {
+        name: content.replace(b"\t\t\t", b" ").replace(b"\t", b" ") for name, content in trc.items()
+    }
+    yield "trc-of-blanks", "trc", blanks, {"layout": "ntu25", "up": "y"}
 
 
 def tables() -> Iterator[Sample]:
@@ -263,14 +321,22 @@ def tables() -> Iterator[Sample]:
         ("arrays", plain_npz(), open_arrays),
         ("label-file", labels, read_naming_table),
         ("missing-list", listed, read_missing),
+        ("label-file-cp1252", text("labels.csv", LABELLED.encode("cp1252")), matched),
+        ("label-file-utf16", text("labels.csv", LABELLED.encode("utf-16")), matched),
     ]
     for name, files, read in alone:
         path = next(iter(files))
         yield Sample(name, "", {path: files[path]}, path, read=read)
 
 
+def matched(table: Path) -> object:
+    """What a table tells of two clips."""
+    return rows_by_clip(table, ["a", "u\u0308bung"])
+
+
 @cache
 def samples() -> dict[str, Sample]:
     """All samples by their names."""
     found = [Sample(name, kind, files, next(iter(files))) for name, kind, files in sources()]
+    found += [Sample(*told_, next(iter(told_[2])), options=o) for *told_, o in told()]
     return {sample.name: sample for sample in [*found, *tables()]}

@@ -226,6 +226,28 @@ def test_an_absent_store_or_protocol_is_refused_before_anything_trains(write_pla
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("subjects", [True, False])
+def test_what_has_no_published_split_is_judged_by_folds(
+    write_plan, clip, stored, tmp_path, subjects
+):
+    clips = [
+        clip(f"{i}", label="ab"[i % 2], subject=i // 4 if subjects else None) for i in range(24)
+    ]
+    own = {"mine": {"store": str(stored(*clips, name="own").path), "recipes": "own"}}
+    small = {"data": own, "methods": {"A": "skeletonclr"}, "against": None}
+    settled = write_plan(**small, evaluations=["knn", "finetune"])
+    with pytest.raises(CrosscaleError, match="folds makes 5 splits, and one is needed"):
+        Told(settled, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    plan = write_plan(**small, seeds=[0], evaluations=["knn", "retrieval"])
+    assert main(["compare", str(plan), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    (result,) = read_results(tmp_path / "out", read_plan(plan)).values()
+    top1 = {label: found.top1["test"]["joint"] for label, found in result.evaluations.items()}
+    for right in top1.values():  # of all clips
+        assert 24 * right == pytest.approx(round(24 * right))
+    assert f"| A | {100 * top1['knn']:.1f} (1) |" in (tmp_path / "out" / "table.md").read_text()
+
+
 def test_time_left_follows_the_finished_cells_most_like_those_that_wait(write_plan, out):
     read = read_plan(write_plan())
     results = read_results(out, read)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosscale import __version__
 from crosscale.config import plain
-from crosscale.data.splits import ALL, Split, folds, split, usual
+from crosscale.data.splits import ALL, Split, folds, only_split, split, usual
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import Cell, Judge, Plan
@@ -24,6 +24,7 @@ from crosscale.evaluation.comparison.results import (
     result_path,
     write_result,
 )
+from crosscale.evaluation.finetune import Finetune
 from crosscale.evaluation.online import NeighbourProbe
 from crosscale.evaluation.runner import Runs
 from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
@@ -138,6 +139,8 @@ def _grounds(plan: Plan) -> dict[Cell, _Ground]:
         key = (cell.store, cell.recipe.protocol)
         if key not in opened:
             opened[key] = _Ground.of(*key)
+        if any(isinstance(judge.probe, Finetune) for judge in plan.judges.values()):
+            only_split(opened[key].store, opened[key].folds)
         clips = opened[key].clips
         if steps_per_epoch(cell.recipe, clips) == 0:
             raise CrosscaleError(

@@ -120,7 +120,10 @@ def doubts(measures: Sequence[tuple[float, np.ndarray]], *, optional: bool) -> l
     found = []
     height = float(np.median([height for height, _ in measures]))
     if not LEAST_HEIGHT <= height <= MOST_HEIGHT:
-        remedy = f": give their unit, such as --units {_nearest(height)}" if optional else ""
+        unit = _nearest(height)
+        remedy = (
+            f": give their unit, such as --units {unit}" if optional and unit != "metres" else ""
+        )
         found.append(f"bodies are {height:,.4g} m tall in most clips{remedy}")
     up = _along(np.median([torso for _, torso in measures], axis=0), tuple(TURNS))
     if up != "y":
