@@ -11,6 +11,8 @@ import pytest
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.datasets.arrays import Arrays, Ntu60Arrays
+from crosscale.readers.tables.plain import Plain
+from crosscale.skeleton.layout import Layout
 
 NAMES = ["S001C002P003R002A001", "S001C001P005R001A002", "S001C003P001R001A060"]
 LABELS = [0, 1, 59]
@@ -103,9 +105,22 @@ def test_an_array_that_was_read_takes_no_memory(write, tmp_path, clips):
         changes = {"x_train": x, "y_train": np.zeros(count, int), "x_test": None, "y_test": None}
     folder = write(tmp_path / "xsub", clips, **changes)
     (path,) = (path for path in folder.iterdir() if path.suffix != ".pkl")
+    assert_takes_no_memory(Arrays(layout="ntu25"), path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("lengths", ["lengths", "frames"])
+def test_an_npz_of_ones_own_that_was_read_takes_no_memory(lengths, tmp_path):
+    x = RNG.normal(size=(300, 8, 2, 25, 3)).astype(np.float32)
+    x = x if lengths == "lengths" else x.reshape(2400, 2, 25, 3)
+    names = [f"clip {i}" for i in range(300)]
+    np.savez(tmp_path / "own.npz", names=names, coordinates=x, **{lengths: [8] * 300})
+    assert_takes_no_memory(Plain(layout=Layout.load("ntu25")), tmp_path / "own.npz")
+
+
+def assert_takes_no_memory(reader, path):
     assert path.stat().st_size > 1 << 20
-    reader = Arrays(layout="ntu25")
-    for item in reader.find(folder):
+    for item in reader.find(path):
         reader.read(item)
     told = Path("/proc/self/smaps").read_text().split(str(path), 1)[1]
     assert int(re.search(r"^Rss: +(\d+) kB", told, re.MULTILINE)[1]) < 100
@@ -209,7 +224,6 @@ def test_other_joints_are_told(tmp_path, clips):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"y_train": None}, "lacks y_train"),
         ({"x_train": None, "x_test": None}, "neither x_train nor x_test"),
         ({"x_train": np.zeros((2, 8, 75), np.float32)}, "not .clips, frames, 2 bodies"),
         ({"y_train": np.ones((2, 60))}, "neither numbers nor one-hot"),
@@ -224,7 +238,7 @@ def test_npz_of_another_form_is_told(tmp_path, clips, changes, told):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"label": None}, "annotation 0 lacks one of frame_dir, keypoint, label"),
+        ({"frame_dir": None}, "annotation 0 lacks one of frame_dir, keypoint"),
         ({"keypoint": np.zeros((1, 4, 17, 2))}, "keypoints of images do not serve"),
         ({"total_frames": 5}, "4 frames, but total_frames is 5"),
     ],
@@ -242,11 +256,23 @@ def test_npy_of_another_form_is_told(tmp_path, clips):
         Ntu60Arrays().find(folder)
 
 
-def test_missing_labels_are_told(tmp_path, clips):
-    folder = write_npy(tmp_path, clips)
+def test_arrays_may_be_without_labels(tmp_path, clips):
+    folder = write_npy(tmp_path / "npy", clips, ["a", "b", "c"], [1, None, 0])
+    assert [clip.label for clip in read_all(folder, Arrays())] == ["1", None, "0"]
+    folder = write_npy(tmp_path / "alone", clips)
     (folder / "train_label.pkl").unlink()
-    with pytest.raises(CrosscaleError, match=r"cannot read .*train_label\.pkl"):
-        Ntu60Arrays().find(folder)
+    found = read_all(folder, Arrays())
+    assert {clip.name: clip.label for clip in found} == {f"train_00000{i}": None for i in range(3)}
+    assert_same(found, clips)
+    found = read_all(write_npz(tmp_path / "npz", clips, y_train=None))
+    assert [clip.label for clip in found] == ["A060", None, None]
+
+
+def test_annotations_may_be_without_labels_which_names_of_ntu_tell(tmp_path, clips):
+    annotations = [annotation(i, clip, label=None) for i, clip in enumerate(clips)]
+    folder = write_annotations(tmp_path, annotations)
+    assert [clip.label for clip in read_all(folder, Arrays())] == [None] * 3
+    assert [clip.label for clip in read_all(folder)] == ["A002", "A001", "A060"]
 
 
 def test_a_source_without_arrays_is_told(tmp_path):

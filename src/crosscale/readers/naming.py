@@ -26,6 +26,7 @@ ENDING = re.compile(
 WORDS = ("label", "part")
 FIELDS = (*WORDS, "subject", "camera", "setup", "repetition")
 NAME = "name"
+DIGITS = 9  # of a number; more are a damaged table
 
 
 @dataclass(frozen=True)
@@ -238,8 +239,8 @@ def _values(texts: Mapping[str, str | None], where: str) -> dict[str, str | int]
     """Fields whose text is not empty."""
     found: dict[str, str | int] = {}
     for field, text in texts.items():
-        if text and field not in WORDS and not text.isdecimal():
-            raise BadClip(f"{where}: {field} must be a whole number, not '{shown(text)}'")
+        if text and field not in WORDS and not (text.isdecimal() and len(text) <= DIGITS):
+            raise BadClip(f"{where}: {field} must be a whole number, not '{shown(text, 24)}'")
         if text:
             found[field] = composed(text) if field in WORDS else int(text)
     return found

@@ -28,7 +28,7 @@ class ArraySource:
 
     Attributes:
         names: N clip names.
-        labels: (N,) class numbers.
+        labels: N class numbers or names, None where a clip has none.
         parts: "train", "test" or None for each clip.
         joints: V.
         clip: gives the coordinates of a clip by its index, (T, M, V, 3), filled with zeros.
@@ -36,7 +36,7 @@ class ArraySource:
     """
 
     names: Sequence[str]
-    labels: np.ndarray
+    labels: Sequence[Any]
     parts: Sequence[str | None]
     joints: int
     clip: Callable[[int], np.ndarray]
@@ -93,7 +93,11 @@ def _open_npy(path: Path) -> ArraySource:
         raise CrosscaleError(f"{path}: shape {array.shape}, not (clips, 3, frames, joints, bodies)")
     _refuse_other_than_numbers(str(path), array)
     part, _, _ = path.name.partition("_")
-    names, labels = _names_and_labels(path.with_name(part + _LABELS))
+    beside = path.with_name(part + _LABELS)
+    if beside.exists():
+        names, labels = _names_and_labels(beside)
+    else:
+        names, labels = _counted(part, len(array)), [None] * len(array)
     if len(names) != len(array):
         raise CrosscaleError(
             f"{path}: {len(array)} clips, but {len(names)} names in {part}{_LABELS}"
@@ -108,7 +112,12 @@ def _open_npy(path: Path) -> ArraySource:
     )
 
 
-def _names_and_labels(path: Path) -> tuple[list[str], np.ndarray]:
+def _counted(part: str, count: int) -> list[str]:
+    """Names of clips that have none of their own."""
+    return [f"{part}_{i:06d}" for i in range(count)]
+
+
+def _names_and_labels(path: Path) -> tuple[list[str], Sequence[Any]]:
     content = load_pickle(path)
     if not isinstance(content, list | tuple) or len(content) != 2:
         raise CrosscaleError(f"{path} does not hold names and labels")
@@ -125,13 +134,13 @@ def _are_names(names: Any) -> bool:
     return isinstance(names, list | tuple) and all(name and isinstance(name, str) for name in names)
 
 
-def _labels(path: Path, labels: Any) -> np.ndarray:
-    """(N,) labels of one kind, numbers or names."""
+def _labels(path: Path, labels: Any) -> Sequence[Any]:
+    """N labels of one kind, numbers or names, or None."""
     # lists in lists, each there twice, would make numpy fill all memory
     if isinstance(labels, list | tuple) and not any(isinstance(n, _SEQUENCES) for n in labels):
-        given = np.asarray(labels)
+        given = np.asarray([label for label in labels if label is not None])
         if given.dtype.kind in "biufUS":
-            return given
+            return labels
     raise CrosscaleError(f"{path}: the labels are no list of numbers or of names")
 
 
@@ -143,8 +152,6 @@ def _refuse_other_than_numbers(origin: str, array: np.ndarray) -> None:
 def _open_npz(path: Path) -> ArraySource:
     arrays = open_arrays(path)
     parts = [part for part in ("train", "test") if f"x_{part}" in arrays]
-    if missing := [f"y_{part}" for part in parts if f"y_{part}" not in arrays]:
-        raise CrosscaleError(f"{path} lacks {', '.join(missing)}")
     if not parts:
         raise CrosscaleError(
             f"{path} has neither x_train nor x_test; it has {shown(', '.join(arrays), 200)}"
@@ -163,9 +170,17 @@ def _open_npz(path: Path) -> ArraySource:
         k, i = places[index]
         return np.asarray(clips[k][i]).reshape(-1, 2, joints, 3)
 
+    labels = [
+        _class_numbers(path, arrays[key]).tolist() if key in arrays else [None] * len(own)
+        for key, own in zip((f"y_{part}" for part in parts), clips, strict=True)
+    ]
     return ArraySource(
-        names=[f"{parts[k]}_{i:06d}" for k, i in places],
-        labels=np.concatenate([_class_numbers(path, arrays[f"y_{part}"]) for part in parts]),
+        names=[
+            name
+            for part, own in zip(parts, clips, strict=True)
+            for name in _counted(part, len(own))
+        ],
+        labels=[label for own in labels for label in own],
         parts=[parts[k] for k, _ in places],
         joints=joints,
         clip=clip,
@@ -196,7 +211,7 @@ def _open_annotations(path: Path) -> ArraySource:
     part_of = _parts(path, content.get("split"))
     return ArraySource(
         names=names,
-        labels=_labels(path, [annotation["label"] for annotation in annotations]),
+        labels=_labels(path, [annotation.get("label") for annotation in annotations]),
         parts=[part_of.get(name) for name in names],
         joints=joints.pop(),
         clip=lambda index: np.asarray(annotations[index]["keypoint"]).transpose(1, 0, 2, 3),
@@ -204,7 +219,7 @@ def _open_annotations(path: Path) -> ArraySource:
 
 
 def _check_annotation(origin: str, annotation: Any) -> None:
-    wanted = {"frame_dir", "label", "keypoint"}
+    wanted = {"frame_dir", "keypoint"}
     if not isinstance(annotation, Mapping) or not wanted <= annotation.keys():
         raise CrosscaleError(f"{origin} lacks one of {', '.join(sorted(wanted))}")
     if not _are_names([annotation["frame_dir"]]):

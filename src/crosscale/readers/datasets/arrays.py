@@ -73,7 +73,8 @@ class Arrays(InUnits, OwnRecordings):
         label = _class_names(item.path, source, self.classes)[item.index]
         numbers = ntu_numbers(item.name) or {}
         action = numbers.pop("action", None)
-        if self.classes and action is not None and label != f"A{action:03d}":
+        named = f"A{action:03d}" if self.classes and action is not None else None
+        if named and label not in (named, None):
             raise BadClip(
                 f"{item.path.name}: {shown(item.name)} has the label {shown(label)}; do the labels "
                 "count from 0?"
@@ -85,7 +86,9 @@ class Arrays(InUnits, OwnRecordings):
                 release(array)
             found = with_gaps_filled(coordinates, joints, where)
             found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
-            return found.clip(item.name, label=label, part=source.parts[item.index], **numbers)
+            return found.clip(
+                item.name, label=label or named, part=source.parts[item.index], **numbers
+            )
 
     @classmethod
     def recognises(cls, source: Path) -> str | None:
@@ -133,8 +136,13 @@ def _reason(path: Path) -> str | None:
 
 
 @lru_cache(maxsize=8)
-def _class_names(path: Path, source: ArraySource, classes: tuple[str, ...] | None) -> list[str]:
-    return class_names(source.labels, str(path), classes)
+def _class_names(
+    path: Path, source: ArraySource, classes: tuple[str, ...] | None
+) -> list[str | None]:
+    """Names of N classes, None where a clip has no label."""
+    given = [label for label in source.labels if label is not None]
+    names = iter(class_names(given, str(path), classes) if given else [])
+    return [None if label is None else next(names) for label in source.labels]
 
 
 def _unpadded(padded: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, ...]]:

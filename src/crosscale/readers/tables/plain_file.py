@@ -10,7 +10,7 @@ import numpy as np
 
 from crosscale.errors import CrosscaleError
 from crosscale.readers.tables.numbered import class_names, refuse_no_text
-from crosscale.utils.arrayfiles import open_arrays
+from crosscale.utils.arrayfiles import open_arrays, release
 from crosscale.utils.text import shown
 
 WHOLE = ("subject", "camera", "setup", "repetition")
@@ -112,14 +112,21 @@ def _many(path: Path, arrays: Mapping[str, np.ndarray], count: int) -> Callable[
                 f"{path}: coordinates have {len(filled)} clips of {filled.shape[1]} frames; names "
                 f"and lengths say {count} clips of up to {lengths.max()}"
             )
-        return lambda index: np.asarray(filled[index, : lengths[index]])
+        return lambda index: _taken(filled, (index, slice(lengths[index])))
     rows = _with_bodies(path, coordinates, 3, "(rows, V, 3) or (rows, M, V, 3)")
     ends = np.cumsum(lengths)
     if ends[-1] != len(rows):
         raise CrosscaleError(
             f"{path}: coordinates have {len(rows)} rows, frames add up to {ends[-1]}"
         )
-    return lambda index: np.asarray(rows[ends[index] - lengths[index] : ends[index]])
+    return lambda index: _taken(rows, slice(ends[index] - lengths[index], ends[index]))
+
+
+def _taken(array: np.ndarray, part: Any) -> np.ndarray:
+    """A copy of a part; else an array larger than memory would fill it as it is read."""
+    taken = np.array(array[part])
+    release(array)
+    return taken
 
 
 def _with_bodies(path: Path, coordinates: np.ndarray, fewest: int, form: str) -> np.ndarray:
