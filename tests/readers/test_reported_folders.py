@@ -2,14 +2,18 @@
 
 import json
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
 
 from crosscale.cli import main
+from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
+from crosscale.inference.index import Index
 from crosscale.inference.labels import labels_of
 from crosscale.readers import make_reader
+from crosscale.viz.player_clip import rows_of
 from skeleton_files import skeleton_text, standing
 
 
@@ -112,6 +116,21 @@ def test_names_that_a_mac_writes_in_another_form_are_the_same(shared, prepared):
     }
     given = labels_of(store, folder / "labels.csv")  # as `classify` takes it
     assert given.tolist() == labels_in(store)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_names_that_are_typed_may_be_of_either_form(clip, stored, tmp_path, form, typed):
+    name, other = (
+        unicodedata.normalize(form, "\u00dcbung"),
+        unicodedata.normalize(typed, "\u00dcbung"),
+    )
+    store = stored(clip("plain", label="a"), clip(name, label="b"))  # as 0.1 kept names
+    index = Index(tmp_path, {}, store.names, [None, None], np.empty((2, 1), np.float32))
+    (tmp_path / "lists.yaml").write_text(f"train: [plain]\ntest: [{other}]\n")
+    rows = split(store, str(tmp_path / "lists.yaml")).tests["test"].tolist()
+    assert (rows_of(store, [other]), index.place(other), rows) == ([1], 1, [1])
+    assert store[other].name == name
 
 
 @pytest.mark.parametrize("table", ["bom_crlf_spaces", "cp1252", "semicolon", "with_ending"])

@@ -37,7 +37,7 @@ from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
 from crosscale.models.side_by_side import Embedder
 from crosscale.skeleton.layout import Layout
-from crosscale.utils.text import alike
+from crosscale.utils.text import alike, composed, places_of
 
 Runner = Literal["here", "ray"]
 
@@ -195,7 +195,7 @@ def search(
     opened = Index.open(index)
     if verify:
         opened.verify()
-    if query not in opened.names and Path(query).exists():
+    if composed(query) not in places_of(opened.names) and Path(query).exists():
         store = ClipStore.open(Path(query))
         model = load(run or Path(opened.facts["run"]), device=device)
         opened.check(model)

@@ -11,7 +11,7 @@ import numpy as np
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.utils.formats import read_yaml
-from crosscale.utils.text import listed
+from crosscale.utils.text import composed, listed, places_of
 
 RANDOM_SUBJECTS = "random_subjects"
 GIVEN = "given"
@@ -321,7 +321,7 @@ def _random_subjects(store: ClipStore, protocol: str, seed: str) -> Split:
 
 def _listed(store: ClipStore, path: Path) -> Split:
     lists = _read_lists(path)
-    row = {name: i for i, name in enumerate(store.names)}
+    row = places_of(store.names)
     unknown = [n for names in lists.values() for n in names if n not in row]
     if unknown:
         raise CrosscaleError(f"{path} names {listed(unknown)}, not found in {store.path}")
@@ -341,4 +341,4 @@ def _read_lists(path: Path) -> dict[str, Sequence[str]]:
     fine = isinstance(given, dict) and set(given) == {"train", "test"}
     if not fine or not all(isinstance(v, list) and v for v in given.values()):
         raise CrosscaleError(f"{path} must have two lists of clip names, under train: and test:")
-    return {part: [str(name) for name in names] for part, names in given.items()}
+    return {part: [composed(str(name)) for name in names] for part, names in given.items()}

@@ -42,6 +42,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.files import atomic_folder, sha256
 from crosscale.utils.formats import canonical, with_checksum
+from crosscale.utils.text import composed, places_of
 
 # Columns of the table that are fields of a clip.
 CLIP_FIELDS = ("subject", "camera", "setup", "repetition", "frame_rate", "part")
@@ -114,7 +115,7 @@ class ClipStore:
             IndexError: when there is no such row.
             KeyError: when there is no such name.
         """
-        row = self._rows[which] if isinstance(which, str) else which
+        row = self._rows[composed(which)] if isinstance(which, str) else which
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)} clips")
         row %= len(self)
@@ -135,7 +136,7 @@ class ClipStore:
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate(self.names)}
+        return places_of(self.names)
 
     def coordinates(self, i: int) -> np.ndarray:
         """Coordinates of clip `i`: (T, M, V, C), NaN where a body is absent (see `Clip`).

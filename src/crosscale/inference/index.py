@@ -28,6 +28,7 @@ from crosscale.models.model import Model
 from crosscale.utils.arrayfiles import open_array
 from crosscale.utils.files import atomic_folder, sha256
 from crosscale.utils.formats import checked, is_version_of, refuse_other_version, with_checksum
+from crosscale.utils.text import composed, places_of
 
 FORMAT = "crosscale index 1"
 DESCRIPTION, EMBEDDINGS, CLIPS = "index.json", "embeddings.npy", "clips.parquet"
@@ -103,9 +104,10 @@ class Index:
         Raises:
             CrosscaleError: naming the nearest right name.
         """
-        if name not in self.names:
+        place = places_of(self.names).get(composed(name))
+        if place is None:
             raise CrosscaleError(f"{self.path} has no clip {name}: {nearest(name, self.names)}")
-        return self.names.index(name)
+        return place
 
     def search(
         self, queries: NDArray[np.float32], k: int

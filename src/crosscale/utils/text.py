@@ -17,6 +17,11 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def places_of(names: Iterable[str]) -> dict[str, int]:
+    """Places of names, by the form that is compared: look for `composed` ones in it."""
+    return {composed(name): place for place, name in enumerate(names)}
+
+
 def alike(names: Iterable[str]) -> list[str]:
     """What is to be said of names that differ in capital letters or gaps only."""
     groups = defaultdict(list)

@@ -10,6 +10,7 @@ import numpy as np
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.skeleton.layout import Graph, Layout
+from crosscale.utils.text import composed, places_of
 
 Precision = Literal["float32", "float16"]
 CLASSES = 6  # shown when no clip is named
@@ -74,11 +75,11 @@ def rows_of(store: ClipStore, names: Sequence[str]) -> list[int]:
     """
     if not names:
         return first_of_classes(store)
-    row_of = {name: row for row, name in enumerate(store.names)}
+    places = places_of(store.names)
     for name in names:
-        if name not in row_of:
+        if composed(name) not in places:
             raise CrosscaleError(f"{store.path} has no clip '{name}': {nearest(name, store.names)}")
-    return [row_of[name] for name in names]
+    return [places[composed(name)] for name in names]
 
 
 def first_of_classes(store: ClipStore, classes: int = CLASSES) -> list[int]:
