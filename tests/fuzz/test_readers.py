@@ -15,13 +15,24 @@ from hypothesis import strategies as st
 from judge import Fault, judge
 from samples import Sample, samples
 
-from crosscale.readers import READERS
+from crosscale.data.store import ClipStore
+from crosscale.inference.segment import Timing
+from crosscale.readers import READERS, make_reader
+from crosscale.readers.prepare import prepare
 
 CORPUS = Path(__file__).parent / "corpus"
 SHORT, LONG = 10, int(os.environ.get("CROSSCALE_FUZZ", "200"))
 SEED = int(os.environ.get("CROSSCALE_FUZZ_SEED", "1"))
 # Needs networks and pictures; what it finds in these is the business of the libraries it asks.
 UNTRIED = {"video"}
+SAID = {  # frames a second that the first sample of a format says
+    "azure": {30.0},
+    "bvh": {100.0},
+    "c3d": {100.0},
+    "mediapipe": {25.0},
+    "npz": {25.0, 30.0},
+    "trc": {100.0},
+}
 
 every_sample = pytest.mark.parametrize("sample", samples().values(), ids=list(samples()))
 
@@ -67,6 +78,25 @@ def test_every_reader_is_tried():
 @every_sample
 def test_what_is_whole_is_read(sample):
     assert judge(sample, sample.files[sample.damaged]) == "read"
+
+
+@pytest.mark.parametrize("source_format", sorted(READERS.keys() - UNTRIED - {"arrays"}))
+def test_a_frame_rate_is_taken_where_files_say_none_and_segments_are_told_in_seconds(
+    source_format, tmp_path
+):
+    sample = next(one for one in samples().values() if one.source_format == source_format)
+    for path, data in sample.files.items():
+        (tmp_path / "in" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / path).write_bytes(data)
+    options = {key: text.format(folder=tmp_path / "in") for key, text in sample.options.items()}
+    reader, source = make_reader(source_format, **options), tmp_path / "in" / sample.source
+    report = prepare(reader, source, tmp_path / "store", frame_rate=7.0, workers=1)
+    store = ClipStore.open(report.store)
+    rates = SAID.get(source_format, {7.0})
+    assert set(store.column("frame_rate").tolist()) == rates
+    timing = Timing.of(store, window=1.0, step=0.5)
+    assert timing.unit == "s"
+    assert set(timing.length.tolist()) == {round(rate) for rate in rates}
 
 
 @every_sample

@@ -96,13 +96,33 @@ def test_broken_clips_are_named(model, act):
     with pytest.raises(BadClip, match="clip 1: shows no body"):
         model.embed([x, np.full_like(x, np.nan)])
     broken = x.copy()
-    broken[3, 0, 7, 1] = np.nan
+    broken[3, 0, 7, 1] = np.inf
     with pytest.raises(BadClip, match="clip 1: frame 3, body 0, joint 7"):
         model.embed([x, broken])
     with pytest.raises(BadClip, match=r"clip 0: coordinates have shape \(20, 3\)"):
         model.embed([x[0, 0]])
     with pytest.raises(CrosscaleError, match=r"\[2, 3\] coordinates"):
         model.embed([x, x[..., :2]])
+
+
+def test_joints_missing_for_a_moment_are_filled_in_as_they_are_of_files(model, act, tmp_path):
+    x = act("bow", frames=60)
+    short, long, never = x.copy(), x.copy(), x.copy()
+    short[3:10, 0, 7] = np.nan
+    filled = x.copy()
+    share = np.arange(1, 8, dtype=np.float32)[:, None] / 8
+    filled[3:10, 0, 7] = x[2, 0, 7] + share * (x[10, 0, 7] - x[2, 0, 7])
+    long[3:40, 0, 7] = np.nan
+    without = x.copy()
+    without[3:40] = np.nan
+    found = model.embed([short, long])
+    np.testing.assert_allclose(found, model.embed([filled, without]), atol=1e-5)
+    np.savez(tmp_path / "a.npz", coordinates=short, layout="kinect20")
+    np.testing.assert_allclose(found[:1], model.embed(tmp_path / "a.npz"), atol=1e-5)
+    never[:, 0, 7] = np.nan
+    joint = model.layout.joints[7]
+    with pytest.raises(BadClip, match=f"clip 0, body 0: {joint} is seen in 0% of the frames"):
+        model.embed(never)
 
 
 def test_a_clip_whose_people_the_encoder_leaves_out_is_refused(model, act):

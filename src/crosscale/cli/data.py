@@ -86,7 +86,7 @@ def prepare(
             `--pattern '(?P<label>[a-z]+)_s(?P<subject>[0-9]+)'`.
         table: a CSV or Parquet file with a column name and columns as the groups of the pattern;
             clips that it does not name stay without label.
-        frame_rate: frames a second of recordings that do not say theirs.
+        frame_rate: frames a second of recordings whose files do not say theirs.
         strict: stop at the first recording that cannot be used.
         shard_clips: write a file of frames for each so many clips, for collections that are copied
             or kept in pieces; all commands read them as one. By default one file.

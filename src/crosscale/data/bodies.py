@@ -69,13 +69,32 @@ def in_time(numbers: np.ndarray, where: str) -> np.ndarray:
         raise BadClip(f"{at}row {row} has the frame number {numbers[row]:g}, which is none")
     known = np.unique(numbers.astype(np.int64))
     step = int(np.gcd.reduce(np.diff(known))) if len(known) > 1 else 1
-    if (known[-1] - known[0]) // step >= FRAMES_PER_FOUND * len(known):
+    if len(known) and (known[-1] - known[0]) // step >= FRAMES_PER_FOUND * len(known):
         raise BadClip(
             f"{at}has {len(known)} frames numbered {known[0]} to {known[-1]}; most of them would "
             "be empty"
         )
-    places: np.ndarray = (numbers.astype(np.int64) - known[0]) // step
+    places: np.ndarray = (numbers.astype(np.int64) - known[:1]) // step
     return places
+
+
+def by_clock(times: np.ndarray, where: str) -> np.ndarray:
+    """Places in time of rows by a clock, whose usual step is that of the frames.
+
+    Args:
+        times: (R,) in any unit, of any start and order.
+        where: the file, for messages.
+
+    Returns:
+        (R,) int64 from 0.
+
+    Raises:
+        BadClip: as `in_time`.
+    """
+    moments, row = np.unique(times, return_inverse=True)
+    steps = np.diff(moments)
+    frames = np.maximum(1, np.rint(steps / np.median(steps))) if len(steps) else steps
+    return in_time(np.concatenate([[0], np.cumsum(frames)])[row], where)
 
 
 def by_frame(

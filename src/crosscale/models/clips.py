@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
+from crosscale.data.bodies import with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.data.conversion import CoordinateSource
 from crosscale.data.recordings import Recordings
@@ -94,9 +95,8 @@ def open_source(clips: Clips, layout: Layout | str | None, usual: Layout) -> Nam
         return clips
     is_one = isinstance(clips, Clip) or (isinstance(clips, np.ndarray) and clips.ndim < 5)
     listed = cast(Sequence[Clip | np.ndarray], [clips] if is_one else clips)
-    return InMemory.of(
-        [_as_clip(i, clip) for i, clip in enumerate(listed)], Layout.of(layout or usual)
-    )
+    own = Layout.of(layout or usual)
+    return InMemory.of([_as_clip(i, clip, own) for i, clip in enumerate(listed)], own)
 
 
 def _recorded(path: Path, layout: Layout | str | None) -> InMemory:
@@ -111,11 +111,15 @@ def _recorded(path: Path, layout: Layout | str | None) -> InMemory:
     return InMemory.of(clips, Layout.of(reader.layout))
 
 
-def _as_clip(i: int, clip: Clip | np.ndarray) -> Clip:
+def _as_clip(i: int, clip: Clip | np.ndarray, layout: Layout) -> Clip:
+    """A clip of an array; joints missing for a moment are filled in, as they are of files."""
     if isinstance(clip, Clip):
         return clip
-    array = np.asarray(clip)
+    array, name = np.asarray(clip), f"clip {i}"
     if array.ndim == 3:
         array = array[:, None]
+    fits = array.ndim == 4 and array.shape[2] == len(layout.joints) and array.dtype.kind == "f"
+    if fits and np.isnan(array).any():
+        return with_gaps_filled(array, layout.joints, name).clip(name)
     bodies = tuple(str(body) for body in range(array.shape[1])) if array.ndim == 4 else ()
-    return Clip(f"clip {i}", array, bodies)
+    return Clip(name, array, bodies)

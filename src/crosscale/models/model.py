@@ -173,7 +173,8 @@ class Model(nn.Module):
         Args:
             clips: a store, its path, or the path of recordings in a format that is recognised; a
                 `Clip`, an array (T, M, V, C) or (T, V, C) in metres (C = 3; of C = 2 any unit),
-                NaN where a body is absent; or a list of either, or an array (N, T, M, V, C).
+                NaN where a body is absent, or a joint for a moment; or a list of either, or an
+                array (N, T, M, V, C).
             layout: of clips that are not a store's, a name or a file; by default the encoder's.
 
         Raises:

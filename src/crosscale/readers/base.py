@@ -33,6 +33,9 @@ class Reader(Protocol):
     worker processes. A reader that needs a large file keeps it open by itself (a cached function
     of its module), not in a field.
 
+    A reader of clips with a `frame_rate` that no file says has it as an attribute; whoever prepares
+    clips may say another.
+
     A reader whose class has a method `recognises(source)`, which tells how one sees that a source
     is of its format, or gives None, is asked by `crosscale prepare auto` too.
     """

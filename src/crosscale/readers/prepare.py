@@ -137,7 +137,7 @@ def prepare(
         out: the store to make; it appears when all is done.
         naming: tells labels and more of recordings whose files say nothing, or otherwise; classes
             are then those that the clips have.
-        frame_rate: frames a second of recordings that do not say theirs.
+        frame_rate: frames a second of recordings whose files do not say theirs.
         strict: stop at the first recording that cannot be used, instead of skipping it.
         overwrite: replace a store that is there.
         workers: processes at most; None takes one for each core.
@@ -178,10 +178,11 @@ def prepare(
             else read_all(reader, items, workers)
         )
         measures = []
+        rates = {None: frame_rate, getattr(reader, "frame_rate", None): frame_rate}
         with closing(read) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
                 reason = _repeated(outcome, kept) or _store(
-                    writer, outcome, partial(_told, naming, source, rows, frame_rate), report
+                    writer, outcome, partial(_told, naming, source, rows, rates), report
                 )
                 if not reason and outcome.clip:
                     kept[outcome.clip.name] = outcome.item.path
@@ -240,16 +241,25 @@ def _told(
     naming: Naming | None,
     source: Path,
     rows: Mapping[str, Mapping[str, Any]],
-    frame_rate: float | None,
+    rates: Mapping[float | None, float | None],
     item: Item,
     clip: Clip,
 ) -> dict[str, Any]:
-    """Fields of a clip that its file does not tell, or that are written in another form."""
+    """Fields of a clip that its file does not tell, or that are written in another form.
+
+    Args:
+        naming: tells labels and more.
+        source: where the recordings are.
+        rows: of the naming's table.
+        rates: the frame rate in place of one that no file says.
+        item: the recording.
+        clip: what was read of it.
+    """
     names = {"name": clip.name, "label": clip.label}
     told: dict[str, Any] = {key: composed(name) for key, name in names.items() if name}
     told = {key: name for key, name in told.items() if name != names[key]}
-    if frame_rate is not None and clip.frame_rate is None:
-        told["frame_rate"] = frame_rate
+    if (rate := rates.get(clip.frame_rate)) is not None:
+        told["frame_rate"] = rate
     return told | (naming.told(item, source, rows) if naming else {})
 
 

@@ -61,6 +61,8 @@ class _Skeletons(InUnits, OwnRecordings):
     max_bodies: int = 2
     max_frames: int | None = 300
 
+    frame_rate = FRAME_RATE
+
     def __post_init__(self) -> None:
         if self.bodies_by not in ("id", "position"):
             raise CrosscaleError(f"bodies_by is 'id' or 'position', not '{self.bodies_by}'")
@@ -82,7 +84,7 @@ class _Skeletons(InUnits, OwnRecordings):
             found = people(
                 seen, rule=self.bodies_by, max_bodies=self.max_bodies, max_frames=self.max_frames
             )
-        return found.clip(item.name, label=label, frame_rate=FRAME_RATE, **numbers)
+        return found.clip(item.name, label=label, frame_rate=self.frame_rate, **numbers)
 
     def told(self, item: Item) -> tuple[str | None, dict[str, Any]]:
         """Class, and subject, camera, setup and repetition, where the name tells them.

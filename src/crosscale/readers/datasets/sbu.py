@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from crosscale.data.bodies import refuse_far, repaired
+from crosscale.data.bodies import by_frame, refuse_far, repaired
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Bodies
 from crosscale.readers.base import Item
@@ -83,4 +83,6 @@ class Sbu(Published):
         refuse_far(normalised, item.name)
         lost = (normalised == 0).all(-1, keepdims=True)
         joints = np.where(lost, np.nan, ZERO + STEP * normalised)
-        return repaired(joints, ("0", "1"), Layout.load(self.layout).joints, item.name)
+        joints, notes = by_frame(rows[:, 0], joints, item.name)
+        found = repaired(joints, ("0", "1"), Layout.load(self.layout).joints, item.name)
+        return replace(found, notes=(*notes, *found.notes))

@@ -9,7 +9,8 @@ from 0 to 1. ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker lists
             (`poseWorldLandmarks`, `worldLandmarks`), which are taken where all frames with a body
             have them, or `pose_landmarks` (`poseLandmarks`, `landmarks`), or the landmarks alone:
             a list of them, an object by name (`{"NOSE": {...}}`), or 99 or 132 numbers; a landmark
-            is an object (x, y, z, visibility) or a list. Nobody is null, [] or {}.
+            is an object (x, y, z, visibility) or a list. Nobody is null, [] or {}. Where all
+            frames tell their numbers (`frame`), they are where these say.
     CSV     a row a frame, columns `nose_x`, `nose_y`, `nose_z`, `nose_visibility`, or by number
             `x0`, `y0`, `z0`, `v0` (or from 1 on)
     npy     (T, 33, 3 to 5): x, y, z, visibility and presence; NaN where nobody is seen
@@ -31,7 +32,8 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.pose.estimated import Estimated, Person, refuse_nobody, rows_of
 from crosscale.readers.pose.mediapipe_csv import landmarks_of_csv, names_landmarks
-from crosscale.readers.safe.json_file import json_beginning, load_json
+from crosscale.readers.safe.json_file import json_beginning, load_json, numbers_under
+from crosscale.readers.tables.csv_table import FRAME
 from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import open_array
@@ -140,6 +142,8 @@ def _of_json(path: Path) -> Detections:
     if len(frames) == COUNT and _is_landmark(frames[0]):
         frames = [frames]  # of one picture
     kinds = [_poses(frame, t, where) for t, frame in enumerate(frames)]
+    numbers = numbers_under(FRAME, frames)
+    moments = np.arange(len(frames)) if numbers is None else numbers
     in_space = any(world for world, _ in kinds) and not any(
         image and not world for world, image in kinds
     )
@@ -155,11 +159,11 @@ def _of_json(path: Path) -> Detections:
     alone = len({person.frame for person in people}) == len(people)
     found = Detections(
         names=Layout.load(LAYOUT).joints,
-        frame=np.array([person.frame for person in people], np.int64),
+        frame=moments[[person.frame for person in people]],
         joints=landmarks[..., :3] * CAMERA_TO_Y_UP,
         confidence=landmarks[..., 3],
         ids=["0"] * len(people) if alone else None,
-        frames=np.arange(len(frames)),
+        frames=moments,
         frame_rate=_number(told, RATE),
     )
     if in_space:

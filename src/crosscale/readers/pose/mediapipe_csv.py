@@ -7,13 +7,12 @@ import numpy as np
 
 from crosscale.data.bodies import by_frame
 from crosscale.errors import BadClip
-from crosscale.readers.tables.csv_table import CsvTable, matrix
+from crosscale.readers.tables.csv_table import FRAME, CsvTable, matrix
 from crosscale.skeleton.joint_names import find_joints
 from crosscale.skeleton.layout import Layout
 
 LAYOUT = "blazepose33"
 COUNT = 33
-FRAME = ("frame", "frame_idx", "frame_index", "frame_id", "frame_number")
 _AXES = {"x": 0, "y": 1, "z": 2, "v": 3, "visibility": 3, "vis": 3}
 _NAMED = re.compile(r"(?P<joint>.+)[ _.\-](?P<axis>x|y|z|v|vis|visibility)", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?P<axis>x|y|z|v)_?(?P<joint>\d+)", re.IGNORECASE)

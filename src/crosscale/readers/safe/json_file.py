@@ -1,12 +1,13 @@
 """JSON files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from crosscale.data.bodies import MOST_FRAMES, REPEATED
 from crosscale.errors import BadClip
 from crosscale.readers.files import beginning
 
@@ -62,3 +63,19 @@ def numbers(rows: Sequence[Any], size: int, places: Sequence[str]) -> np.ndarray
             raise BadClip(f"{place}: has {len(values) // size} keypoints, those before {joints}")
         arrays.append(values.reshape(-1, size))
     return np.stack(arrays) if arrays else np.empty((0, 0, size))
+
+
+def numbers_under(keys: Sequence[str], frames: Sequence[Any]) -> np.ndarray | None:
+    """Numbers (T,) that all frames have under one of some keys, and that tell most apart.
+
+    Args:
+        keys: that are looked for, the first before the others.
+        frames: objects, or anything else, which has no number.
+    """
+    for key in keys:
+        told = [frame.get(key) if isinstance(frame, Mapping) else None for frame in frames]
+        known = all(isinstance(n, int | float) and abs(n) < MOST_FRAMES for n in told)
+        if known and len(set(told)) >= (1 - REPEATED) * len(told):
+            values = np.array(told, np.float64)
+            return values.astype(np.int64) if (values % 1 == 0).all() else values
+    return None

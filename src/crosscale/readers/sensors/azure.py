@@ -1,9 +1,9 @@
 """Azure Kinect body tracking, as the sample `offline_processor` writes it.
 
 The samples of Microsoft's Azure Kinect body-tracking SDK write an object a recording: `frames`,
-each with `timestamp_usec` and `bodies`, each with `body_id` and `joint_positions` (32 joints, x y z
-in millimetres), beside `joint_names`. The depth camera's x points right, y down and z forward;
-turning half round the z axis gives the axes of the older sensors, y up, nothing mirrored.
+each with `frame_id`, `timestamp_usec` and `bodies`, each with `body_id` and `joint_positions` (32
+joints, x y z in millimetres), beside `joint_names`. The depth camera's x points right, y down and z
+forward; turning half round the z axis gives the axes of the older sensors, y up, nothing mirrored.
 learn.microsoft.com/azure/kinect-dk/body-joints lists the joints.
 """
 
@@ -14,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from crosscale.data.bodies import tracked
+from crosscale.data.bodies import by_clock, in_time, tracked
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
 from crosscale.readers.files import RecordingFiles, beginning
-from crosscale.readers.safe.json_file import load_json
+from crosscale.readers.safe.json_file import load_json, numbers_under
 from crosscale.skeleton.joint_names import plain_name
 from crosscale.skeleton.layout import Layout
 
 JOINTS = 32
+NUMBER, TIME = ("frame_id",), ("timestamp_usec",)
 TO_METRES_Y_UP = np.array([-0.001, -0.001, 0.001])
 # the samples write none of these; programs made from them add one (0 is "out of sight")
 CONFIDENCES = ("joint_confidence", "joint_confidences", "confidence_levels")
@@ -49,11 +50,15 @@ class AzureKinect(RecordingFiles):
         bodies = [(t, body) for t, frame in enumerate(frames) for body in _bodies(frame, t, where)]
         joints = _positions(bodies, where)[:, _order(content.get("joint_names"), layout, where)]
         joints[(joints == 0).all(-1) | _out_of_sight(bodies, where)] = np.nan
+        moments = _moments(frames, where)
+        frame = moments[[t for t, _ in bodies]]
+        order = np.argsort(frame, kind="stable")
+        ids = [str(body.get("body_id", 0)) for _, body in bodies]
         seen = Sightings(
-            frames=len(frames),
-            frame=np.array([t for t, _ in bodies], np.int64),
-            ids=[str(body.get("body_id", 0)) for _, body in bodies],
-            joints=joints * TO_METRES_Y_UP,
+            frames=int(moments.max()) + 1,
+            frame=frame[order],
+            ids=[ids[row] for row in order],
+            joints=joints[order] * TO_METRES_Y_UP,
         )
         found = tracked(seen, layout.joints, where)
         return found.clip(item.name, frame_rate=_rate(frames))
@@ -120,9 +125,17 @@ def _order(names: Any, layout: Layout, where: str) -> list[int]:
     return layout.order_from(plain)
 
 
+def _moments(frames: Sequence[Any], where: str) -> np.ndarray:
+    """Places in time of frames, by their numbers or the sensor's clock, else as they come."""
+    if (numbers := numbers_under(NUMBER, frames)) is not None:
+        return in_time(numbers, where)
+    times = numbers_under(TIME, frames)
+    return np.arange(len(frames)) if times is None else by_clock(times, where)
+
+
 def _rate(frames: Sequence[Any]) -> float | None:
-    times = [frame.get("timestamp_usec") for frame in frames]
-    if len(times) < 2 or not all(isinstance(time, int | float) for time in times):
+    times = numbers_under(TIME, frames)
+    if times is None or len(times) < 2:
         return None
-    step = float(np.median(np.diff(np.array(times, np.float64))))
+    step = float(np.median(np.diff(times)))
     return round(1e6 / step, 2) if np.isfinite(step) and step >= 1 else None

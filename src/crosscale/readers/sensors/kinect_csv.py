@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from crosscale.data.bodies import LATER, REPEATED, in_time, tracked
+from crosscale.data.bodies import LATER, REPEATED, by_clock, in_time, tracked
 from crosscale.data.clip import Clip
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
@@ -50,6 +50,7 @@ class KinectCsv(InUnits, RecordingFiles):
 
     layout: str = ""
 
+    frame_rate = FRAME_RATE
     endings = (".csv", ".tsv")
     what = "CSV files of Kinect"
 
@@ -74,7 +75,7 @@ class KinectCsv(InUnits, RecordingFiles):
         seen = replace(seen, joints=self.placed(seen.joints))
         found = tracked(seen, layout.joints, item.path.name)
         found = replace(found, notes=(*recording.notes, *found.notes))
-        return found.clip(item.name, frame_rate=FRAME_RATE)
+        return found.clip(item.name, frame_rate=self.frame_rate)
 
     @classmethod
     def sign(cls, path: Path) -> str | None:
@@ -239,7 +240,4 @@ def _moments(words: Sequence[str], where: str, *, numbered: bool) -> np.ndarray:
         return np.array([place.setdefault(word, len(place)) for word in words])
     if numbered and (values == np.floor(values)).all():
         return in_time(values, where)
-    times, row = np.unique(values, return_inverse=True)
-    steps = np.diff(times)
-    frames = np.maximum(1, np.rint(steps / np.median(steps))) if len(steps) else steps
-    return in_time(np.concatenate([[0], np.cumsum(frames)])[row], where)
+    return by_clock(values, where)

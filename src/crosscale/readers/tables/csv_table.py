@@ -11,6 +11,9 @@ from crosscale.errors import BadClip, readable
 from crosscale.readers.files import faults_named
 from crosscale.utils.text import shown
 
+# How columns are called, in small letters, that number the frames.
+FRAME = ("frame", "frame_idx", "frame_index", "frame_id", "frame_number")
+
 
 class CsvTable:
     """One table; its columns are read when they are asked for.

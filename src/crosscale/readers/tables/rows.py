@@ -8,8 +8,9 @@ one joint after the other:
 
 Between numbers stand blanks, tabs, commas or semicolons. A first line may name the joints, a name
 for each three numbers. Where there is none, the rows have the joints of the layout in its order, or
-those that `joints` names. A joint at 0 0 0 is missing, unless it always lies there: places are
-measured from it then. Files may be packed with gzip.
+those that `joints` names. One number more in front of each row is that of its frame. A joint at
+0 0 0 is missing, unless it always lies there: places are measured from it then. Files may be packed
+with gzip.
 """
 
 import re
@@ -20,10 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
+from crosscale.data.bodies import by_frame
 from crosscale.errors import BadClip
 from crosscale.readers.by_name import builtin_with, fitting_layout
 from crosscale.readers.files import GZIP, beginning, faults_named, text_lines
 from crosscale.readers.mocap.capture import Capture, Take
+from crosscale.readers.tables.csv_table import FRAME
 from crosscale.readers.tables.number_table import number_table
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.text import shown
@@ -59,7 +62,8 @@ class Rows(Capture):
         """Read one file."""
         with faults_named(path):
             text = _Text(text_lines(path))
-            return Take(names := text.names or self._names(), ("0",), text.places(names), None)
+            places, notes = text.places(names := text.names or self._names())
+            return Take(names, ("0",), places, None, notes=notes)
 
     def _names(self) -> tuple[str, ...]:
         """Joints in the order of rows that do not name them."""
@@ -109,28 +113,36 @@ class _Text:
         if not self.columns:
             raise BadClip("has no numbers below its first line")
 
-    def places(self, names: Sequence[str]) -> np.ndarray:
-        """(T, 1, V, 3) of the joints of these names, NaN where one is missing.
+    def places(self, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Joints of these names (T, 1, V, 3), NaN where one is missing, and what was repaired.
 
         Raises:
             BadClip: when the rows do not have that many joints; names the line.
         """
         values = number_table(self._rows, self.columns, first=self._first)
         count = len(names)
-        if self.columns == 3 and count != 1:
-            if len(values) % count:
-                raise BadClip(
-                    f"has {len(values):,} rows of x y z, not {count} for each frame; has it other "
-                    "joints, or is it cut off?"
-                )
-        elif self.columns != 3 * count:
-            if not self._cells_beyond(count):
-                raise BadClip(
-                    f"has {self.columns} numbers a row; x y z of {count} joints are {3 * count} "
-                    "numbers in a row, or 3 in a row a joint"
-                )
-            values = values[:, : 3 * count]
-        return _without_origin(values.reshape(-1, count, 3))[:, None]
+        in_row = 1 if self.columns in (3, 4) else count  # joints
+        beyond = self._cells_beyond(count)
+        numbers = None
+        if (
+            self.columns == 3 * in_row + 1
+            and not beyond
+            and _number_frames(values, count // in_row)
+        ):
+            numbers, values = values[:: count // in_row, 0], values[:, 1:]
+        if values.shape[1] != 3 * in_row and not beyond:
+            raise BadClip(
+                f"has {self.columns} numbers a row; x y z of {count} joints are {3 * count} "
+                "numbers in a row, or 3 in a row a joint"
+            )
+        if len(values) * in_row % count:
+            raise BadClip(
+                f"has {len(values):,} rows of x y z, not {count} for each frame; has it other "
+                "joints, or is it cut off?"
+            )
+        places = _without_origin(values[:, : 3 * in_row].reshape(-1, count, 3))
+        rows, notes = (places, ()) if numbers is None else by_frame(numbers, places)
+        return rows[:, None], notes
 
     def _cells_beyond(self, count: int) -> bool:
         """Whether x y z of each named joint stand in a cell, and further cells without a name."""
@@ -145,6 +157,8 @@ def _named(line: str, separator: str) -> tuple[str, ...]:
     names = [word.strip().strip('"') for word in words]
     while names and not names[-1]:
         names.pop()
+    if names[0].lower() in FRAME:
+        del names[0]
     if [name.lower() for name in names] == AXES:
         return ()
     if "" in names or len(set(names)) < len(names):
@@ -160,6 +174,13 @@ def _with_blanks(lines: Sequence[str]) -> list[str]:
         if len(words) > 1 and all(re.fullmatch(r"[^,]+(,[^,]+)?", word) for word in words):
             text = text.replace(",", ".")
     return [re.sub(r"[,;]", " ", line) for line in text.split("\n")]
+
+
+def _number_frames(values: np.ndarray, rows: int) -> bool:
+    """Whether the first of all numbers is whole, and the same in so many rows each."""
+    first = values[:, 0]
+    groups = first.reshape(-1, rows) if len(first) % rows == 0 else first[:, None]
+    return bool((first % 1 == 0).all() and (groups == groups[:, :1]).all())
 
 
 def _without_origin(places: np.ndarray) -> np.ndarray:
