@@ -1,7 +1,6 @@
 """Files as pose estimators write them, made from places in a picture."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 
@@ -26,25 +25,6 @@ def person(layout: str, x: float = 300.0, y: float = 100.0, size: float = 200.0)
 def walking(layout: str, frames: int = 6, x: float = 300.0, step: float = 2.0) -> list[People]:
     """One person in each frame, moving to the right."""
     return [[person(layout, x + step * t)] for t in range(frames)]
-
-
-def write_openpose(folder: Path, frames: list[People], name: str = "clip") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for t, people in enumerate(frames):
-        content = {
-            "version": 1.3,
-            "people": [
-                {
-                    "person_id": [-1],
-                    "pose_keypoints_2d": one.ravel().tolist(),
-                    "face_keypoints_2d": [],
-                    "pose_keypoints_3d": [],
-                }
-                for one in people
-            ],
-        }
-        (folder / f"{name}_{t:012d}_keypoints.json").write_text(json.dumps(content))
-    return folder
 
 
 def alphapose(frames: list[People], ids: bool = False) -> str:

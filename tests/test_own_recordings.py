@@ -11,6 +11,8 @@ import pytest
 import bvh_files
 from crosscale.cli import main
 from crosscale.skeleton.layout import Layout
+from crosscale.synthesis import formats
+from crosscale.synthesis.formats import in_pixels, mediapipe_json
 
 FRAMES, TAKES = 48, 10
 ACTIONS = {"wave": "right_forearm", "kick": "right_shank"}
@@ -61,27 +63,11 @@ def write_azure(folder: Path, name: str, joints: np.ndarray) -> None:
 
 
 def write_mediapipe(folder: Path, name: str, joints: np.ndarray) -> None:
-    hips = joints[:, [23, 24]].mean(axis=1, keepdims=True)
-    joints = (joints - hips) * [1, -1, -1]
-    frames = [
-        {
-            "pose_world_landmarks": [
-                dict(zip("xyz", place, strict=True)) | {"visibility": 0.9} for place in places
-            ]
-        }
-        for places in joints.tolist()
-    ]
-    (folder / f"{name}.json").write_text(json.dumps({"fps": 30, "frames": frames}))
+    (folder / f"{name}.json").write_text(mediapipe_json(joints * [-1, 1, 1]))
 
 
 def write_openpose(folder: Path, name: str, joints: np.ndarray) -> None:
-    pixels = joints[..., :2] * [-300, -300] + [320, 600]
-    sure = np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 0.9)], axis=-1)
-    (folder / name).mkdir()
-    for t, places in enumerate(sure):
-        people = [{"person_id": [-1], "pose_keypoints_2d": places.ravel().tolist()}]
-        path = folder / name / f"{name}_{t:012d}_keypoints.json"
-        path.write_text(json.dumps({"version": 1.3, "people": people}))
+    formats.write_openpose(folder / name, in_pixels(joints)[:, None])
 
 
 def write_kinect(folder: Path, name: str, joints: np.ndarray) -> None:

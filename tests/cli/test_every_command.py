@@ -71,7 +71,7 @@ CALLS = {
     "import published": ["{published} --out {out} --data {store}"],
     "push": ["{run} mine | write user/model"],
 }
-TAKE_NO_STORE = {"camera", "webcam", "list", "completion", "demo", "synth", "retrain"}
+TAKE_NO_STORE = {"camera", "webcam", "list", "completion", "demo", "examples", "synth", "retrain"}
 ACTIONS = ("bow", "hop", "wave")
 NOBODYS, PEOPLES = "clips of nobody", "clips of people"
 

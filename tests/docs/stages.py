@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import bvh_files
-import estimator_files
 from kinect_folders import write_nwucla, write_utdmhad
 from tiny_run import TINY
 
@@ -39,26 +37,7 @@ class Stage:
 
 
 def _formats(folder: Path) -> None:
-    """Takes, videos and mice; who is in a video is found by networks that are pretended."""
-    for name in ("takes/walk", "takes/wave", "videos/walk", "mice"):
-        (folder / name).mkdir(parents=True)
-    for action in ("walk", "wave"):
-        _take(folder / "takes" / action / "first.bvh")
-    walking = estimator_files.alphapose(estimator_files.walking("coco17", 20))
-    (folder / "videos" / "walk" / "alphapose-results.json").write_text(walking)
-    joints = ("nose", "left_ear", "right_ear", "back", "left_hip", "right_hip", "tail")
-    head = [
-        ["scorer", *["DLC"] * 3 * len(joints)],
-        ["bodyparts", *(joint for joint in joints for _ in range(3))],
-        ["coords", *["x", "y", "likelihood"] * len(joints)],
-    ]
-    rows = [
-        [frame, *(n for j in range(len(joints)) for n in (10 * j + frame, 20 + j * j, 0.9))]
-        for frame in range(20)
-    ]
-    table = "\n".join(",".join(map(str, row)) for row in [*head, *rows])
-    (folder / "mice" / "first.csv").write_text(table + "\n")
-
+    """Films; who is in them is found by networks that are pretended."""
     for action, step in (("walk", 2), ("wave", 0)):
         (folder / "films" / action).mkdir(parents=True)
         for film in range(2):
@@ -76,23 +55,12 @@ crosscale.pose.blazepose.BlazePose = PretendNetworks
     (folder / "pretend" / "sitecustomize.py").write_text(pretend)
 
 
-def _take(path: Path, frames: int = 20) -> None:
-    body = bvh_files.person(100.0)
-    path.write_text(bvh_files.text(body, bvh_files.still(body, frames, (0, 90, 0))))
-
-
 def _recipes(folder: Path) -> None:
     write_nwucla(folder / "nw-ucla")
 
 
 def _readme(folder: Path) -> None:
     (folder / "Makefile").write_text("demo test:\n\t@echo $@\n")
-    (folder / "recordings").mkdir()
-    for take in range(6):
-        _take(folder / "recordings" / f"take{take}.bvh", 20 + take)
-    (folder / "labels.csv").write_text(
-        "name,label\ntake0,walk\ntake1,walk\ntake2,wave\ntake3,wave\n"
-    )
 
 
 def _film(path: Path, step: int, side: int) -> None:
@@ -177,11 +145,10 @@ STAGES = {
     "README": Stage(
         _readme,
         {
-            "CLIP": "take5",
             "import crosscale\n": (
                 "import crosscale\nfrom crosscale.data.store import ClipStore\n"
                 "clips = ClipStore.open('stores/mine')\n"
-                "labelled, labels = [0, 1, 2, 3], ['walk', 'walk', 'wave', 'wave']\n"
+                "labelled, labels = [0, 1, 8, 9], ['lift', 'lift', 'sit', 'sit']\n"
             ),
         },
     ),

@@ -30,6 +30,7 @@ import skeleton_files
 from crosscale.readers.datasets.ntu import read_missing
 from crosscale.readers.naming import read_naming_table, rows_by_clip
 from crosscale.readers.safe.pickles import load_pickle
+from crosscale.synthesis.formats import write_openpose
 from crosscale.utils.arrayfiles import open_array, open_arrays
 
 Files = dict[str, bytes]
@@ -215,7 +216,7 @@ def sources() -> Iterator[tuple[str, str, Files]]:
     trc = written(lambda f: test_markers.write_trc(f / "a.trc", points, missing=missing))
     yield "trc", "trc", trc
     body25 = estimated.walking("openpose25", 3)
-    yield "openpose", "openpose", written(lambda f: estimated.write_openpose(f / "clip", body25))
+    yield "openpose", "openpose", written(lambda f: write_openpose(f / "clip", body25))
     yield "alphapose", "alphapose", text("a.json", estimated.alphapose(walking, ids=True))
     yield "mmpose", "mmpose", text("a.json", estimated.mmpose(walking, {"dataset_name": "coco"}))
     people = [[*frame, frame[0] + [200, 0, 0]] for frame in walking]

@@ -13,6 +13,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.readers import READERS
 from crosscale.readers.auto import recognise
 from crosscale.skeleton.layout import Layout
+from crosscale.synthesis.formats import write_openpose
 from crosscale.utils.plugins import load_object
 
 FRAMES = files.walking("coco17")
@@ -27,7 +28,7 @@ def array(name, value):
 
 
 WRITERS = {
-    "openpose": lambda folder: files.write_openpose(folder / "a", files.walking("openpose25")),
+    "openpose": lambda folder: write_openpose(folder / "a", files.walking("openpose25")),
     "alphapose": text("alphapose-results.json", files.alphapose(FRAMES)),
     "mmpose": text("results.json", files.mmpose(FRAMES)),
     "ultralytics": text("a.json", json.dumps(files.ultralytics(FRAMES))),
@@ -121,7 +122,7 @@ def test_prepare_auto_says_how_it_knew(tmp_path, capsys):
     for label in ("walk", "run"):
         for take in ("01", "02"):
             frames = files.walking("openpose25", x=100.0 + len(label))
-            files.write_openpose(source / label / take, frames, "video")
+            write_openpose(source / label / take, frames, "video")
     out = tmp_path / "store"
     assert main(["prepare", "auto", str(source), "--out", str(out), "--label_from_folder"]) == 0
     told = capsys.readouterr().out

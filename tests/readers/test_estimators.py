@@ -15,6 +15,7 @@ from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
 from crosscale.readers.prepare import prepare
 from crosscale.skeleton.layout import Layout
+from crosscale.synthesis.formats import write_openpose
 
 
 def fitted_joints(layout):
@@ -24,7 +25,7 @@ def fitted_joints(layout):
 def write_one(source_format, folder, frames):
     """The frames as one clip of the format; its path."""
     if source_format == "openpose":
-        return files.write_openpose(folder / "clip", frames)
+        return write_openpose(folder / "clip", frames)
     text = {
         "alphapose": files.alphapose,
         "mmpose": files.mmpose,
@@ -225,7 +226,7 @@ def test_a_layout_of_fewer_joints_takes_those_by_name(source_format, layout, tmp
 
 
 def test_the_two_models_of_openpose_are_told_apart(tmp_path):
-    path = files.write_openpose(tmp_path / "a", files.walking("coco18"))
+    path = write_openpose(tmp_path / "a", files.walking("coco18"))
     clip = read("openpose", path)
     assert clip.coordinates.shape == (6, 1, 18, 2)
     with pytest.raises(BadClip, match=r"lacks mid_hip.* of layout openpose25.*--layout coco18"):
@@ -234,10 +235,10 @@ def test_the_two_models_of_openpose_are_told_apart(tmp_path):
 
 def test_a_folder_of_openpose_clips_is_named_by_folders_or_by_files(tmp_path):
     frames = files.walking("openpose25")
-    files.write_openpose(tmp_path / "deep" / "walk" / "01", frames, "video")
-    files.write_openpose(tmp_path / "deep" / "walk" / "02", frames, "video")
-    files.write_openpose(tmp_path / "flat" / "walk", frames, "01")
-    files.write_openpose(tmp_path / "flat" / "walk", frames, "02")
+    write_openpose(tmp_path / "deep" / "walk" / "01", frames, "video")
+    write_openpose(tmp_path / "deep" / "walk" / "02", frames, "video")
+    write_openpose(tmp_path / "flat" / "walk", frames, "01")
+    write_openpose(tmp_path / "flat" / "walk", frames, "02")
     reader = make_reader("openpose")
     assert [item.name for item in reader.find(tmp_path / "deep")] == ["walk/01", "walk/02"]
     assert [item.name for item in reader.find(tmp_path / "flat")] == ["walk/01", "walk/02"]
@@ -245,14 +246,14 @@ def test_a_folder_of_openpose_clips_is_named_by_folders_or_by_files(tmp_path):
 
 
 def test_frames_that_openpose_left_out_are_empty(tmp_path):
-    path = files.write_openpose(tmp_path / "a", files.walking("openpose25", 6))
+    path = write_openpose(tmp_path / "clip", files.walking("openpose25", 6))
     (path / "clip_000000000002_keypoints.json").unlink()
     assert read("openpose", path).present[:, 0].tolist() == [True] * 2 + [False] + [True] * 3
 
 
 def test_openpose_joints_in_space_are_metres(tmp_path):
     frames = files.walking("openpose25", 4)
-    path = files.write_openpose(tmp_path / "a", frames)
+    path = write_openpose(tmp_path / "a", frames)
     for t, file in enumerate(sorted(path.iterdir())):
         content = json.loads(file.read_text())
         places = np.concatenate([frames[t][0][:, :2] * 8, np.full((25, 1), 3000.0)], axis=1)
@@ -340,7 +341,7 @@ def test_frame_numbers_far_apart_do_not_take_memory(tmp_path):
 
 def test_as_many_people_are_kept_as_asked_for(tmp_path, capsys):
     crowd = [[files.person("openpose25", x) for x in (100, 400, 700)] for _ in range(20)]
-    files.write_openpose(tmp_path / "crowd" / "clip", crowd)
+    write_openpose(tmp_path / "crowd" / "clip", crowd)
     for most in (1, 3):
         command = ["prepare", "auto", str(tmp_path / "crowd"), "--out", str(tmp_path / f"{most}")]
         assert main([*command, "--max_bodies", str(most)]) == 0

@@ -15,6 +15,7 @@ from crosscale.readers.files import paths_below
 from crosscale.readers.mocap.bvh import Bvh
 from crosscale.readers.pose.openpose import OpenPose
 from crosscale.readers.tables.plain import Plain
+from crosscale.synthesis.formats import write_openpose
 
 
 def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
@@ -66,6 +67,6 @@ def test_arrays_and_auto_pass_over_it_too(tmp_path):
     put_aside(tmp_path)
     assert sources_below(tmp_path) == [tmp_path / "train_data.npy"]
     (tmp_path / "train_data.npy").unlink()
-    files.write_openpose(tmp_path / "clip", files.walking("openpose25"))
+    write_openpose(tmp_path / "clip", files.walking("openpose25"))
     (tmp_path / "clip" / "._notes.bvh").write_text("HIERARCHY")
     assert recognise(tmp_path).source_format == "openpose"

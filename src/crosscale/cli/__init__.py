@@ -64,6 +64,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "list": "listing.list_kind",
         "completion": "completion.completion",
         "demo": "demo.demo",
+        "examples": "examples.examples",
         "synth": "synth.synth",
         "retrain": "retrain.retrain",
     },
