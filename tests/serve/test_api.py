@@ -9,10 +9,12 @@ from odd_name import ODD
 from starlette.testclient import TestClient
 from uploads_made import npz, sent
 
+import estimator_files
 from crosscale.serve.app import make_app
 from crosscale.serve.limits import Limits
 from crosscale.serve.service import Service
 from crosscale.synthesis import ClipName, record_clips, skeleton_text
+from crosscale.synthesis.formats import write_openpose
 
 LOCAL = "http://127.0.0.1:8000"
 PATIENT = Limits(seconds=300)  # on whatever machine
@@ -58,6 +60,57 @@ def test_the_nearest_clips_are_those_of_the_index_and_a_clip_finds_itself(client
     similarities = [near["similarity"] for near in nearest]
     assert len(nearest) == 3
     assert similarities == sorted(similarities, reverse=True)
+
+
+def test_the_page_does_not_list_a_clip_as_its_own_neighbour(client, store):
+    itself = npz(store.coordinates(4), layout="blazepose33")
+    told = client.post("/api/analyse", files=sent(itself), data={"k": 3}).json()["clips"][0]
+    assert told["itself"] == store.names[4]
+    assert len(told["nearest"]) == 3
+    assert store.names[4] not in [near["name"] for near in told["nearest"]]
+
+
+def test_a_clip_of_many_files_is_called_as_the_sender_calls_it(client, tmp_path):
+    frames = estimator_files.walking("openpose25", 12)
+    paths = sorted(write_openpose(tmp_path / "my walk", frames).iterdir())
+    files = [("files", (path.name, path.read_bytes())) for path in paths]
+    told = client.post("/api/analyse", files=files).json()
+    assert [clip["name"] for clip in told["clips"]] == ["my walk"]
+    assert "upload_" not in told["how"]
+
+
+def test_what_is_wrong_is_told_for_the_page_and_not_for_a_shell(client):
+    for content, name in ((b'{"a": 1}', "odd.json"), (npz(np.zeros((9, 1, 7, 3))), "seven.npz")):
+        reply = client.post("/api/analyse", files=sent(content, name))
+        assert reply.status_code == 422
+        assert "choose one at" in reply.json()["error"]
+        assert "--" not in reply.json()["error"]
+    status = client.get("/api/status").json()
+    assert "--" not in status["live"]["problem"]
+
+
+def test_a_format_and_joints_can_be_chosen(client):
+    status = client.get("/api/status").json()
+    assert status["formats"]["bvh"]
+    assert "coco17" in status["layouts"]
+    seven = sent(npz(np.zeros((9, 1, 7, 3))))
+    reply = client.post("/api/embed", files=seven, data={"format": "npz", "layout": "coco17"})
+    assert "7 joints" in reply.json()["error"]
+
+
+def test_how_rough_probabilities_are_is_told(client):
+    told = client.get("/api/status").json()["trust"]
+    assert "30 labelled clips held out" in told
+    assert "about 4 points" in told
+
+
+def test_the_example_can_be_analysed(client):
+    reply = client.get("/api/example")
+    name = reply.headers["content-disposition"].split('"')[1]
+    told = client.post("/api/analyse", files=sent(reply.content, name)).json()
+    assert told["format"] == "mediapipe"
+    assert [clip["name"] for clip in told["clips"]] == [name.removesuffix(".json")]
+    assert told["clips"][0]["answer"]
 
 
 def test_several_files_are_named_each(client, act):
@@ -151,7 +204,9 @@ def test_without_head_or_index_one_is_told_to_give_it(bare, take):
         assert option in reply.json()["error"]
     told = bare.post("/api/analyse", files=sent(take)).json()["clips"][0]
     assert (told["nearest"], told["answer"], told["timeline"]) == (None, None, None)
-    assert bare.get("/api/status").json()["live"]["problem"].endswith("--head")
+    status = bare.get("/api/status").json()
+    assert "labels" in status["live"]["problem"]
+    assert status["trust"] is None
 
 
 def test_the_status_says_what_to_run_for_the_webcam(client):

@@ -144,6 +144,19 @@ def test_of_several_files_each_can_be_chosen_and_a_wrong_one_is_told(plain, act,
         assert "<b>bad skipped" in page.inner_text("#message")
 
 
+def test_an_example_can_be_tried_and_another_format_chosen(plain):
+    with page_of(plain) as page:
+        page.click("#example")
+        until(page, "app.player !== null && app.player.frame > 3")
+        assert "squat_actor" in page.inner_text("#player")
+        assert "squat_actor8.json" in page.inner_text("#facts")
+        assert "labelled clips held out" in page.inner_text("#answer")
+        assert "pose_world_landmarks" in page.inner_text("#facts")  # how the format was found out
+        page.select_option("#format", "mediapipe")
+        until(page, "!find('facts').textContent.includes('pose_world_landmarks')")
+        assert "squat_actor8.json" in page.inner_text("#facts")
+
+
 def test_without_the_pose_estimator_the_page_says_what_to_run(plain):
     with page_of(plain) as page:
         assert page.locator("#camera").is_disabled()

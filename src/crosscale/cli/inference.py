@@ -15,7 +15,6 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from scipy.stats import binomtest
 
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
@@ -367,13 +366,12 @@ def _fit(
     if head.cv_clips_:
         what = "clips and subclips" if subclips else "clips"
         apart = people is not None and head.cv_groups_
-        right = round(head.cv_accuracy_ * head.cv_clips_)
-        rough = binomtest(right, head.cv_clips_).proportion_ci(method="wilson")
+        low, high = head.cv_interval()
         console.print(
             f"cross-validation: {100 * head.cv_accuracy_:.1f} % of {head.cv_clips_:,} held-out "
             f"labelled {what} right"
             + (f", each person's by those of the others ({apart} people)" if apart else "")
-            + f"; {100 * rough.low:.0f} to {100 * rough.high:.0f} % with 95 % confidence"
+            + f"; {100 * low:.0f} to {100 * high:.0f} % with 95 % confidence"
         )
     else:
         console.print(

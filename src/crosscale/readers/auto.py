@@ -35,9 +35,7 @@ def recognise(source: Path) -> Recognised:
     Raises:
         CrosscaleError: when none fits, or several; tells which and why.
     """
-    refuse_absent(source)
-    fitting = [Recognised(name, reason) for name, reason in _reasons(source).items()]
-    found = [one for one in fitting if one.source_format not in GENERAL] or fitting
+    found = fitting(source)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -52,6 +50,17 @@ def recognise(source: Path) -> Recognised:
     raise CrosscaleError(
         f"{source} may have several formats: {reasons}. Name the one you mean in place of auto"
     )
+
+
+def fitting(source: Path) -> list[Recognised]:
+    """All formats that a source may have, without general ones where others fit.
+
+    Raises:
+        CrosscaleError: when it is not there or cannot be read.
+    """
+    refuse_absent(source)
+    found = [Recognised(name, reason) for name, reason in _reasons(source).items()]
+    return [one for one in found if one.source_format not in GENERAL] or found
 
 
 def _reasons(source: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, File, Form, UploadFile, WebSock
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -27,6 +27,7 @@ from crosscale.serve.service import (
     Recording,
     Service,
 )
+from crosscale.synthesis.examples import example_recording
 
 PAGE = Path(__file__).parent / "static" / "index.html"
 STATIC: list[str | tuple[str, str]] = [
@@ -128,6 +129,14 @@ def analyse(service: Served, recording: Uploaded, k: Count = 6) -> replies.Analy
     """All that the page shows of each clip, for one reading of the upload."""
     clips, notes = service.analyse(recording, k)
     return replies.AnalyseReply(**recording.told, clips=clips, notes=notes)
+
+
+@api.get("/example", response_class=Response)
+def example() -> Response:
+    """An example recording to upload."""
+    name, text = example_recording()
+    told = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="application/json", headers=told)
 
 
 @api.get("/clip/{name:path}", responses={404: {"model": replies.Fault}})

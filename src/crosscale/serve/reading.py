@@ -9,7 +9,7 @@ from pathlib import Path
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.readers import make_reader
-from crosscale.readers.auto import recognise
+from crosscale.readers.auto import fitting
 from crosscale.readers.prepare import REPORT, prepare
 from crosscale.readers.tables.plain_file import open_plain
 from crosscale.serve.limits import Limits
@@ -19,11 +19,25 @@ from crosscale.utils.arrayfiles import read_header
 
 STORE = "store"  # a folder below the request's own
 
-# What may be uploaded. None of these formats can hold pickled objects.
-FORMATS = (
-    *("npz", "skeleton", "nwucla", "bvh", "c3d", "trc", "kinect", "azure", "openpose"),
-    *("alphapose", "mmpose", "ultralytics", "mediapipe", "deeplabcut", "sleap", "long"),
-)
+# What may be uploaded, and what it is. None of these formats can hold pickled objects.
+FORMATS = {
+    "mediapipe": "MediaPipe (JSON, CSV, npy)",
+    "openpose": "OpenPose (a JSON file a frame)",
+    "alphapose": "AlphaPose (JSON)",
+    "mmpose": "MMPose (JSON)",
+    "ultralytics": "Ultralytics (JSON)",
+    "deeplabcut": "DeepLabCut (CSV, HDF5)",
+    "sleap": "SLEAP (CSV, HDF5)",
+    "bvh": "BVH motion capture",
+    "c3d": "C3D markers",
+    "trc": "TRC markers",
+    "skeleton": "Kinect v2 (.skeleton)",
+    "kinect": "Kinect (CSV)",
+    "azure": "Azure Kinect (JSON)",
+    "nwucla": "NW-UCLA (JSON)",
+    "long": "a table of frame, joint, x, y, z",
+    "npz": "NumPy (.npz)",
+}
 AUTO = "auto"  # stands for the format that the files have
 
 
@@ -101,9 +115,14 @@ def _recognised(files: Path) -> tuple[str, str]:
     """The format of files, and how one sees it; damaged archives are known by their ending."""
     if all(path.suffix == ".npz" for path in files.iterdir()):
         return "npz", "files end in .npz"
-    found = recognise(files)
-    check_format(found.source_format)
-    return found.source_format, found.reason
+    found = [one for one in fitting(files) if one.source_format in FORMATS]
+    if len(found) == 1:
+        return found[0].source_format, found[0].reason
+    why = "; ".join(f"{FORMATS[one.source_format]}, since {one.reason}" for one in found)
+    raise CrosscaleError(
+        (f"this may have several formats: {why}" if found else "this has no format that is known")
+        + ": choose one at Format"
+    )
 
 
 def _layout(source_format: str, files: Path, layout: str | None, usual: str) -> str | None:
@@ -122,13 +141,13 @@ def _layout(source_format: str, files: Path, layout: str | None, usual: str) -> 
     known = {name: len(Layout.load(name).joints) for name in builtin_layouts()}
     if known.get(usual) == joints:
         return usual
-    fitting = [name for name, count in known.items() if count == joints]
-    if len(fitting) != 1:
+    fits = [name for name, count in known.items() if count == joints]
+    if len(fits) != 1:
         raise CrosscaleError(
-            f"clips have {joints} joints, as {' or '.join(fitting) or 'no built-in layout'}: say "
-            "the layout"
+            f"clips have {joints} joints, as {' or '.join(fits) or 'no built-in layout'}: choose "
+            "one at Joints"
         )
-    return fitting[0]
+    return fits[0]
 
 
 def _check_archives(files: Path, limits: Limits) -> None:

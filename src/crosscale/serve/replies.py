@@ -99,7 +99,8 @@ class Analysed(BaseModel):
 
     name: str
     player: dict[str, Any] = Field(description="the clip as /static/player.js takes it")
-    nearest: list[Near] | None = None
+    nearest: list[Near] | None = Field(None, description="other clips than this one")
+    itself: str | None = Field(None, description="the clip of the index that is this one")
     answer: Classified | None = None
     timeline: Segmented | None = None
 
@@ -132,6 +133,8 @@ class Status(BaseModel):
     classes: list[str] | None = Field(description="of the head; null without one")
     index: int | None = Field(description="clips in the index; null without one")
     playable: bool = Field(description="whether the clips of the index can be played")
-    formats: list[str]
+    trust: str | None = Field(description="how rough probabilities are; null without a head")
+    formats: dict[str, str] = Field(description="that may be sent, and what they are")
+    layouts: list[str] = Field(description="for formats that do not fix it")
     limits: dict[str, float]
     live: LiveStatus

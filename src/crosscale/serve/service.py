@@ -1,5 +1,6 @@
 """What the server can do, apart from HTTP: one method for each question of the API."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ from crosscale.serve.replies import (
     Status,
 )
 from crosscale.serve.uploads import FILES, Sent, Upload, shown, stored
-from crosscale.skeleton.layout import Layout
+from crosscale.skeleton.layout import Layout, builtin_layouts
 from crosscale.viz.player_clip import player_json, stored_clip
 
 WEBCAM_LAYOUT = "blazepose33"  # of `@mediapipe/pose`
@@ -49,6 +50,16 @@ ASSUMED_RATE = 30.0  # frames a second, where a file does not say; the player as
 RATES = (0.1, 10_000.0)  # frames a second, the lowest and the highest that are believed
 MOST_PLAYED = 3000  # frames of a clip that are sent to the player
 WINDOW, STEP = 2.0, 0.5  # seconds
+SAME = 0.999  # similarity, below which a clip of the index is not the very recording
+# Labelled clips of an action, and by how many points probabilities are off in the mean; see
+# docs/own-data.md, where it was measured.
+ROUGH = ((10, 4), (5, 5), (3, 7), (2, 8))
+# Options that messages name, and what the page has in their place.
+_OPTIONS = (
+    (re.compile(r"`?--layout ([\w.]+)`?"), r"\1 at Joints"),
+    (re.compile(r"`?--layout`?"), "Joints"),
+    (re.compile(r"`?--([a-z-]+)"), r"\1"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,13 +254,22 @@ class Service:
         ]
 
     def analyse(self, recording: Recording, k: int) -> tuple[list[Analysed], list[str]]:
-        """Player, nearest clips, answer and timeline of each clip, and why one is missing."""
+        """Player, nearest other clips, answer and timeline of each, and why one is missing."""
         notes: list[str] = []
         told: dict[str, Sequence[Any]] = {}
         try:
             vectors = self.embed(recording)
             if self.index:
-                told["nearest"] = self.search(vectors, k)
+                found = self.search(vectors, k + 1)
+                itself = [
+                    next((near.name for near in nearest if self._is(near, recording, i)), None)
+                    for i, nearest in enumerate(found)
+                ]
+                told["itself"] = itself
+                told["nearest"] = [
+                    [near for near in nearest if near.name != own][:k]
+                    for nearest, own in zip(found, itself, strict=True)
+                ]
             if self.head:
                 told["answer"] = self.classify(recording, vectors)
                 told["timeline"] = self.segment(recording, WINDOW, STEP, ASSUMED_RATE)
@@ -294,7 +314,9 @@ class Service:
             classes=None if self.head is None else self.head.classes_.tolist(),
             index=None if self.index is None else len(self.index.names),
             playable=self.store is not None,
-            formats=list(FORMATS),
+            trust=None if self.head is None else _trust(self.head),
+            formats=FORMATS,
+            layouts=sorted(builtin_layouts()),
             limits=vars(self.limits),
             live=LiveStatus(
                 ready=problem is None,
@@ -315,15 +337,24 @@ class Service:
             raise CrosscaleError("this server has no head to name actions: start it with --head")
         return self.head
 
+    def _is(self, near: Near, recording: Recording, i: int) -> bool:
+        """Whether a clip of the index is the very recording; its name tells where it is absent."""
+        if near.similarity < SAME:
+            return False
+        if self.store is None or near.name not in self._rows:
+            return near.name == recording.names[i]
+        theirs, own = self.store.coordinates(self._rows[near.name]), recording.store.coordinates(i)
+        return theirs.shape == own.shape and np.allclose(theirs, own, atol=1e-3, equal_nan=True)
+
     def _live_problem(self) -> str | None:
         try:
             self._namer.check_layout(Layout.load(WEBCAM_LAYOUT))
         except CrosscaleError:
             return (
-                f"the encoder knows {self.model.layout.name} only: the webcam needs one of ten "
-                "parts, such as `parts`, which comes with crosscale"
+                f"the encoder knows {self.model.layout.name} only; the webcam needs one for any "
+                "sensor, such as `body`, which comes with crosscale"
             )
-        return None if self.head else "there is no head to name actions: start with --head"
+        return None if self.head else "this server was started without labels to name actions by"
 
     def _played(
         self, store: ClipStore, row: int, name: str, *, own: bool = False
@@ -364,4 +395,23 @@ def _renamed(message: str, upload: Upload) -> str:
     message = message.replace(str(upload.folder), "the upload")
     for made, given in upload.names.items():
         message = message.replace(made, given)
+    for option, here in _OPTIONS:
+        message = option.sub(here, message)
     return " ".join(message.split())
+
+
+def _trust(head: Head) -> str:
+    """How far the head's probabilities can be relied on, in a sentence."""
+    fewest = int(head.counts_.min())
+    points = next((points for labels, points in ROUGH if labels <= fewest), None)
+    if points is None or not head.cv_clips_:
+        return (
+            "Some action has one labelled clip only: probabilities are rough, and the share of "
+            "right answers is not known."
+        )
+    low, high = head.cv_interval()
+    return (
+        f"Of {head.cv_clips_:,} labelled clips held out, {100 * head.cv_accuracy_:.0f} % were "
+        f"named right ({100 * low:.0f} to {100 * high:.0f} with 95 % confidence). With {fewest} "
+        f"labelled clips of an action, probabilities are off by about {points} points."
+    )

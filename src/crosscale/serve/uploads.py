@@ -15,12 +15,14 @@ from crosscale.serve.limits import Limits
 
 FILES = "files"  # a folder below the request's own
 LONGEST_NAME = 80  # letters shown
+CLIP = "upload"  # what a clip of many files is called on disk
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,10}")
+_FRAME = re.compile(r"_\d{12}_keypoints$", re.ASCII)
 # Some formats tell in a file's name what no file tells inside. Such a name is made anew from its
 # numbers: a pattern, and what is written for it.
 _TELLING = (
     (re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII), "a{}_s{}_e{}_v{}"),  # NW-UCLA
-    (re.compile(r".*_(\d{12})_keypoints", re.ASCII), "upload_{}_keypoints"),  # OpenPose
+    (re.compile(r".*_(\d{12})_keypoints", re.ASCII), f"{CLIP}_{{}}_keypoints"),  # OpenPose
 )
 
 
@@ -73,6 +75,8 @@ def stored(files: Sequence[Sent], limits: Limits) -> Iterator[Upload]:
             if made.stem in names:
                 raise CrosscaleError(f"two files are called {shown(given)}: send one of them")
             names[made.stem] = shown(PurePosixPath(given).stem)
+            if _FRAME.search(made.stem):
+                names[CLIP] = shown(_FRAME.sub("", PurePosixPath(given).stem))
             with (folder / FILES / made).open("xb") as file:
                 shutil.copyfileobj(sent.file, file)
         yield Upload(folder, names)

@@ -4,7 +4,7 @@
 const NEAREST = 6;
 const GOLDEN = 137.5; // degrees between the hues of classes, so that neighbours differ
 const find = (id) => document.getElementById(id);
-const app = { status: null, stage: null, player: null, shown: null, nearStages: [] };
+const app = { status: null, files: [], stage: null, player: null, shown: null, nearStages: [] };
 
 async function ask(path, options = {}) {
   const response = await fetch(path, options);
@@ -32,17 +32,35 @@ function show(section) {
 /** Send files and show the first clip that comes back. */
 async function open(files) {
   if (!files.length) return;
+  app.files = files;
   const form = new FormData();
   for (const file of files) form.append("files", file);
   form.append("k", NEAREST);
-  tell(files.length === 1 ? `Reading ${files[0].name} …` : `Reading ${files.length} files …`);
+  form.append("format", find("format").value);
+  if (find("layout").value) form.append("layout", find("layout").value);
+  tell(`Reading ${nameOf(files)} …`);
   document.body.classList.add("busy");
   try {
     showReply(await ask("/api/analyse", { method: "POST", body: form }));
   } catch (error) {
-    tell(`${error.message}`, true);
+    tell(`${nameOf(files)}: ${error.message}`, true);
   } finally {
     document.body.classList.remove("busy");
+  }
+}
+
+function nameOf(files) {
+  return files.length === 1 ? files[0].name : `${files.length} files`;
+}
+
+async function openExample() {
+  try {
+    const response = await fetch("/api/example");
+    const [, name] = response.headers.get("content-disposition").match(/filename="(.*)"/);
+    for (const id of ["format", "layout"]) find(id).selectedIndex = 0;
+    await open([new File([await response.blob()], name)]);
+  } catch (error) {
+    tell(error.message, true);
   }
 }
 
@@ -71,9 +89,13 @@ function showClip(reply, place) {
   showTimeline(clip.timeline);
   showAnswer(clip.answer);
   showNearest(clip.nearest);
+  find("itself").hidden = !clip.itself;
+  find("itself").textContent = `This recording is itself among the known clips, as ${clip.itself}.`;
   const repaired = Object.entries(reply.repaired).map(([what, count]) => `${what} in ${count}`);
   const rate = clip.player.rate ? "" : "the file does not say how fast it is: 30 frames a second assumed";
-  find("facts").textContent = [`${reply.format}: ${reply.how}`, `layout ${reply.layout}`, rate, ...repaired]
+  const format = app.status.formats[reply.format];
+  const how = find("format").value === "auto" ? `${format}: ${reply.how}` : format;
+  find("facts").textContent = [nameOf(app.files), how, `joints of ${reply.layout}`, rate, ...repaired]
     .filter(Boolean).join(" · ");
 }
 
@@ -140,7 +162,8 @@ function moveCursor() {
 }
 
 function percent(share) {
-  return `${Math.round(100 * share)} %`;
+  if (share > 0.99) return "> 99 %";
+  return share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
 }
 
 /** A verdict and the two most probable classes, as bars. */
@@ -163,7 +186,9 @@ function verdict(answer) {
 function showAnswer(answer) {
   const panel = find("answer");
   panel.hidden = !answer;
-  if (answer) panel.replaceChildren(element("h2", "", "The whole clip"), ...verdict(answer));
+  if (!answer) return;
+  const rough = element("p", "soft facts", app.status.trust);
+  panel.replaceChildren(element("h2", "", "The whole clip"), ...verdict(answer), rough);
 }
 
 /** The nearest clips, each playing by itself; those of an earlier recording stop. */
@@ -198,12 +223,15 @@ async function playNear(card, near, note) {
 function introduce(status) {
   app.status = status;
   const has = [
-    `${status.run}, layout ${status.layout}`,
-    status.index === null ? "no index, so nothing is searched" : `${status.index.toLocaleString("en")} clips to search`,
-    status.classes ? `${status.classes.length} actions` : "no head, so no action is named",
+    `encoder ${status.run}`,
+    status.index === null ? "no known clips to search" : `${status.index.toLocaleString("en")} clips to search`,
+    status.classes ? `${status.classes.length} actions` : "no actions to name",
   ];
   find("about").textContent = has.join(" · ");
-  find("formats").textContent = `${status.formats.join(", ")}; up to ${status.limits.upload / 2 ** 20} MB`;
+  find("formats").textContent =
+    `${Object.values(status.formats).join(", ")}; up to ${status.limits.upload / 2 ** 20} MB`;
+  find("format").append(...Object.entries(status.formats).map(([name, what]) => new Option(what, name)));
+  find("layout").append(...status.layouts.map((name) => new Option(name, name)));
   const { live } = status;
   find("camera").disabled = !live.ready || !live.assets;
   find("camera").title = live.problem || "";
@@ -213,6 +241,10 @@ function introduce(status) {
 }
 
 function listenForFiles() {
+  find("example").addEventListener("click", openExample);
+  for (const id of ["format", "layout"]) {
+    find(id).addEventListener("change", () => open(app.files));
+  }
   find("files").addEventListener("change", (event) => {
     open([...event.target.files]);
     event.target.value = ""; // so that the same file can be opened again
