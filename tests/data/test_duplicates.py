@@ -40,6 +40,12 @@ def test_clips_that_are_there_twice_are_told_apart_by_the_folds_that_judge_a_sto
     assert parts.within_test == (("c", "twin of c"),)
 
 
+def test_where_all_clips_train_they_are_told_within_the_training_part(clip, stored):
+    store = stored(clip("a", seed=1), clip("b", seed=1), clip("c", seed=2))
+    (parts,) = check(store, "all").parts
+    assert (parts.train, parts.test, parts.within_train) == (3, 0, (("a", "b"),))
+
+
 def test_a_test_of_nothing_but_duplicates_is_told(clip, stored):
     clips = [clip(str(c), label="x", camera=c, seed=1) for c in (1, 3)]
     store = stored(*clips, name="nwucla")

@@ -10,6 +10,7 @@ from crosscale.errors import BadClip
 
 # Neither a picture nor a room is so large: these numbers are damaged.
 FARTHEST = 1e9
+WIDEST = 20.0  # metres of a room, in which a person who lies may be all below one metre
 MOST_FRAMES = 2**53  # whole numbers beyond are not told apart
 # A source that names frames 0 and 10^9 does not get memory for all in between.
 FRAMES_PER_FOUND = 100
@@ -43,6 +44,28 @@ def refuse_far(
         joint = names[place[-2]] if names else "a joint"
         raise BadClip(
             f"{at}: {joint} lies at {joints[place]:.3g}, where no body can be; the file is damaged"
+        )
+
+
+def refuse_confidence(coordinates: np.ndarray, where: str) -> None:
+    """Refuse places in a picture whose third number is a confidence, which would be taken for z.
+
+    Args:
+        coordinates: (..., C), NaN where missing.
+        where: the clip, for the message.
+
+    Raises:
+        BadClip: when the third of three numbers goes from 0 to 1 beside x and y of pixels.
+    """
+    if coordinates.shape[-1] != 3:
+        return
+    found = coordinates[np.isfinite(coordinates).all(-1)]
+    far, third = np.abs(found[:, :2]).max(initial=0.0), found[:, 2]
+    if far > WIDEST and third.any() and third.min() >= 0 and third.max() <= 1:
+        raise BadClip(
+            f"{where}: the third number of every joint lies from 0 to 1, beside x and y of up to "
+            f"{far:.0f}: it is a confidence and no z. Give x and y alone (array[..., :2], from "
+            "Python), or a table in long form with a column confidence"
         )
 
 
@@ -191,13 +214,15 @@ def with_gaps_filled(
         frame_rate: frames a second, if known, by which gaps of half a second are filled.
 
     Raises:
-        BadClip: as `repaired`, and when there are not as many joints as names.
+        BadClip: as `repaired` and `refuse_confidence`, and when there are not as many joints as
+            names.
     """
     if coordinates.shape[2] != len(names):
         raise BadClip(
             f"{where}: has {coordinates.shape[2]} joints, the layout has {len(names)}; name "
             "the layout of these recordings with --layout"
         )
+    refuse_confidence(coordinates, where)
     ids = tuple(str(body) for body in range(coordinates.shape[1]))
     missing = np.isnan(coordinates).any(-1)
     if (missing == missing.all(-1, keepdims=True)).all():

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from crosscale.data.bodies import with_gaps_filled
+from crosscale.data.bodies import refuse_confidence, with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.data.conversion import CoordinateSource
 from crosscale.data.recordings import Recordings
@@ -119,6 +119,8 @@ def _as_clip(i: int, clip: Clip | np.ndarray, layout: Layout) -> Clip:
     if array.ndim == 3:
         array = array[:, None]
     fits = array.ndim == 4 and array.shape[2] == len(layout.joints) and array.dtype.kind == "f"
+    if fits:
+        refuse_confidence(array, name)
     if fits and np.isnan(array).any():
         return with_gaps_filled(array, layout.joints, name).clip(name)
     bodies = tuple(str(body) for body in range(array.shape[1])) if array.ndim == 4 else ()

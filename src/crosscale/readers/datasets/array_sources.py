@@ -11,7 +11,7 @@ import numpy as np
 from crosscale.errors import CrosscaleError
 from crosscale.readers.files import kept_open, paths_below, refuse_absent
 from crosscale.readers.safe.pickles import load_pickle
-from crosscale.readers.tables.numbered import refuse_no_text
+from crosscale.readers.tables.numbered import refuse_no_text, refuse_shifted
 from crosscale.utils.arrayfiles import open_array, open_arrays
 from crosscale.utils.text import shown
 
@@ -174,6 +174,7 @@ def _open_npz(path: Path) -> ArraySource:
         _class_numbers(path, arrays[key]).tolist() if key in arrays else [None] * len(own)
         for key, own in zip((f"y_{part}" for part in parts), clips, strict=True)
     ]
+    refuse_shifted({f"{path}: y_{part}": own for part, own in zip(parts, labels, strict=True)})
     return ArraySource(
         names=[
             name

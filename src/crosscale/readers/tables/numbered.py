@@ -1,6 +1,6 @@
 """Labels that are numbers: checked before any clip is read, and turned into class names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,26 @@ def class_names(labels: Any, origin: str, classes: Sequence[str] | None = None) 
             f"to {count - 1}. Number them so, or give class names"
         )
     return [classes[n] if classes is not None else str(n) for n in given.tolist()]
+
+
+def refuse_shifted(parts: Mapping[str, Any]) -> None:
+    """Refuse numbers of labels that count from 1 in one part of a data set and from 0 in another.
+
+    Args:
+        parts: labels by the name of their part, for the message.
+
+    Raises:
+        CrosscaleError: naming two such parts.
+    """
+    numbers = {part: set(np.asarray(labels).ravel().tolist()) for part, labels in parts.items()}
+    from_zero = {part: len(own) for part, own in numbers.items() if own == {*range(len(own))}}
+    for part, own in numbers.items():
+        other = next((one for one, count in from_zero.items() if count == len(own)), None)
+        if other and len(own) > 1 and own == {*range(1, len(own) + 1)}:
+            raise CrosscaleError(
+                f"{part} has the labels 1 to {len(own)}, {other} has 0 to {len(own) - 1}: number "
+                "both from 0, or give names"
+            )
 
 
 def refuse_no_text(array: np.ndarray, origin: str) -> None:

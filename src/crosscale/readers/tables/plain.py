@@ -11,7 +11,7 @@ is missing. All else may be left out: label, subject, camera, setup, repetition,
 the names that numbers in the labels stand for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.files import RecordingFiles, faults_named
 from crosscale.readers.mocap.space import InUnits
-from crosscale.readers.tables.numbered import class_names
+from crosscale.readers.tables.numbered import class_names, refuse_shifted
 from crosscale.readers.tables.plain_file import PlainFile, open_plain
 from crosscale.skeleton.layout import Layout, builtin_layouts
 from crosscale.utils.arrayfiles import names_in
@@ -56,7 +56,8 @@ class Plain(InUnits, RecordingFiles):
         Raises:
             CrosscaleError: when there are none, or labels are wrong.
         """
-        items, opened = [], []
+        items: list[Item] = []
+        opened: dict[Path, PlainFile] = {}
         for found, file in _opened(super().find(source), source):
             if file is None:
                 items.append(found)
@@ -64,7 +65,7 @@ class Plain(InUnits, RecordingFiles):
             # a clip alone in its file is called by the file's place, which tells folders apart
             names = [found.name] if file.names == [found.path.stem] else file.names
             items += [Item(name, found.path, index) for index, name in enumerate(names)]
-            opened.append(file)
+            opened[found.path] = file
         _check_labels(source, opened)
         return sorted(items)
 
@@ -132,11 +133,19 @@ def _opened(items: Sequence[Item], source: Path) -> Iterator[tuple[Item, PlainFi
         yield item, file
 
 
-def _check_labels(source: Path, files: list[PlainFile]) -> None:
+def _check_labels(source: Path, files: Mapping[Path, PlainFile]) -> None:
     """Numbers must make sense over all files, since they name the classes of one data set."""
-    if any(file.classes for file in files):
+    if any(file.classes for file in files.values()):
         return
-    labels = [file.labels for file in files if file.labels is not None]
+    parts: dict[str, np.ndarray] = {}
+    for path, file in files.items():
+        if file.labels is None:
+            continue
+        told = np.array(file.columns.get("part", [""] * len(file.names)))
+        of = {part: file.labels[told == part] for part in dict.fromkeys(told.tolist())}
+        parts |= {f"{path}{', part ' * bool(part)}{part}": own for part, own in of.items()}
+    labels = list(parts.values())
+    refuse_shifted(parts)
     kinds = {part.dtype.kind in "US" for part in labels}
     if len(kinds) > 1:
         raise CrosscaleError(f"{source}: labels are names in some files and numbers in others")
