@@ -12,10 +12,17 @@ from rich.console import Console
 from crosscale.data.splits import Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation import report as report_module
+from crosscale.evaluation.baselines import HALF_WHITE, RAW, UNTRAINED
 from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.probes.linear import LinearProbe
-from crosscale.evaluation.report import Report, report_html, results_json, write_report
+from crosscale.evaluation.report import (
+    Report,
+    report_html,
+    results_json,
+    verdict,
+    write_report,
+)
 from crosscale.evaluation.table import accuracy_table
 
 NASTY = ["<script>alert(1)</script>", '"quoted" & $math$', "喝水"]
@@ -147,10 +154,36 @@ def test_classes_that_only_the_format_names_are_not_shown():
     assert "class 19" not in text
 
 
-def test_many_classes_are_shown_by_number_and_listed_with_their_names():
-    text = Page(report_html(make_report(features(classes=30, clips=240)))).text
-    assert "Classes carry the numbers of the list below." in text
-    assert "17 action 16" in text
+def test_many_classes_keep_their_names_and_are_listed_best_first():
+    report = make_report(features(classes=30, clips=240))
+    source = report_html(report)
+    text = Page(source).text
+    shares = [float(found) for found in re.findall(r'class="share">([\d.]+)<', source)]
+    assert len(shares) == 30
+    assert shares == sorted(shares, reverse=True)
+    assert all(f"action {i} " in text for i in range(30))
+
+
+def test_a_verdict_tells_how_far_the_headline_is_from_what_needs_no_training():
+    ours = make_report().evaluations[0].headline_top1["official"]
+    measured = {
+        "chance": {"official": 0.3},
+        f"{RAW}, nearest neighbours": {"official": ours - 0.05},
+        f"{RAW}, linear layer": {"official": ours - 0.1},
+        f"{HALF_WHITE}, linear layer": {"official": ours + 0.021},
+        f"{UNTRAINED}, linear layer": {"official": ours},
+    }
+    told = verdict(make_report(baselines=measured))
+    assert told == (
+        "10.0 points above raw coordinates, 2.1 below MiniRocket, level with the untrained "
+        "encoder. Here MiniRocket does better."
+    ), "what other evaluations of the page are compared with does not count"
+    assert told in Page(report_html(make_report(baselines=measured))).text
+    only = make_report().evaluations[:1]
+    told = verdict(make_report(evaluations=only, baselines=measured))
+    assert told is not None
+    assert told.startswith("5.0 points above raw coordinates")
+    assert verdict(make_report(baselines={"chance": {"official": 0.3}})) is None
 
 
 def test_notes_reach_the_page():

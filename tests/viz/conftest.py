@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,3 +28,15 @@ def store(tmp_path_factory: pytest.TempPathFactory, kinect20: Layout) -> ClipSto
             rate = None if i == 1 else 25.0
             writer.add(Clip(name, x, bodies, label, subject=i % 2, frame_rate=rate))
     return ClipStore.open(path)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on this machine")
+    with api.sync_playwright() as play:
+        started = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()

@@ -32,7 +32,7 @@ from crosscale.evaluation.finetune import (
 )
 from crosscale.evaluation.plots import NO_FIGURES, can_draw
 from crosscale.evaluation.probes import GIVEN, PROBES
-from crosscale.evaluation.report import Report, write_report
+from crosscale.evaluation.report import Report, verdict, write_report
 from crosscale.evaluation.runner import Runs, make_probes, open_runs
 from crosscale.evaluation.semi import SHARES
 from crosscale.evaluation.table import accuracy_table
@@ -222,6 +222,8 @@ def _report(
     if others:
         console.print(f"transfer{others}, judged on {judged.store.name}")
     console.print(accuracy_table(report))
+    if told := verdict(report):
+        console.print(told)
     for note in dict.fromkeys(note for found in evaluations for note in found.notes):
         console.print(note)
     results, page = write_report(report, folder)

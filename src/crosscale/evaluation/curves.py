@@ -9,13 +9,27 @@ Rows = Sequence[Mapping[str, object]]
 Panels = dict[str, Lines]
 
 TITLES = {
-    "lr": "learning rate",
-    "pos_sim": "similarity to own key",
-    "neg_sim": "similarity to queue",
-    "embedding_std": "deviation of the embedding",
-    "instance_acc": "own key ranked first (share)",
     "knn": "nearest-neighbour accuracy",
-    "same_label": "mined positives of same label (share)",
+    "embedding_std": "spread of the vectors",
+    "pos_sim": "similarity of views of a clip",
+    "neg_sim": "similarity to other clips",
+    "instance_acc": "own clip found (share)",
+    "same_label": "mined clips of the same class",
+    "lr": "learning rate",
+}
+EXPLAINED = {
+    "loss": "what training makes small. It should fall and then level off; where it stays at "
+    "“guessing”, nothing is learned.",
+    TITLES["knn"]: "share of clips whose nearest neighbour has their label, which training does "
+    "not see. It should rise.",
+    TITLES["embedding_std"]: "how much vectors differ from clip to clip. It must not sink to 0, "
+    "where all clips look alike.",
+    TITLES["pos_sim"]: "cosine of what the encoder says of two views of one clip. High is good.",
+    TITLES["neg_sim"]: "the same of different clips. Low is good.",
+    TITLES["instance_acc"]: "how often a view finds its own clip among all others. It should rise.",
+    TITLES["same_label"]: "how many of the clips that it takes for alike are of one class. It "
+    "should rise.",
+    TITLES["lr"]: "how large the steps are, as planned.",
 }
 CHANCE = "chance_loss"  # drawn into the plot of the loss
 
@@ -39,8 +53,10 @@ def pretraining_panels(runs: Mapping[str, Rows]) -> Panels:
                 x, y = panels.setdefault(title, {}).setdefault(name, ([], []))
                 x.append(float(epoch))  # type: ignore[arg-type]
                 y.append(float(value))  # type: ignore[arg-type]
-    order = sorted(panels, key=lambda title: (title == TITLES["lr"], title != "loss"))
-    return {title: panels[title] for title in order}  # loss first, learning rate last
+    last = TITLES["lr"]
+    first = ["loss", *(title for title in TITLES.values() if title != last)]
+    order = [*first, *(title for title in panels if title not in (*first, last)), last]
+    return {title: panels[title] for title in order if title in panels}
 
 
 def labelled_panels(evaluation: Evaluation) -> Panels:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMED_CLASSES = 25  # with more, figures show class numbers; the report lists their names
+NAMED_CLASSES = 25  # with more, names are smaller and cells have no numbers
 INK = "#22262b"
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -90,11 +90,11 @@ def confusion_svg(confusion: NDArray[np.int64], classes: Sequence[str]) -> str:
     clips = confusion.sum(axis=1, keepdims=True)
     shares = 100 * confusion / np.maximum(clips, 1)  # (K, K)
     named = len(classes) <= NAMED_CLASSES
-    side = min(3.2 + 0.42 * len(classes) if named else 9.0, 10.5)
+    side = min(3.2 + 0.42 * len(classes), 10.5) if named else 3.2 + 0.16 * len(classes)
     with drawn(side, side) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
-        _class_ticks(axes, classes, named)
+        _class_ticks(axes, classes, size=9 if named else 7)
         axes.set(xlabel="answer", ylabel="true class")
         axes.tick_params(length=0)
         if named:
@@ -110,8 +110,7 @@ def map_svg(points: NDArray[np.float32], labels: NDArray[np.int64], classes: Seq
     named = len(classes) <= NAMED_CLASSES
     shown = np.unique(labels).tolist()
     medians = np.array([np.median(points[labels == label], axis=0) for label in shown])
-    if named:
-        medians = _apart(medians, np.ptp(points, axis=0))
+    medians = _apart(medians, np.ptp(points, axis=0))
     colours = class_colours(len(classes))
     with drawn(9, 6.6) as figure:
         axes = figure.add_subplot()
@@ -119,15 +118,15 @@ def map_svg(points: NDArray[np.float32], labels: NDArray[np.int64], classes: Seq
         axes.set_aspect("equal", adjustable="datalim")
         for label, (x, y) in zip(shown, medians.tolist(), strict=True):
             own = points[labels == label]
-            axes.scatter(own[:, 0], own[:, 1], s=14, color=colours[label], alpha=0.75, linewidths=0)
+            axes.scatter(own[:, 0], own[:, 1], s=24, color=colours[label], alpha=0.8, linewidths=0)
             axes.text(
                 x,
                 y,
-                classes[label] if named else str(label + 1),
+                classes[label],
                 ha="center",
                 va="center",
                 fontweight="bold",
-                fontsize=9 if named else 8,
+                fontsize=9 if named else 7,
                 color=tuple(0.55 * part for part in colours[label]),
                 bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
             )
@@ -205,11 +204,10 @@ def _apart(places: NDArray[np.float32], extent: NDArray[np.float32]) -> NDArray[
     return placed
 
 
-def _class_ticks(axes: "Axes", classes: Sequence[str], named: bool) -> None:
-    places = list(range(len(classes)) if named else range(4, len(classes), 5))
-    texts = [classes[i] if named else str(i + 1) for i in places]
-    axes.set_xticks(places, texts, rotation=45 if named else 0, ha="right" if named else "center")
-    axes.set_yticks(places, texts)
+def _class_ticks(axes: "Axes", classes: Sequence[str], size: float) -> None:
+    places = range(len(classes))
+    axes.set_xticks(places, classes, rotation=60, ha="right", rotation_mode="anchor", fontsize=size)
+    axes.set_yticks(places, classes, fontsize=size)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
@@ -242,5 +240,7 @@ def _svg(figure: "Figure") -> str:
     with warnings.catch_warnings():
         # only widths are guessed without the glyph; the browser draws the text itself
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        figure.savefig(
+            buffer, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None}
+        )
     return buffer.getvalue().replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")

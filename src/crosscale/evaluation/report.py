@@ -12,10 +12,12 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 
 import crosscale
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.curves import Panels, Rows, labelled_panels, pretraining_panels
+from crosscale.evaluation.baselines import RAW, ROCKET, UNTRAINED
+from crosscale.evaluation.curves import EXPLAINED, Panels, Rows, labelled_panels, pretraining_panels
 from crosscale.evaluation.evaluation import Evaluation
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.metrics import Metrics
+from crosscale.evaluation.multirocket import MULTIROCKET
 from crosscale.evaluation.plots import (
     NAMED_CLASSES,
     NO_FIGURES,
@@ -32,6 +34,14 @@ from crosscale.utils.formats import with_checksum
 
 MAP_CLIPS = 2000
 CONFUSED_PAIRS = 12
+# What a verdict compares with, by the beginning of a baseline's name.
+RIVALS = {
+    RAW: RAW,
+    ROCKET: ROCKET,
+    MULTIROCKET: MULTIROCKET,
+    UNTRAINED: "the untrained encoder",
+    "trained from scratch": "training from scratch",
+}
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ def report_html(report: Report) -> str:
     stream = headline.headline
     metrics = headline.metrics[test][stream]
     classes = headline.classes
+    learning = pretraining_panels(report.pretraining or {})
     return page_template("report.html.j2").render(
         report=report,
         version=crosscale.__version__,
@@ -110,7 +121,8 @@ def report_html(report: Report) -> str:
         test=test,
         stream=stream,
         metrics=metrics,
-        numbered=len(classes) > NAMED_CLASSES,
+        verdict=verdict(report),
+        wide_confusion=len(classes) > NAMED_CLASSES,
         has_top_k=headline.has_top_k,
         has_precision=any(evaluation.precision for evaluation in report.evaluations),
         accuracy_rows=_accuracy_rows(report.evaluations),
@@ -121,9 +133,47 @@ def report_html(report: Report) -> str:
         confused=_confused(metrics, classes),
         confusion=confusion_svg(np.array(metrics.confusion), classes) if can_draw() else None,
         map=_map(report) if can_draw() else None,
-        pretraining=_curves(pretraining_panels(report.pretraining or {})),
+        pretraining=_curves(learning),
+        explained={title: EXPLAINED[title] for title in learning if title in EXPLAINED},
         curves=_curves(labelled_panels(headline)),
     )
+
+
+def verdict(report: Report) -> str | None:
+    """How far the headline is above or below what needs no training, in a sentence or two.
+
+    Each rival counts with its best figure on the headline's test; those of the other evaluations
+    of the report, such as of more labels a class, do not count. None where none was measured.
+    """
+    first, *others = report.evaluations
+    test = next(iter(first.tests))
+    titles = {other.title.lower() for other in others} - {first.title.lower()}
+    measured = {
+        name: top1[test]
+        for name, top1 in report.baselines.items()
+        if test in top1 and not any(name.endswith(title) for title in titles)
+    }
+    best: dict[str, float] = {}
+    for name, top1 in measured.items():
+        for begin, rival in RIVALS.items():
+            if name.startswith(begin):
+                best[rival] = max(top1, best.get(rival, 0.0))
+    if not best:
+        return None
+    ours = first.headline_top1[test]
+    told = [f"{_apart(ours - top1)} {rival}" for rival, top1 in best.items()]
+    told[0] = told[0].replace(" above", " points above").replace(" below", " points below")
+    top = max(best, key=lambda rival: best[rival])
+    end = f"Here {top} does better." if best[top] > ours else "None of these does better."
+    sentence = ", ".join(told)
+    return f"{sentence[0].upper()}{sentence[1:]}. {end}"
+
+
+def _apart(difference: float) -> str:
+    points = round(100 * difference, 1)
+    if not points:
+        return "level with"
+    return f"{abs(points):.1f} {'above' if points > 0 else 'below'}"
 
 
 def page_template(name: str) -> Template:
@@ -178,7 +228,6 @@ def _figures(evaluation: Evaluation, test: str, stream: str) -> dict[str, object
 
 @dataclass(frozen=True)
 class _ClassRow:
-    number: int
     name: str
     train: int
     test: int
@@ -186,17 +235,12 @@ class _ClassRow:
 
 
 def _class_rows(evaluation: Evaluation, test: str, metrics: Metrics) -> list[_ClassRow]:
-    """The classes with their clips and accuracy: by number where figures show numbers, else
-    best first, those without test clips last."""
+    """The classes with their clips and accuracy, best first, those without test clips last."""
     learned, judged = evaluation.train.per_class, evaluation.tests[test].per_class
     rows = [
-        _ClassRow(i, name, learned[name], judged[name], share)
-        for i, (name, share) in enumerate(
-            zip(evaluation.classes, metrics.per_class, strict=True), start=1
-        )
+        _ClassRow(name, learned[name], judged[name], share)
+        for name, share in zip(evaluation.classes, metrics.per_class, strict=True)
     ]
-    if len(rows) > NAMED_CLASSES:
-        return rows
     return sorted(rows, key=lambda row: -1 if row.share is None else row.share, reverse=True)
 
 

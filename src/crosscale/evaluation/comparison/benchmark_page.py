@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import crosscale
@@ -22,7 +23,7 @@ def write_benchmark(found: Benchmark, out: Path) -> list[Path]:
 def benchmark_markdown(found: Benchmark) -> str:
     """One table: a block of rows for each store and protocol, and for the mean of all."""
     rows = [
-        [title if first else "", name, f"{found.features[name]:,}", *cells]
+        [title if first else "", name, f"{found.features[name]:,}", *map(str, cells)]
         for title, block in _blocks(found)
         for first, (name, cells) in zip([True, *[False] * len(block)], block, strict=False)
     ]
@@ -32,11 +33,13 @@ def benchmark_markdown(found: Benchmark) -> str:
 
 def benchmark_html(found: Benchmark) -> str:
     """The page."""
+    *blocks, last = _blocks(found)
     return page_template("benchmark.html.j2").render(
         found=found,
         version=crosscale.__version__,
         columns=COLUMNS,
-        blocks=list(_blocks(found)),
+        blocks=[last, *blocks],  # the mean of all first
+        verdicts=_verdicts(found),
         legend=legend(found),
     )
 
@@ -87,16 +90,43 @@ def _rows(found: Benchmark, grounds: Sequence[Ground]) -> list[str]:
     return [name for name in found.features if found.has(name, grounds)]
 
 
-def _blocks(found: Benchmark) -> Iterator[tuple[str, list[tuple[str, list[str]]]]]:
+@dataclass(frozen=True)
+class _Cell:
+    """A figure in per cent, for an encoder the share of errors removed, and whether it is best."""
+
+    top1: str
+    removed: str
+    best: bool
+
+    def __str__(self) -> str:
+        return f"{self.top1} ({self.removed})" if self.removed else self.top1
+
+
+def _blocks(found: Benchmark) -> Iterator[tuple[str, list[tuple[str, list[_Cell]]]]]:
     for title, grounds in _sections(found):
         names = _rows(found, grounds)
         yield title, [(n, [_cell(found, n, c, grounds) for c in COLUMNS]) for n in names]
 
 
-def _cell(found: Benchmark, name: str, column: str, grounds: Sequence[Ground]) -> str:
-    told = f"{100 * found.top1(name, column, grounds):.1f}"
-    if name not in found.encoders:
-        return told
-    removed = found.removed(name, column, grounds)
-    value, low, high = (100 * x for x in (removed.value, removed.low, removed.high))
-    return f"{told} ({value:+.0f} %, {low:+.0f} to {high:+.0f})"
+def _cell(found: Benchmark, name: str, column: str, grounds: Sequence[Ground]) -> _Cell:
+    top1 = found.top1(name, column, grounds)
+    best = max(found.top1(other, column, grounds) for other in _rows(found, grounds))
+    told = ""
+    if name in found.encoders:
+        removed = found.removed(name, column, grounds)
+        value, low, high = (100 * x for x in (removed.value, removed.low, removed.high))
+        told = f"{value:+.0f} %, {low:+.0f} to {high:+.0f}"
+    return _Cell(f"{100 * top1:.1f}", told, top1 == best)
+
+
+def _verdicts(found: Benchmark) -> list[str]:
+    """For each encoder, which share of the errors of the best features without training is gone."""
+    *_, (_, grounds) = _sections(found)
+    sentences = []
+    for name in found.encoders:
+        gone = [f"{100 * found.removed(name, c, grounds).value:.0f} % ({c})" for c in COLUMNS]
+        sentences.append(
+            f"Of the errors of the best features without training, {name} removes "
+            f"{', '.join(gone)}; less than 0 is more errors."
+        )
+    return sentences

@@ -100,11 +100,29 @@ def html(comparison: Comparison) -> str:
         tests={column.test for column in columns},
         legend=_legend(),
         tests_legend=_tests_legend(comparison),
+        verdicts=_verdicts(comparison),
         plot=spread_svg(panels) if panels and can_draw() else None,
         differences=[
             (method, column, _difference(apart)) for method, column, apart in _ordered(comparison)
         ],
     )
+
+
+def _verdicts(comparison: Comparison) -> list[str]:
+    """For the first column of each data set, which method is best, and by how much."""
+    plan, sentences = comparison.plan, []
+    for _, columns in groupby(comparison.columns, lambda column: column.data):
+        column = next(iter(columns))
+        found = {m: f for m in plan.methods if (f := comparison.figure(m, column)) is not None}
+        best = max(found, key=lambda method: found[method].mean)
+        told = f"{column.title}: {best} is best with {100 * found[best].mean:.1f}"
+        apart = comparison.differences.get((best, column))
+        if apart is not None:
+            _, interval, p, _ = _difference(apart)
+            how = f"95 % interval {interval}, p {p}" if apart.p is not None else apart.no_test
+            told += f", {100 * apart.mean:.1f} points above {plan.against} ({how})"
+        sentences.append(f"{told}.")
+    return sentences
 
 
 def _tests_legend(comparison: Comparison) -> str:
