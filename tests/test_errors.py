@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from crosscale.errors import CrosscaleError, nearest, needs
+from crosscale.errors import CrosscaleError, most_like, nearest, needs
 
 
 def test_a_mistyped_name_is_answered_with_the_nearest_or_with_all():
@@ -17,6 +17,15 @@ def test_a_mistyped_name_is_answered_with_the_nearest_or_with_all():
 def test_names_too_many_for_a_line_are_counted():
     names = [f"clip{i:04d}" for i in range(2000)]
     assert nearest("xyz", names) == "there are 2,000, from 'clip0000' to 'clip1999'"
+
+
+def test_of_many_names_the_five_most_like_a_wrong_one_are_told():
+    names = [f"{action}/take_{i:02d}" for action in ("bow", "wave") for i in range(20)]
+    told = re.findall("'([^']+)'", most_like("take_7", names))
+    assert len(told) == 5
+    assert {"bow/take_07", "wave/take_07"} <= {*told}
+    assert most_like("wave", names).count("'wave/") == 5
+    assert most_like("xyz", ["bow"]) == "there is 'bow' alone"
 
 
 def test_a_missing_library_is_told_with_the_extra_that_brings_it(monkeypatch):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import SequenceMatcher
+from heapq import nlargest
 
 FEW = 8  # names that fit into a line
 _LIKE = 0.65  # share of letters in common and in order, from which a name is taken for mistyped
@@ -76,6 +77,27 @@ def nearest(wrong: str, right: Iterable[str], see: str = "") -> str:
     return (
         f"see `{see}`" if see else f"there are {len(known):,}, from '{known[0]}' to '{known[-1]}'"
     )
+
+
+def most_like(wrong: str, right: Iterable[str], count: int = 5) -> str:
+    """A hint for a name of which there may be thousands: those most like it, however little.
+
+    Args:
+        wrong: what was written; names that hold all of it come first.
+        right: the names that exist.
+        count: how many are named.
+    """
+    letters = SequenceMatcher(b=wrong.lower(), autojunk=False)
+
+    def likeness(name: str, exact: bool) -> tuple[bool, float]:
+        letters.set_seq1(name.lower())
+        return wrong.lower() in name.lower(), letters.ratio() if exact else letters.quick_ratio()
+
+    few = nlargest(40 * count, right, key=lambda name: likeness(name, exact=False))
+    found = nlargest(count, few, key=lambda name: likeness(name, exact=True))
+    if len(found) == 1:
+        return f"there is {found[0]!r} alone"
+    return f"did you mean {', '.join(map(repr, found[:-1]))} or {found[-1]!r}?"
 
 
 def _near(wrong: str, known: Mapping[str, str]) -> list[str]:

@@ -62,7 +62,7 @@ def test_prepare_says_what_it_read_and_what_differs(source, tmp_path, capsys):
     assert "subjects: 2, of 2 clips" in told
     assert "set-ups: not known" in told
     assert "1 left out: listed" in told
-    assert "1 SKIPPED as they cannot be used:\n  c2_s2 [line 1]: not a number\n" in told
+    assert "1 recording SKIPPED, for these reasons:\n  c2_s2 [line 1]: not a number\n" in told
     assert "report.json" in told
     assert "differs from the published counts of nwucla" in told
     assert "  clips: 4, published 1,484" in told
@@ -95,7 +95,7 @@ def test_check_lists_the_duplicates(source, tmp_path, capsys):
     told = capsys.readouterr().out
     assert report.parts[0].duplicates == (("c3_s1", "c1_s1"),)
     assert "6 clips, checksums agree" in told
-    assert "1 TEST CLIPS EQUAL A TRAINING CLIP" in told
+    assert "1 TEST CLIP EQUALS A TRAINING CLIP" in told
     assert "the leak-free test has the other 1:\n  c3_s1 = c1_s1" in told
 
 

@@ -71,12 +71,16 @@ def test_a_finished_run_is_not_begun_again(store, run, capsys):
         (["pretrain", "nwucla/crosscal", "--data=a", "--out=b"], "'nwucla/crosscale'"),
         (
             ["pretrain", "nwucla/sgclr", "--data=a", "--out=b", "--training.epoch=3"],
-            "'training.epochs'",
+            "'--training.epochs'",
         ),
         (["pretrain", "--data", "a", "--out=b", "nwucla/sgcl"], "'nwucla/sgclr'"),
         (["pretrain", "--data=a", "--out=b"], "RECIPE must be given"),
         (["pretrain", "nwucla/sgclr", "--data=nowhere", "--out=b"], "nowhere does not exist"),
         (["evaluate", "linear", "nowhere"], "no run at nowhere"),
+        (["embed", "bodyy", "a", "--out=b.npz"], "did you mean 'body'"),
+        (["evaluate", "linear", "nowhere", "--layers=none"], "a whole number or all"),
+        (["evaluate", "few", "nowhere", "--labels=1"], "a list, such as '[1,5,10]', not '1'"),
+        (["list"], "KIND, one of augmentations, "),
         (["prepare", "ntu60", "nowhere", "--out=b"], "nowhere"),
         (["data", "show", "nowhere"], "nowhere does not exist"),
     ],
@@ -99,6 +103,24 @@ def test_ntu_60_settings_take_steps_with_their_exact_shapes(tmp_path):
     arguments = ["pretrain", "ntu60/crosscale", "--family=paper", "--data", str(store)]
     few = ["--training.epochs=2", "--training.batch_size=8", "--objective.mining_start=0.5"]
     assert main([*arguments, "--out", str(out), *few]) == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("--training.batch-size=0", "batch_size must be 2 or more, not 0"),
+        ("--encoder.width=-3", "encoder.width must be 1 or more"),
+        ("--streams=joint", "a list, such as '[joint]', not 'joint'"),
+        ("--optimiser.lr=-1", "optimiser: Invalid learning rate"),
+        ("--augment.cut=3", "--augment.cut takes a YAML file of its settings, not '3'"),
+    ],
+)
+def test_a_setting_without_sense_is_told_in_one_line(setting, message, store, tmp_path, capsys):
+    arguments = ["pretrain", "synthetic/sgclr", "--data", str(store), "--out", str(tmp_path / "b")]
+    assert main([*arguments, setting]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert len(error.splitlines()) == 1
 
 
 def test_the_recipe_may_stand_anywhere(store, tmp_path):
@@ -198,8 +220,8 @@ def test_no_command_prints_the_help_and_fails(capsys):
         (["frobnicate"], "crosscale --help"),
         (["data", "shwo"], "'show'"),
         (["--frobnicate"], "crosscale --help"),
-        (["prepare", "ntu60", "a", "--out=b", "--wokers=1"], "'workers'"),
-        (["prepare", "ntu60", "a", "--out=b", "--shard-clip=1"], "'shard-clips'"),
+        (["prepare", "ntu60", "a", "--out=b", "--wokers=1"], "'--workers'"),
+        (["prepare", "ntu60", "a", "--out=b", "--shard-clip=1"], "'--shard-clips'"),
         (["prepare", "ntu60", "a", "--out=b", "--frobnicate"], "crosscale prepare --help"),
         (["prepare", "ntu60", "a"], "--out must be given"),
         (["prepare"], "SOURCE_FORMAT, SOURCE and --out must be given"),

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from crosscale import __version__
 from crosscale.cli.help import HELP, kebab, table, width
+from crosscale.cli.progress import Bars
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.utils.memory import keep_freed_memory
+from crosscale.utils.progress import displayed_by
 from crosscale.utils.stopping import signals_stop, stop_asked
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     keep_freed_memory()
     try:
-        with signals_stop():
+        with signals_stop(), displayed_by(Bars()):
             return _run(arguments)
     except (Exception, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) or stop_asked():

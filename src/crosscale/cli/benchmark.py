@@ -48,6 +48,8 @@ def benchmark(
         The tables.
     """
     usable(device)
+    if draws < 1:
+        raise CrosscaleError(f"draws must be 1 or more, not {draws}")
     stores, encoders = [], {}
     for name in map(str, names):
         path, at, protocol = name.rpartition("@") if not Path(name).exists() else (name, "", "")

@@ -5,14 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from crosscale.cli.progress import epoch_bar, told
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.cells import is_of, run_cells
 from crosscale.evaluation.comparison.page import write_tables
 from crosscale.evaluation.comparison.plan import Cell, Plan, read_plan
 from crosscale.evaluation.comparison.results import Result, read_results
 from crosscale.evaluation.comparison.table import compare as summarise
-from crosscale.training.callbacks import EpochEnd
 from crosscale.utils.files import only_writer
 
 
@@ -53,24 +51,19 @@ def compare(
 
 def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
     written: list[Path] = []
-    with only_writer(out), epoch_bar(console, "left in this cell") as bar:
-        task = bar.add_task("", visible=False, told="")
+    with only_writer(out):
 
         def say(text: str) -> None:
-            bar.console.print(text, markup=False)
+            console.print(text, markup=False)
 
         def begin(cell: Cell, number: int, left: float | None) -> None:
             wait = "" if left is None else f"; about {_duration(left)} left"
             say(f"cell {number} of {len(plan.cells)}: {cell.title}{wait}")
-            bar.reset(task, total=cell.recipe.training.epochs, visible=True, told="")
-
-        def report(done: EpochEnd) -> None:
-            bar.update(task, completed=done.epoch, told=told(done))
 
         def finished(results: Mapping[Cell, Result]) -> None:
             written[:] = _write(plan, out, results, {})
 
-        run_cells(plan, out, device, begin=begin, report=report, finished=finished, say=say)
+        run_cells(plan, out, device, begin=begin, finished=finished, say=say)
     return written
 
 

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from crosscale.cli.console import plain_console
-from crosscale.cli.progress import reading_bar
 from crosscale.data import duplicates as checking
 from crosscale.data import merge as merging
 from crosscale.data.official import differences
@@ -23,6 +22,7 @@ from crosscale.readers.mocap.space import Units, Up
 from crosscale.readers.naming import Naming
 from crosscale.readers.prepare import COUNTED, REPORT, PrepareReport, Runner
 from crosscale.readers.prepare import prepare as prepare_store
+from crosscale.utils.text import counted
 
 _SHOWN = 10  # of a list that may be long; the whole of it is in the report
 _PLURAL = {"label": "classes", "subject": "subjects", "camera": "cameras", "setup": "set-ups"}
@@ -111,20 +111,18 @@ def prepare(
     }
     chosen = make_reader(source_format, **options | (reader or {}))
     named = label_from_folder or pattern or table
-    with reading_bar(console) as progress:
-        report = prepare_store(
-            chosen,
-            source,
-            out,
-            naming=Naming(label_from_folder, pattern, table) if named else None,
-            frame_rate=frame_rate,
-            strict=strict,
-            overwrite=overwrite,
-            workers=workers,
-            shard_clips=shard_clips,
-            runner=runner,
-            progress=progress,
-        )
+    report = prepare_store(
+        chosen,
+        source,
+        out,
+        naming=Naming(label_from_folder, pattern, table) if named else None,
+        frame_rate=frame_rate,
+        strict=strict,
+        overwrite=overwrite,
+        workers=workers,
+        shard_clips=shard_clips,
+        runner=runner,
+    )
     _tell(console, report, chosen.name)
     return report
 
@@ -141,13 +139,14 @@ def check(store: Path, *, protocol: str | None = None) -> checking.CheckReport:
     console = plain_console()
     opened = ClipStore.open(store)
     report = checking.check(opened, protocol)
-    console.print(f"{store}: {report.clips:,} clips, checksums agree")
+    console.print(f"{store}: {counted(report.clips, 'clip')}, checksums agree")
     for parts in report.parts:
         _tell_parts(console, parts)
     for name, reason in report.not_served.items():
         console.print(f"{name} cannot be checked: {reason}", style="yellow")
     count = sum(len(names) for names in report.repeated)
-    console.print(f"{count:,} clips of the store have the coordinates of another")
+    have = "has" if count == 1 else "have"
+    console.print(f"{counted(count, 'clip')} of the store {have} the coordinates of another")
     if not report.parts:
         _some(console, [" = ".join(names) for names in report.repeated])
     return report
@@ -175,7 +174,9 @@ def merge(
         opened.append(ClipStore.open(Path(path if equals else store)))
         names.append(name if equals else opened[-1].name)
     merged = merging.merge(opened, out, names=names, layout=layout, overwrite=overwrite)
-    plain_console().print(f"{len(merged):,} clips of {len(stores)} stores written to {out}")
+    plain_console().print(
+        f"{counted(len(merged), 'clip')} of {counted(len(stores), 'store')} written to {out}"
+    )
     return merged
 
 
@@ -191,8 +192,8 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
     opened = ClipStore.open(store)
     frames = int(opened.column("frames").sum())
     console.print(
-        f"{store}: {opened.name}, {len(opened):,} clips, {frames:,} frames, "
-        f"layout {opened.layout.name} ({len(opened.layout.joints)} joints)"
+        f"{store}: {opened.name}, {counted(len(opened), 'clip')}, {counted(frames, 'frame')}, "
+        f"layout {opened.layout.name} ({counted(len(opened.layout.joints), 'joint')})"
         + (f", in {opened.shards:,} shards" if opened.shards > 1 else "")
     )
     console.print(f"read from {opened.provenance['source']}, {opened.provenance['written'][:16]}")
@@ -207,23 +208,26 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
         table.add_row(name, f"{counts['label'][name]:,}")
     console.print(table)
     if absent := len(opened.classes) - len(found):
-        console.print(f"{absent} further classes have no clip")
+        console.print(f"{counted(absent, 'further class')} without a clip")
     console.print(_first_clips(opened, clips))
     return opened
 
 
 def _tell(console: Console, report: PrepareReport, name: str) -> None:
     """What was read, skipped, left out and repaired, and whether the counts are as published."""
-    console.print(f"{report.read:,} clips read into {report.store} in {report.seconds:.1f} s")
+    console.print(
+        f"{counted(report.read, 'clip')} read into {report.store} in {report.seconds:.1f} s"
+    )
     _tell_counts(console, report.counts)
     for reason, count in report.left_out.items():
         console.print(f"{count:,} left out: {reason}")
     for note, count in report.repairs().items():
-        console.print(f"{count:,} clips repaired: {note}")
+        console.print(f"{counted(count, 'clip')} repaired: {note}")
     for doubt in report.doubts:
         console.print(doubt, style="yellow")
     if report.skipped:
-        console.print(f"{len(report.skipped):,} SKIPPED as they cannot be used:", style="yellow")
+        many = counted(len(report.skipped), "recording")
+        console.print(f"{many} SKIPPED, for these reasons:", style="yellow")
         _some(console, [one.reason for one in report.skipped])
         console.print(f"all of them, with reasons: {report.store / REPORT}")
     else:
@@ -236,7 +240,8 @@ def _tell_counts(console: Console, counts: Mapping[str, Counter[Any]]) -> None:
         if counter:
             least, most = min(counter.values()), max(counter.values())
             each = f"{least:,}" if least == most else f"{least:,} to {most:,}"
-            console.print(f"{_PLURAL[column]}: {len(counter):,}, of {each} clips")
+            clips = "clip" if most == 1 else "clips"
+            console.print(f"{_PLURAL[column]}: {len(counter):,}, of {each} {clips} each")
         else:
             console.print(f"{_PLURAL[column]}: not known")
 
@@ -258,12 +263,12 @@ def _tell_parts(console: Console, parts: checking.PartsCheck) -> None:
     several = parts.folds > 1
     train = f"{parts.folds} folds" if several else f"{parts.train:,} train"
     console.print(f"{parts.protocol}: {train}, {parts.test:,} test")
-    if parts.duplicates:
-        left = parts.test - len(parts.duplicates)
+    if equal := len(parts.duplicates):
+        clips = "1 TEST CLIP EQUALS" if equal == 1 else f"{equal:,} TEST CLIPS EQUAL"
         console.print(
-            f"  {len(parts.duplicates):,} TEST CLIPS EQUAL A TRAINING CLIP in all coordinates"
+            f"  {clips} A TRAINING CLIP in all coordinates"
             f"{', of another fold' if several else ''}; "
-            f"the leak-free test has the other {left:,}:",
+            f"the leak-free test has the other {parts.test - equal:,}:",
             style="yellow",
         )
         _some(console, [f"{test} = {train}" for test, train in parts.duplicates])
@@ -302,6 +307,7 @@ def _first_clips(store: ClipStore, count: int) -> Table:
     columns = ("frames", "bodies", "subject", "camera", "setup", "repetition", "frame_rate")
     known = [column for column in columns if any(row[column] is not None for row in rows)]
     table = Table("clip", "class", *known, box=SIMPLE, padding=0)
+    table.columns[0].overflow = "fold"  # names are typed again
     for row in rows:
         label = "" if row["label"] is None else store.classes[row["label"]]
         cells = ("" if row[column] is None else f"{row[column]:g}" for column in known)

@@ -1,7 +1,6 @@
 """`crosscale evaluate`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import getdoc, signature
 from pathlib import Path
@@ -11,7 +10,6 @@ from jsonargparse import Namespace
 from rich.console import Console
 
 from crosscale.cli.parser import CrosscaleParser, add_function
-from crosscale.cli.progress import epoch_bar
 from crosscale.data.splits import only_split
 from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
@@ -39,6 +37,7 @@ from crosscale.evaluation.table import accuracy_table
 from crosscale.models.checkpoint import untrained
 from crosscale.models.hub import resolve
 from crosscale.training.callbacks import read_metrics
+from crosscale.utils.progress import progress
 
 _FROZEN = ("engine", "pooling", "layers", "mirror")  # options that fine-tuning has no use for
 
@@ -185,12 +184,14 @@ def _finetuned(
     store = judged.store
     fold = only_split(store, judged.folds)
     train = partial(finetune, store=store, split=fold, config=probe, seed=seed)
-    with _bar_of_epochs(probe.epochs * judged.streams * (1 + baselines)) as report:
-        tuned = train(judged.trained, report=report(""))
+    count = probe.epochs * judged.streams * (1 + baselines)
+    with progress("fine-tuning, in epochs", count) as advance:
+        report: Callable[[str, EpochTuned], None] = lambda stream, done: advance(1)  # noqa: E731
+        tuned = train(judged.trained, report=report)
         beaten = _chance(judged, tuned.evaluation)
         if baselines:
             blank = {run: untrained(own, seed) for run, own in judged.trained.items()}
-            scratch = train(blank, report=report("from scratch, ")).evaluation
+            scratch = train(blank, report=report).evaluation
             beaten["trained from scratch"] = scratch.headline_top1
     kept = save_tuned(folder, tuned, judged.trained, store, tuned.evaluation.protocol)
     shown = _report(judged, [tuned.evaluation], beaten, None, folder, str(Extraction()))
@@ -231,19 +232,6 @@ def _report(
     if not can_draw():
         console.print(NO_FIGURES, markup=False)
     return report
-
-
-@contextmanager
-def _bar_of_epochs(epochs: int) -> Iterator[Callable[[str], Callable[[str, EpochTuned], None]]]:
-    """A bar; yields what makes the callback of a training, given what its line begins with."""
-    with epoch_bar(Console(), "left") as bar:
-        task = bar.add_task("", total=epochs, told="")
-
-        def report(begin: str, stream: str, done: EpochTuned) -> None:
-            told = f"{begin}{stream}: loss {done.loss:.3f}, {100 * done.accuracy:.1f} % right"
-            bar.update(task, advance=1, told=told)
-
-        yield lambda begin: partial(report, begin)
 
 
 def _chance(judged: Runs, found: Evaluation) -> dict[str, dict[str, float]]:

@@ -16,6 +16,8 @@ from crosscale.models.hub import resolve
 from crosscale.models.published_file import import_checkpoint, read_published, write_published
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import PUBLISHED, Preprocess
+from crosscale.utils.progress import progress
+from crosscale.utils.text import counted
 
 
 def onnx(run: Path, *, out: Path) -> Exported:
@@ -32,7 +34,8 @@ def onnx(run: Path, *, out: Path) -> Exported:
         out: the file, or a folder, in which it becomes encoder.onnx. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
     """
-    return _told(export_onnx(load_encoders(resolve(run)), _file_in(out, ".onnx")))
+    with progress("exporting and checking"):
+        return _told(export_onnx(load_encoders(resolve(run)), _file_in(out, ".onnx")))
 
 
 def torch_program(run: Path, *, out: Path) -> Exported:
@@ -48,7 +51,8 @@ def torch_program(run: Path, *, out: Path) -> Exported:
         out: the file, or a folder, in which it becomes encoder.pt2. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
     """
-    return _told(export_torch(load_encoders(resolve(run)), _file_in(out, ".pt2")))
+    with progress("exporting and checking"):
+        return _told(export_torch(load_encoders(resolve(run)), _file_in(out, ".pt2")))
 
 
 def published(run: Path, *, out: Path) -> None:
@@ -124,10 +128,11 @@ def import_published(
     known = ClipStore.open(data) if data is not None else Layout.load(str(layout))
     settings = EncoderSettings(hops="capped", init="published", bodies=bodies)
     import_checkpoint(checkpoint, file, out, known, protocol, preprocess, settings)
+    left_out = counted(len(checkpoint.left_out), "weight")
     parts = sorted({_part(name) for name in checkpoint.left_out})
     plain_console().print(
         f"streams {', '.join(checkpoint.encoders)}: {out}\nleft out "
-        + (f"{len(checkpoint.left_out)} weights: {', '.join(parts)}" if parts else "nothing")
+        + (f"{left_out}: {', '.join(parts)}" if parts else "nothing")
     )
     return out
 

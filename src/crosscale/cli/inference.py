@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +13,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import EngineName
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, nearest
 from crosscale.inference import embeddings
 from crosscale.inference import segment as segments
 from crosscale.inference.answers import NONE, answer
@@ -36,7 +35,8 @@ from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
 from crosscale.models.side_by_side import Embedder
 from crosscale.skeleton.layout import Layout
-from crosscale.utils.text import alike, composed, places_of
+from crosscale.utils.progress import tracked
+from crosscale.utils.text import alike, composed, counted, places_of
 
 Runner = Literal["here", "ray"]
 
@@ -63,7 +63,7 @@ def embed(
     model, opened, chunks = _embedding(run, store, device, engine, runner)
     with closing(chunks):
         embeddings.write_embeddings(out, model, opened, chunks)
-    plain_console().print(f"{len(opened):,} vectors of {model.dim} numbers: {out}")
+    plain_console().print(f"{counted(len(opened), 'vector')} of {model.dim} numbers: {out}")
 
 
 def classify(
@@ -161,7 +161,7 @@ def index(
     model, opened, chunks = _embedding(run, store, device, engine, runner)
     with closing(chunks):
         build_index(out, model, opened, chunks, run=run, overwrite=overwrite)
-    plain_console().print(f"{len(opened):,} clips: {out}")
+    plain_console().print(f"{counted(len(opened), 'clip')}: {out}")
 
 
 def search(
@@ -262,13 +262,7 @@ def segment(
         fitted, embedder, _ = _fit(
             head, clips, labels_of(clips), model, features, false_rejection, console, subclips=True
         )
-    with _bar("recordings") as bar:
-        task = bar.add_task("segmenting", total=len(opened))
-        parts = []
-        for table in segments.segment(opened, timing, embedder, fitted.head):
-            parts.append(table)
-            bar.advance(task)
-    found = pa.concat_tables(parts)
+    found = pa.concat_tables([*segments.segment(opened, timing, embedder, fitted.head)])
     write_table(found, out)
     _tell_segments(console, found, timing)
     console.print(f"segments: {out}")
@@ -360,7 +354,9 @@ def _fit(
         candidates, x, labels[clip].astype(str), groups, lambda: make_head(kind, false_rejection)
     )
     head, embedder = chosen.head, candidates.embedder(chosen.kind)
-    console.print(f"{len(rows):,} labelled clips of {len(head.classes_)} classes")
+    console.print(
+        f"{counted(len(rows), 'labelled clip')} of {counted(len(head.classes_), 'class')}"
+    )
     if chosen.why:
         console.print(f"told apart by {chosen.why}")
     if head.cv_clips_:
@@ -394,6 +390,9 @@ def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
 
 
 def _saved_head(head: str, model: Model, **given: Path | None) -> tuple[FittedHead, Embedder]:
+    hint = nearest(head, HEADS)
+    if hint.startswith("did you mean") and not Path(head).exists():
+        raise CrosscaleError(f"no head '{head}': {hint}")
     for name, clips in given.items():
         if clips is not None:
             raise CrosscaleError(f"{head} is a saved head and takes no --{name}")
@@ -401,7 +400,7 @@ def _saved_head(head: str, model: Model, **given: Path | None) -> tuple[FittedHe
 
 
 def _vectors(model: Embedder, store: ClipStore) -> NDArray[np.float32]:
-    return np.concatenate([*_chunks(model, store)])
+    return np.concatenate([*model.chunks(store)])
 
 
 def _embedding(
@@ -410,38 +409,13 @@ def _embedding(
     """An encoder, a store, and the embeddings of its clips by an engine or a cluster."""
     if runner == "here":
         model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
-        return model, opened, _chunks(model, opened)
+        return model, opened, model.chunks(opened)
     if engine != "torch":
         raise CrosscaleError(f"--runner ray computes with PyTorch: leave --engine {engine} out")
     # The cluster's machines may have a GPU where this one has none.
     model, opened = load(run), ClipStore.open(store)
-    return model, opened, _shown(embed_on_cluster(model, run, opened, device), len(opened))
-
-
-def _chunks(model: Embedder, store: ClipStore) -> Generator[NDArray[np.float32], None, None]:
-    """Embeddings of a store, a part at a time, with a bar."""
-    return _shown(model.chunks(store), len(store))
-
-
-def _shown(
-    chunks: Iterator[NDArray[np.float32]], clips: int
-) -> Generator[NDArray[np.float32], None, None]:
-    with _bar("clips") as bar:
-        task = bar.add_task("embedding", total=clips)
-        for chunk in chunks:
-            yield chunk
-            bar.advance(task, len(chunk))
-
-
-def _bar(what: str) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn(f"{{task.completed}}/{{task.total}} {what}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    chunks = embed_on_cluster(model, run, opened, device)
+    return model, opened, tracked(chunks, "embedding clips", len(opened), len)
 
 
 def _tell_answers(console: Console, answers: pa.Table, true: NDArray[Any]) -> None:
@@ -483,6 +457,8 @@ def _tell_found(found: pa.Table, queries: int) -> None:
     """All of one query; of several, the first of each is enough for a screen."""
     first = ["query"] if queries > 1 else []
     table = Table(*first, "similarity", "name", "label", box=SIMPLE, padding=0)
+    for column in table.columns:
+        column.overflow = "fold"  # names are typed again
     rows = found.to_pylist()
     shown = rows if queries == 1 else [row for row in rows if row["rank"] == 1][:_SHOWN]
     for row in shown:
@@ -491,7 +467,7 @@ def _tell_found(found: pa.Table, queries: int) -> None:
     console = plain_console()
     console.print(table)
     if len(shown) < len(rows):
-        console.print(f"{len(rows):,} found for {queries:,} queries; --out keeps all of them")
+        console.print(f"the first {len(shown):,} of {len(rows):,} found; --out FILE keeps them all")
 
 
 def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -> None:
@@ -502,7 +478,8 @@ def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -
         times = (f"{row[end]:.{digits}f}" for end in ("start", "end"))
         table.add_row(row["clip"], *times, row["label"], f"{row['probability']:.2f}")
     console.print(table)
-    console.print(f"{found.num_rows:,} segments, in {timing.unit}")
+    console.print(f"{counted(found.num_rows, 'segment')}, in {_UNITS[timing.unit]}")
 
 
+_UNITS = {"s": "seconds", "frames": "frames"}
 _SHOWN = 20  # rows of a table that may be long

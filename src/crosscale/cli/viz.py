@@ -12,6 +12,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.models.model import load
 from crosscale.skeleton.layout import Layout
 from crosscale.training.recipe import read_recipe
+from crosscale.utils.text import counted
 from crosscale.viz.drawn_views import drawn_views
 from crosscale.viz.embedding_map import frames_kept, map_html, sampled
 from crosscale.viz.film import write_film
@@ -58,8 +59,7 @@ def view(
         columns = len(shown) // len(rows)
         about += f" Beside each are the views that recipe {recipe} draws of it with seed {seed}."
     write_page(out, clips_html(shown, view_title(opened, shown), about, columns))
-    count = f"{len(shown)} skeleton{'s' * (len(shown) > 1)}"
-    console.print(f"{count} in {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    console.print(f"{counted(len(shown), 'skeleton')} in {out} ({out.stat().st_size / 1e6:.1f} MB)")
     for film in (gif, mp4):
         if film is not None:
             console.print(f"film written to {write_film(film, shown, columns)}")
@@ -109,7 +109,7 @@ def map_clips(
     page = write_page(out or (run if run.is_dir() else run.parent) / "map.html", html)
     drawn = f", drawn at random from {len(store):,}" if len(rows) < len(store) else ""
     console.print(
-        f"{len(rows):,} clips{drawn}, at most {frames} frames of each, in {page} "
+        f"{counted(len(rows), 'clip')}{drawn}, at most {frames} frames of each, in {page} "
         f"({page.stat().st_size / 1e6:.1f} MB)"
     )
     return page

@@ -12,6 +12,7 @@ from crosscale.data.splits import protocols, split
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.progress import tracked
 
 CHUNK = 256  # clips converted at once
 
@@ -50,7 +51,7 @@ def merge(
     sources = [Converted(store, target) for store in stores]
     with StoreWriter(out, name="merged", layout=target, overwrite=overwrite) as writer:
         for name, store, source in zip(names, stores, sources, strict=True):
-            for clip in _clips(name, store, source):
+            for clip in tracked(_clips(name, store, source), f"merging {name}", len(store)):
                 writer.add(clip)
         writer.provenance["source"] = ", ".join(str(store.path) for store in stores)
         writer.provenance["stores"] = [

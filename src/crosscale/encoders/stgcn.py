@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from crosscale.encoders.base import Absent, Encoder, Layer
 from crosscale.encoders.dropout import Dropout
 from crosscale.encoders.temporal import TemporalConvolution
+from crosscale.errors import CrosscaleError
 from crosscale.skeleton.adjacency import Hops, partitioned_adjacency
 from crosscale.skeleton.layout import Graph
 
@@ -68,6 +69,8 @@ class STGCN(Encoder):
     adjacency: Tensor
 
     def __init__(self, graph: Graph, settings: EncoderSettings, channels: int = 3) -> None:
+        if settings.hidden < 1 or settings.width < 1:
+            raise CrosscaleError("encoder.hidden and encoder.width must be 1 or more")
         super().__init__(graph, settings, dim=settings.width)
         self.bodies = settings.bodies
         nodes = len(graph.names)

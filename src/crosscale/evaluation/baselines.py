@@ -25,6 +25,7 @@ from crosscale.evaluation.semi import FewLabels
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders, untrained
 from crosscale.models.hub import resolve
 from crosscale.transforms.preprocess import Preprocess, load
+from crosscale.utils.progress import tracked
 
 RAW = "raw coordinates"
 ROCKET = "MiniRocket"
@@ -116,7 +117,7 @@ def baselines(
         several[MULTIROCKET] = [Features(store.names, store.labels, store.classes, vectors)]
         judged.append((MULTIROCKET, RidgeProbe()))
     found = {}
-    for name, probe in judged:
+    for name, probe in tracked(judged, "judging baselines", len(judged)):
         each = [
             evaluate_features(
                 probe, features, folds, seed=seed, device=device, half_white=name == HALF_WHITE

@@ -19,6 +19,7 @@ from crosscale.evaluation.probes import PROBES, class_scores, make_probe, settin
 from crosscale.evaluation.retrieval import Retrieval, average_precision, side_by_side
 from crosscale.evaluation.semi import FewLabels, draw, normalise_by
 from crosscale.evaluation.task import ClipCount, Task, make_task, total
+from crosscale.utils.progress import Advance, progress, tracked
 
 SUM = "sum"
 Scores = Mapping[str, NDArray[np.float32]]
@@ -146,10 +147,11 @@ def evaluate_features(
             for own, fold in zip(seen, folds, strict=True)
         ]
         task = task.learning_from(draws[0][0], probe.share, probe.draws)
-    fitted = [
-        [_fitted(probe, own, rows, seed, str(device)) for rows in drawn]
-        for own, drawn in zip(seen, draws, strict=True)
-    ]
+    with progress("fitting probes", sum(map(len, draws)) * len(features.vectors)) as advance:
+        fitted = [
+            [_fitted(probe, own, rows, seed, str(device), advance) for rows in drawn]
+            for own, drawn in zip(seen, draws, strict=True)
+        ]
     scored = [
         [
             {
@@ -254,9 +256,11 @@ def _of_few(
     draws = [drawn_of(labels, [Fold(one.train, one.judged)], probe, seed) for one in tasks]
     best: dict[str, list[NDArray[np.float32]]] = {}
     told = []
-    for stream in seen[0].vectors:
+    streams = seen[0].vectors
+    for stream in tracked(streams, "judging streams", len(streams)):
         scored = []
-        for own, part, drawn in zip(seen, tasks, draws, strict=True):
+        folds = zip(seen, tasks, draws, strict=True)
+        for own, part, drawn in tracked(folds, "folds", len(tasks)):
             reading = Reading.of(own.vectors[stream], part.train)
             scored.append(
                 [scores_of(reading, labels, r, part.judged, probe.labels, kinds) for r in drawn]
@@ -308,7 +312,12 @@ def with_sum(scores: Scores) -> Scores:
 
 
 def _fitted(
-    probe: Any, features: Features, train: NDArray[np.int64], seed: int, device: str
+    probe: Any,
+    features: Features,
+    train: NDArray[np.int64],
+    seed: int,
+    device: str,
+    advance: Advance,
 ) -> dict[str, Any]:
     """A copy of the probe for each stream, fitted to some of its clips."""
     fitted = {}
@@ -323,6 +332,7 @@ def _fitted(
         except ValueError as error:
             told = f"{title_of(probe)} cannot be fitted to stream {stream}: {error}"
             raise CrosscaleError(told) from error
+        advance(1)
     return fitted
 
 

@@ -15,6 +15,7 @@ from crosscale.encoders.readout import Layers
 from crosscale.evaluation.features import Features, cached_features, features_key
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.models.features import FeatureExtractor, prepared
+from crosscale.utils.progress import tracked
 
 CHUNK = 1024
 # What 0.1 called a readout.
@@ -100,7 +101,8 @@ def _extracted(encoders: TrainedEncoders, store: ClipStore, how: Extraction) -> 
     )
     mirrored = Mirror(1.0, encoders.layout.other_side)
     parts: dict[str, list[np.ndarray]] = {stream: [] for stream in encoders.encoders}
-    for start in range(0, len(store), CHUNK):
+    starts = range(0, len(store), CHUNK)
+    for start in tracked(starts, "embedding clips, by the thousand", len(starts)):
         clips = prepared(encoders, store, range(start, min(start + CHUNK, len(store))))
         found = compute(clips)
         if how.mirror:

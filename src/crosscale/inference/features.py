@@ -15,6 +15,7 @@ from crosscale.inference.head_file import FittedHead, check_encoder, load_head
 from crosscale.models.model import Model, load_model
 from crosscale.models.side_by_side import Embedder, SideBySide
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.progress import tracked
 
 FeatureKind = Literal["encoder", "rocket", "both"]
 FeatureChoice = Literal["auto", "encoder", "rocket", "both"]
@@ -122,7 +123,8 @@ def fit_best(
         make: a new head.
     """
     heads: dict[FeatureKind, Head] = {}
-    for kind in candidates.kinds:
+    kinds = candidates.kinds
+    for kind in tracked(kinds, "comparing features", len(kinds)):
         x = candidates.columns(vectors, kind)
         heads[kind] = make().fit(x, labels, groups, candidates.parts(kind))
     if len(heads) == 1:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError, most_like
 from crosscale.inference.embeddings import facts_of, write_rows
 from crosscale.inference.labels import label_names
 from crosscale.models.model import Model
@@ -102,11 +102,11 @@ class Index:
         """Row of a clip.
 
         Raises:
-            CrosscaleError: naming the nearest right name.
+            CrosscaleError: naming the five names most like it.
         """
         place = places_of(self.names).get(composed(name))
         if place is None:
-            raise CrosscaleError(f"{self.path} has no clip {name}: {nearest(name, self.names)}")
+            raise CrosscaleError(f"{self.path} has no clip '{name}': {most_like(name, self.names)}")
         return place
 
     def search(

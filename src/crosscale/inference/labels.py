@@ -11,6 +11,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.inference.answers import NONE
 from crosscale.readers.naming import rows_by_clip
+from crosscale.utils.text import counted
 
 
 def label_names(store: ClipStore) -> NDArray[Any]:
@@ -48,7 +49,7 @@ def labels_of(store: ClipStore, table: Path | None = None) -> NDArray[Any]:
     classes = {label for label in labels if label is not None}
     if len(classes) < 2:
         raise CrosscaleError(
-            f"{where} labels {len(classes)} classes; label clips of two or more"
+            f"{where} labels {counted(len(classes), 'class')}; label clips of two or more"
             + ("" if table else ", in a table given with --labels")
         )
     return labels

@@ -14,6 +14,7 @@ from crosscale.inference.head import Head
 from crosscale.inference.windows import Windows
 from crosscale.models.model import CHUNK
 from crosscale.models.side_by_side import Embedder
+from crosscale.utils.progress import tracked
 from crosscale.utils.text import listed
 
 
@@ -84,7 +85,7 @@ def segment(store: ClipStore, timing: Timing, model: Embedder, head: Head) -> It
         The segments of each recording, in the store's order.
     """
     frames = store.column("frames")
-    for row, name in enumerate(store.names):
+    for row, name in enumerate(tracked(store.names, "segmenting recordings", len(store))):
         windows = Windows.over(
             store.recordings([row]), store.layout, timing.length[[row]], timing.step[[row]]
         )

@@ -11,6 +11,7 @@ from crosscale.data.store import ClipStore
 from crosscale.inference.windows import Windows
 from crosscale.models.model import CHUNK
 from crosscale.models.side_by_side import Embedder
+from crosscale.utils.progress import tracked
 
 SHARES = (0.5, 0.7)  # of a clip's frames
 AT_ONCE = CHUNK // 3  # clips, each of about three subclips
@@ -36,7 +37,8 @@ def embed_subclips(
     vectors, clips = [np.empty((0, model.dim), np.float32)], [np.empty(0, np.int64)]
     frames = store.column("frames")
     for share in SHARES:
-        for start in range(0, len(rows), AT_ONCE):
+        starts = range(0, len(rows), AT_ONCE)
+        for start in tracked(starts, "embedding subclips", len(starts)):
             some = rows[start : start + AT_ONCE]
             length = np.maximum(FEWEST, (share * frames[some]).astype(np.int64))
             step = np.maximum(1, -(-(frames[some] - length) // 2))

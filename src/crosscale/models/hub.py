@@ -110,6 +110,8 @@ def _names_repository(name: str | Path) -> bool:
 def _neighbour(path: Path) -> str:
     if not path.parent.is_dir():
         return ", nor a folder above it"
+    if (hint := nearest(str(path), built_in())).startswith("did you mean"):
+        return f": {hint}"
     folders = [other for other in path.parent.iterdir() if other.is_dir()]
     runs = [folder for folder in folders if (folder / ENCODER_FILE).is_file()] or folders
     names = [str(path.parent / folder.name) for folder in runs]

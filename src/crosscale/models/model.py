@@ -1,6 +1,6 @@
 """Trained encoders at work: clips in, one vector a clip out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import ClipTensors
 from crosscale.utils.devices import usable
+from crosscale.utils.progress import tracked
 from crosscale.utils.text import listed
 
 CHUNK = 1024  # clips in memory at once
@@ -197,13 +198,14 @@ class Model(nn.Module):
                 parts[stream].append(_array(values))
         return {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
 
-    def chunks(self, source: NamedSource) -> Iterator[NDArray[np.float32]]:
+    def chunks(self, source: NamedSource) -> Generator[NDArray[np.float32], None, None]:
         """Embeddings (n, D) of a source, a part at a time, so that any number fits in memory.
 
         Raises:
             CrosscaleError, BadClip: as `embed`.
         """
-        return (self.chunk(source, start) for start in self.starts(source))
+        parts = (self.chunk(source, start) for start in self.starts(source))
+        return tracked(parts, "embedding clips", len(source.names), len)
 
     def starts(self, source: NamedSource) -> range:
         """Rows of a source at which its parts begin."""

@@ -11,6 +11,7 @@ from crosscale.data.conversion import CoordinateSource
 from crosscale.models.clips import NamedSource
 from crosscale.models.model import Model
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.progress import tracked
 
 
 class Embedder(Protocol):
@@ -74,8 +75,11 @@ class SideBySide:
         Raises:
             CrosscaleError, BadClip: as `Model.embed`.
         """
-        for parts in zip(*(model.chunks(source) for model in self.models), strict=True):
-            yield self._joined(parts)
+        parts = (
+            self._joined([model.chunk(source, start) for model in self.models])
+            for start in self.models[0].starts(source)
+        )
+        return tracked(parts, "embedding clips", len(source.names), len)
 
     def embed_present(
         self, source: CoordinateSource, rows: Sequence[int]

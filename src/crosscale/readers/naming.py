@@ -231,7 +231,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _no_table(path: Path, error: Exception) -> CrosscaleError:
-    reason = getattr(error, "strerror", None) or error
+    reason = "there is no such file" if isinstance(error, FileNotFoundError) else error
     return CrosscaleError(f"{path} cannot be read as a table: {reason}")
 
 

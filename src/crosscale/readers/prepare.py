@@ -22,10 +22,10 @@ from crosscale.readers.mocap.space import doubts, measured
 from crosscale.readers.naming import Naming
 from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.progress import tracked
 from crosscale.utils.text import alike, composed
 
 Runner = Literal["here", "ray"]
-Progress = Callable[[int, int, int], object]  # recordings done, of how many, skipped among them
 REPORT = "report.json"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 COUNTED = ("label", "subject", "camera", "setup")
@@ -127,7 +127,6 @@ def prepare(
     workers: int | None = None,
     shard_clips: int | None = None,
     runner: Runner = "here",
-    progress: Progress | None = None,
 ) -> PrepareReport:
     """Read all recordings below `source` into a clip store.
 
@@ -143,8 +142,6 @@ def prepare(
         workers: processes at most; None takes one for each core.
         shard_clips: clips in a file of frames at most; None writes one file.
         runner: whether recordings are read on this machine, or by all of a Ray cluster.
-        progress: told after each recording how many are done, of how many, and how many of those
-            done cannot be used.
 
     Returns:
         What was read, skipped, left out and repaired; also saved in the store.
@@ -180,7 +177,7 @@ def prepare(
         measures = []
         rates = {None: frame_rate, getattr(reader, "frame_rate", None): frame_rate}
         with closing(read) as outcomes:
-            for done, outcome in enumerate(outcomes, 1):
+            for outcome in tracked(outcomes, "reading recordings", len(items)):
                 reason = _repeated(outcome, kept) or _store(
                     writer, outcome, partial(_told, naming, source, rows, rates), report
                 )
@@ -193,8 +190,6 @@ def prepare(
                 if reason:
                     item = outcome.item
                     report.skipped.append(Skipped(item.name, str(item.path), reason))
-                if progress is not None:
-                    progress(done, len(items), len(report.skipped))
         if not report.read:
             raise CrosscaleError(_nothing(source, report))
         writer.provenance |= {"source": str(source), "reader": type(given).__name__}

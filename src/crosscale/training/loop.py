@@ -43,6 +43,7 @@ from crosscale.training.setup import make_objective, make_views, steps_per_epoch
 from crosscale.training.sources import Source
 from crosscale.utils.files import atomic_path, only_writer
 from crosscale.utils.formats import read_yaml
+from crosscale.utils.progress import tracked
 from crosscale.utils.repeatable import derived_seed, repeatable
 from crosscale.utils.tensors import write_safetensors
 
@@ -97,10 +98,12 @@ def pretrain(
         if run.team.is_first:
             log = stack.enter_context(MetricsLog(folder, progress.epoch))
             callbacks = [*callbacks, log, CollapseAlarm(getattr(recipe.objective, "dim", 1), say)]
-        while progress.epoch < recipe.training.epochs:
+        epochs = range(progress.epoch, recipe.training.epochs)
+        for _ in tracked(epochs, "epochs", len(epochs)):
             started, first = time.perf_counter(), progress.step
             sums = Sums(progress.sums, fabric.device)
-            for clips, seed in run.steps():
+            left = run.steps_an_epoch - first
+            for clips, seed in tracked(run.steps(), "steps of an epoch", left):
                 rate = run.learning_rate(progress)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
@@ -367,8 +370,8 @@ def _check(recipe: Recipe, clips: int, team: Team) -> None:
             "precision 16-mixed needs a GPU; on a CPU say --precision bf16-mixed or 32-true"
         )
     batch = recipe.training.batch_size
-    if batch < 2 or recipe.training.epochs < 1 or recipe.save_every < 1:
-        raise CrosscaleError("batch_size must be 2 or more, epochs and save_every 1 or more")
+    if recipe.training.epochs < 1 or recipe.save_every < 1:
+        raise CrosscaleError("epochs and save_every must be 1 or more")
     if steps_per_epoch(recipe, clips) == 0:
         raise CrosscaleError(
             f"{clips} clips are fewer than one batch of {batch} and last_batch is 'drop': nothing "

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from crosscale.errors import CrosscaleError
 from crosscale.utils.registry import Registry
 
 OPTIMISERS = Registry(
@@ -110,14 +111,20 @@ def make_optimiser(module: nn.Module, settings: OptimiserSettings) -> Optimizer:
 
     Normalisations and biases, which are vectors, are a group without weight decay where the
     settings have `decay_all` off.
+
+    Raises:
+        CrosscaleError: when the optimiser refuses its settings, such as a negative rate.
     """
     trained = [weights for weights in module.parameters() if weights.requires_grad]
-    if getattr(settings, "decay_all", True):
-        return settings.make([{"params": trained}])
-    decayed = [weights for weights in trained if weights.dim() > 1]
-    others = [weights for weights in trained if weights.dim() <= 1]
-    groups: Groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    return settings.make([group for group in groups if group["params"]])
+    groups: Groups = [{"params": trained}]
+    if not getattr(settings, "decay_all", True):
+        decayed = [weights for weights in trained if weights.dim() > 1]
+        others = [weights for weights in trained if weights.dim() <= 1]
+        groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    try:
+        return settings.make([group for group in groups if group["params"]])
+    except ValueError as error:
+        raise CrosscaleError(f"optimiser: {error}") from error
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], settings: OptimiserSettings) -> None:

@@ -68,6 +68,12 @@ def make_views(recipe: Recipe, layout: Layout) -> Views:
 
 
 def steps_per_epoch(recipe: Recipe, clips: int) -> int:
-    """Steps an epoch, with the last smaller batch used or dropped as the recipe says."""
+    """Steps an epoch, with the last smaller batch used or dropped as the recipe says.
+
+    Raises:
+        CrosscaleError: when a batch would hold fewer than two clips.
+    """
+    if recipe.training.batch_size < 2:
+        raise CrosscaleError(f"batch_size must be 2 or more, not {recipe.training.batch_size}")
     whole, rest = divmod(clips, recipe.training.batch_size)
     return whole + (rest > 0 and recipe.training.last_batch == "use")

@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from crosscale.errors import CrosscaleError
+from crosscale.utils.progress import progress
 
 LOCK = ".writing"
 HALF = ".half"  # ending of what is not whole yet
@@ -73,8 +74,12 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 def sha256(path: Path | str) -> str:
     """The SHA-256 of a file's bytes, as hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest, size = hashlib.sha256(), Path(path).stat().st_size
+    with Path(path).open("rb") as file, progress("reading, in MiB", size >> 20) as advance:
+        while block := file.read(2**20):
+            digest.update(block)
+            advance(1)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -34,6 +34,12 @@ def alike(names: Iterable[str]) -> list[str]:
     ]
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 clip`, `1,200 classes`."""
+    many = noun + ("es" if noun.endswith(("s", "ch", "x")) else "s")
+    return f"{number:,} {noun if number == 1 else many}"
+
+
 def listed(items: Iterable[object], limit: int = 5) -> str:
     """The first few items by name and the number of the rest, for a message."""
     items = list(items)

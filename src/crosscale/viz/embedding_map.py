@@ -12,6 +12,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluation.plots import as_hex, class_colours, tsne
 from crosscale.evaluation.report import page_template
 from crosscale.models.model import Model
+from crosscale.utils.progress import progress
 from crosscale.viz.page import POLICY
 from crosscale.viz.player_clip import player_json, skeleton_json, stored_clip
 
@@ -45,7 +46,8 @@ def map_html(
         BadClip: as `Model.embed`.
     """
     vectors = model.embed([store.coordinates(row) for row in rows], store.layout)
-    points = tsne(vectors, seed)
+    with progress("laying out the map"):
+        points = tsne(vectors, seed)
     if points is None:
         raise CrosscaleError(
             f"no map of {store.path}: it takes at least 4 clips whose embeddings are not all alike"

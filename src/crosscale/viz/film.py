@@ -12,6 +12,7 @@ from crosscale.evaluation.plots import drawn
 from crosscale.inference.tables import check_ending
 from crosscale.skeleton.layout import JOINT_SCALE
 from crosscale.utils.files import atomic_path
+from crosscale.utils.progress import tracked
 from crosscale.viz.player_clip import PlayedClip, bars, edge_sides
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _shoot(figure: "Figure", panels: Sequence["_Panel"], frames: int, path: Path
     options = {"codec": "h264"} if path.suffix == ".mp4" else {}
     writer = kinds[path.suffix](fps=FILM_RATE, **options)
     with writer.saving(figure, path, dpi=100):
-        for frame in range(max(1, frames)):
+        frames = max(1, frames)
+        for frame in tracked(range(frames), "drawing frames", frames):
             for panel in panels:
                 panel.show(frame / FILM_RATE)
             writer.grab_frame()

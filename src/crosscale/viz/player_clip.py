@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from crosscale.data.store import ClipStore
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError, most_like
 from crosscale.skeleton.layout import Graph, Layout
 from crosscale.utils.text import composed, places_of
 
@@ -71,14 +71,16 @@ def rows_of(store: ClipStore, names: Sequence[str]) -> list[int]:
     """Rows of the named clips, in that order; when none is named, those of `first_of_classes`.
 
     Raises:
-        CrosscaleError: when the store has no clip of a name (the nearest right one is given).
+        CrosscaleError: when the store has no clip of a name (the five most like it are given).
     """
     if not names:
         return first_of_classes(store)
     places = places_of(store.names)
     for name in names:
         if composed(name) not in places:
-            raise CrosscaleError(f"{store.path} has no clip '{name}': {nearest(name, store.names)}")
+            raise CrosscaleError(
+                f"{store.path} has no clip '{name}': {most_like(name, store.names)}"
+            )
     return [places[composed(name)] for name in names]
 
 

@@ -29,6 +29,7 @@ from crosscale.evaluation.retrieval import side_by_side
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
 from crosscale.transforms.preprocess import load
+from crosscale.utils.progress import tracked
 
 OWN = "own"  # the first protocol that comes with a store
 RESAMPLES = 2000
@@ -195,11 +196,13 @@ def run_benchmark(
         raise CrosscaleError(f"the same data and protocol twice: {'; '.join(titles)}")
     grounds: list[Ground] = []
     lengths: dict[str, int] = {}
-    for title, (store, protocol) in zip(titles, named, strict=True):
+    all_stores = zip(titles, named, strict=True)
+    for title, (store, protocol) in tracked(all_stores, "data sets", len(named)):
         parts = _folds(store, protocol)
         tallies: dict[str, dict[str, Tallies]] = {}
         group, by_subject = _groups(store, parts)
-        for name, each in _features(encoders, store, untrained, parts[0].train):
+        features = _features(encoders, store, untrained, parts[0].train)
+        for name, each in tracked(features, "judging features", len(features)):
             say(f"{title}: {name}")
             vectors = each[0]
             lengths[name] = vectors.shape[1]

@@ -65,7 +65,7 @@ def run_cells(
     device: str,
     *,
     begin: Callable[[Cell, int, float | None], None],
-    report: Callable[[EpochEnd], None],
+    report: Callable[[EpochEnd], None] = lambda done: None,
     finished: Callable[[Mapping[Cell, Result]], None],
     say: Callable[[str], None],
 ) -> None:

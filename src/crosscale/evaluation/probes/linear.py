@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.probes.base import Probe
+from crosscale.utils.progress import tracked
 
 Normalise = Literal["none", "standardise", "l2"]
 
@@ -103,7 +104,7 @@ class LinearProbe(Probe):
         )
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, list(self.milestones))
         curve = []
-        for epoch in range(self.epochs):
+        for epoch in tracked(range(self.epochs), "epochs of a linear layer", self.epochs):
             curve.append(
                 one_epoch(
                     lambda rows: self.layer_(x[rows]), y, optimiser, self.batch_size, generator
