@@ -12,9 +12,13 @@ from uploads_made import npz, sent
 import estimator_files
 from crosscale.serve.app import make_app
 from crosscale.serve.limits import Limits
+from crosscale.serve.reading import read_upload
 from crosscale.serve.service import Service
+from crosscale.serve.uploads import FILES
+from crosscale.skeleton.layout import Layout
 from crosscale.synthesis import ClipName, record_clips, skeleton_text
-from crosscale.synthesis.formats import write_openpose
+from crosscale.synthesis.formats import write_deeplabcut, write_openpose
+from crosscale.synthesis.mice import LAYOUT, PARTS, perform_mouse
 
 LOCAL = "http://127.0.0.1:8000"
 PATIENT = Limits(seconds=300)  # on whatever machine
@@ -87,6 +91,18 @@ def test_what_is_wrong_is_told_for_the_page_and_not_for_a_shell(client):
         assert "--" not in reply.json()["error"]
     status = client.get("/api/status").json()
     assert "--" not in status["live"]["problem"]
+
+
+def test_animals_are_read_by_the_layout_of_their_encoder(client, tmp_path):
+    found = perform_mouse("rear", 1, 1, 0)
+    (tmp_path / FILES).mkdir()
+    table = write_deeplabcut(tmp_path / FILES, "mouse", list(PARTS), found)
+    reply = client.post("/api/analyse", files=sent(table.read_bytes(), table.name))
+    assert "of the encoder's own" in reply.json()["error"]
+    assert "yaml" not in reply.json()["error"]
+    (tmp_path / "mouse.yaml").write_text(LAYOUT)
+    own = Layout.load(str(tmp_path / "mouse.yaml"))
+    assert read_upload(tmp_path, "auto", None, own, PATIENT).layout == own.name
 
 
 def test_a_format_and_joints_can_be_chosen(client):

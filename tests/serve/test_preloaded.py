@@ -15,9 +15,10 @@ import sys
 from pathlib import Path
 from crosscale.serve.limits import Limits
 from crosscale.serve.reading import AUTO, read_upload
+from crosscale.skeleton.layout import Layout
 
 before = set(sys.modules)
-read_upload(Path(sys.argv[1]), AUTO, None, "part10", Limits())
+read_upload(Path(sys.argv[1]), AUTO, None, Layout.load("part10"), Limits())
 large = {"crosscale", "scipy", "numba", "pyarrow", "pandas", "h5py", "torch"}
 print(*(name for name in set(sys.modules) - before if name.partition(".")[0] in large))
 """

@@ -39,6 +39,7 @@ FORMATS = {
     "npz": "NumPy (.npz)",
 }
 AUTO = "auto"  # stands for the format that the files have
+BY_NAME = ("deeplabcut", "sleap", "long")  # whose joints are found by their names
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Reading:
 
 
 def read_upload(
-    folder: Path, source_format: str, layout: str | None, usual: str, limits: Limits
+    folder: Path, source_format: str, layout: str | None, usual: Layout, limits: Limits
 ) -> Reading:
     """Read the files in `folder/FILES` into a store, `folder/STORE`.
 
@@ -69,7 +70,7 @@ def read_upload(
         folder: of the request.
         source_format: one of `FORMATS`, or `AUTO`.
         layout: of formats that do not fix it, a built-in name; None takes what the file says.
-        usual: the layout to take where the file does not say it.
+        usual: the encoder's layout, to take where the file does not say it.
         limits: of clips, frames and people.
 
     Raises:
@@ -125,22 +126,30 @@ def _recognised(files: Path) -> tuple[str, str]:
     )
 
 
-def _layout(source_format: str, files: Path, layout: str | None, usual: str) -> str | None:
-    """Name of the layout to give to the reader, if it takes one."""
+def _layout(
+    source_format: str, files: Path, layout: str | None, usual: Layout
+) -> str | Layout | None:
+    """The layout to give to the reader, if it takes one."""
+    is_own = usual.name not in builtin_layouts()  # of an animal, say
+    if layout is None and is_own and source_format in BY_NAME:
+        return usual
     if layout is not None or source_format != "npz":
         return layout
     told = []
     for path in sorted(files.iterdir()):
         with suppress(CrosscaleError):  # the reader says what is wrong with it
             told.append(open_plain(path))
-    if named := next((file.layout for file in told if file.layout), None):
+    named = next((file.layout for file in told if file.layout), None)
+    if is_own and named == usual.name:
+        return usual
+    if named:
         check_layout(named)
     if named or not told:
         return named
     joints = told[0].clip(0).shape[2]
-    known = {name: len(Layout.load(name).joints) for name in builtin_layouts()}
-    if known.get(usual) == joints:
+    if len(usual.joints) == joints:
         return usual
+    known = {name: len(Layout.load(name).joints) for name in builtin_layouts()}
     fits = [name for name, count in known.items() if count == joints]
     if len(fits) != 1:
         raise CrosscaleError(

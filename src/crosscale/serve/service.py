@@ -56,6 +56,11 @@ SAME = 0.999  # similarity, below which a clip of the index is not the very reco
 ROUGH = ((10, 4), (5, 5), (3, 7), (2, 8))
 # Options that messages name, and what the page has in their place.
 _OPTIONS = (
+    (
+        re.compile(r"(Complete a layout begun|Write a layout of such names).*"),
+        "This page takes joints of built-in layouts, and of the encoder's own",
+    ),
+    (re.compile(r"prepare it apart, with --layout ([\w.]+)"), r"choose \1 at Joints"),
     (re.compile(r"`?--layout ([\w.]+)`?"), r"\1 at Joints"),
     (re.compile(r"`?--layout`?"), "Joints"),
     (re.compile(r"`?--([a-z-]+)"), r"\1"),
@@ -145,7 +150,7 @@ class Service:
                     upload.folder,
                     source_format,
                     layout,
-                    self.model.layout.name,
+                    self.model.layout,
                     self.limits,
                 )
             except CrosscaleError as error:
