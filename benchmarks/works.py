@@ -13,11 +13,10 @@ from torch import Tensor
 from benchmarks import naive
 from benchmarks.operations import TRAINING_PASSES, forward_operations
 from benchmarks.plain import PlainSTGCN
-from benchmarks.timing import fastest_seconds
+from benchmarks.timing import default_memory, fastest, fastest_seconds
 from crosscale.augment.compose import AugmentSettings, Views
 from crosscale.augment.edge_cut import Cut
 from crosscale.encoders.cuda_graph import record
-from crosscale.encoders.engines import fastest
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.probes.knn import knn_scores
@@ -32,7 +31,6 @@ from crosscale.synthesis.performers import perform
 from crosscale.synthesis.programs import Draw, draw_programs
 from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import ClipTensors, Preprocess, preprocess
-from crosscale.utils.memory import default_memory
 from crosscale.utils.repeatable import repeatable
 
 LAYOUT = "ntu25"

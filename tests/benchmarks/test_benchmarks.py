@@ -2,20 +2,23 @@
 
 import dataclasses
 import json
+import time
 from functools import partial
 
 import pytest
 import torch
 
-from benchmarks import naive, works
+from benchmarks import naive, timing, works
 from benchmarks.__main__ import main
 from benchmarks.growth import GROWN, growth
 from benchmarks.measures import MEASURES
 from benchmarks.operations import forward_operations
 from benchmarks.table import Bench, slower_than
 from benchmarks.works import Row, Size
+from crosscale.encoders import engines
 from crosscale.encoders.engines import build
-from crosscale.encoders.stgcn import EncoderSettings
+from crosscale.encoders.readout import Readout
+from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.datasets.ntu import Ntu60
@@ -102,3 +105,28 @@ def test_growth_covers_a_decade_of_each_thing(monkeypatch):
     points = list(growth(torch.device("cpu")))
     assert [(p.grown, p.value) for p in points] == [("frames", 2), ("frames", 4)]
     assert points[0].times == 1
+
+
+def test_the_fastest_engine_is_measured_and_what_fails_is_told(monkeypatch):
+    def slow(fused, example, threads):
+        def run(bodies):
+            time.sleep(0.1)
+            return fused(bodies)
+
+        return run
+
+    def broken(fused, example, threads):
+        raise RuntimeError("no compiler\nand much more")
+
+    built = {"torch": slow, "openvino": lambda fused, *_: fused, "compiled": broken}
+    monkeypatch.setattr(engines, "BUILDERS", built)
+    monkeypatch.setattr(timing, "available", lambda device: tuple(built))
+    torch.manual_seed(0)
+    encoder = STGCN(Layout.load("ntu25").scale("joints"), EncoderSettings(hidden=4, width=16))
+    bodies = torch.randn(4, 3, 12, 25)
+    name, engine, told = timing.fastest(Readout(encoder.eval()), bodies)
+    assert name == "openvino"
+    assert engine(bodies[:3]).shape == (3, 16)
+    assert told["compiled"] == "left out: no compiler"
+    assert told["torch"].endswith("bodies/s")
+    assert "openvino-int8" not in told

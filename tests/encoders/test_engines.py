@@ -1,5 +1,4 @@
 import sys
-import time
 from typing import get_args
 
 import pytest
@@ -7,7 +6,7 @@ import torch
 from torch import nn
 
 from crosscale.encoders import engines
-from crosscale.encoders.engines import EngineName, available, build, choose, fastest
+from crosscale.encoders.engines import EngineName, available, build, choose
 from crosscale.encoders.fused import SPECTRAL_CHANNELS
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
@@ -113,25 +112,3 @@ def test_auto_builds_a_faster_engine_for_many_bodies_only(monkeypatch):
     assert choose(engines.WORTH_BUILDING) == "onnxruntime"
     monkeypatch.setattr(engines, "find_spec", lambda library: None)
     assert choose(engines.WORTH_BUILDING) == "torch"
-
-
-def test_the_fastest_is_measured_and_what_fails_is_told(encoder, monkeypatch):
-    def slow(fused, example, threads):
-        def run(bodies):
-            time.sleep(0.1)
-            return fused(bodies)
-
-        return run
-
-    def broken(fused, example, threads):
-        raise RuntimeError("no compiler\nand much more")
-
-    built = {"torch": slow, "openvino": lambda fused, *_: fused, "compiled": broken}
-    monkeypatch.setattr(engines, "BUILDERS", built)
-    monkeypatch.setattr(engines, "available", lambda device: tuple(built))
-    name, engine, told = fastest(Readout(encoder), _bodies(4))
-    assert name == "openvino"
-    assert engine(_bodies(3)).shape == (3, SPECTRAL_CHANNELS)
-    assert told["compiled"] == "left out: no compiler"
-    assert told["torch"].endswith("bodies/s")
-    assert "openvino-int8" not in told

@@ -42,7 +42,7 @@ def fitted(model):
 def test_it_is_applied_to_what_is_read(model, fitted, store):
     clips = model.prepare(store)
     read = FeatureExtractor(model.trained, pooling="nodes", layers=2)(clips)
-    found = Model(fitted).stream_features(store)
+    found = FeatureExtractor(fitted)(clips)
     for stream, layer in fitted.output.by_stream.items():
         right = (read[stream] - layer.mean) @ layer.axes
         np.testing.assert_allclose(found[stream], right, atol=1e-4 * right.abs().max())

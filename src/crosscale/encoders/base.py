@@ -20,7 +20,7 @@ It is trained by `--encoder my_file:MyEncoder`, and read by every probe, engine 
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import torch
@@ -116,11 +116,23 @@ class Encoder(nn.Module):
         Returns:
             (B, D, V', T'), of which pooling makes dim features.
         """
+        for maps in self.each_map(x, edge_mask, token_mask):
+            last = maps
+        return last
+
+    def each_map(
+        self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """As `forward_features`, whose place it takes in an encoder of several layers.
+
+        Yields:
+            The maps of each layer of `layers`, the last one last.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no forward_features")
 
     def forward_intermediates(self, x: Tensor) -> list[Tensor]:
         """Bodies (B, C, T, V) to the maps of each layer of `layers`, the last one last."""
-        return [self.forward_features(x)]
+        return list(self.each_map(x)) if len(self.layers) > 1 else [self.forward_features(x)]
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -6,7 +6,6 @@ All agree to about 1e-5 of the features' size.
 import contextlib
 import io
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -95,41 +94,6 @@ def build(
     if example.device.type != "cpu":
         return engine
     return _in_parts(engine, BODIES_A_THREAD * threads)
-
-
-def fastest(network: nn.Module, sample: Tensor) -> tuple[EngineName, Engine, dict[EngineName, str]]:
-    """Build every engine and measure it on a sample.
-
-    Args:
-        network: as `build` takes it.
-        sample: bodies (B, C, T, V) float32 on its device, a few hundred.
-
-    Returns:
-        The fastest one's name, itself, and for each engine its rate, or why it was left out.
-    """
-    engines: dict[EngineName, tuple[float, Engine]] = {}
-    told: dict[EngineName, str] = {}
-    for name in available(sample.device):
-        try:
-            engine = build(name, network, sample)
-            seconds = _seconds(engine, sample)
-        except Exception as error:  # whatever a foreign compiler raises
-            told[name] = f"left out: {str(error).strip().splitlines()[0]}"
-            continue
-        engines[name] = (seconds, engine)
-        told[name] = f"{len(sample) / seconds:.0f} bodies/s"
-    best = min(engines, key=lambda name: engines[name][0])
-    return best, engines[best][1], told
-
-
-def _seconds(engine: Engine, sample: Tensor, repeats: int = 3) -> float:
-    """The least time of a few runs after one to warm up."""
-    times = []
-    for _ in range(1 + repeats):
-        start = time.perf_counter()
-        engine(sample).sum().item()  # waits for a GPU
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
 
 
 def _installed(name: EngineName) -> bool:

@@ -104,27 +104,16 @@ class STGCN(Encoder):
             for i, block in enumerate(self.blocks)
         )
 
-    def forward_features(
-        self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
-    ) -> Tensor:
-        """Bodies (B, C, T, V) through all blocks, to maps (B, width, V, T'), see `Encoder`."""
-        for maps in self._each_map(x, edge_mask, token_mask):
-            last = maps
-        return last
-
-    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
-        """The maps of every block."""
-        return list(self._each_map(x, None, None))
-
     def fused(self) -> nn.Module:
         """The same with fewer, larger operations."""
         from crosscale.encoders.fused import FusedSTGCN
 
         return FusedSTGCN(self)
 
-    def _each_map(
-        self, x: Tensor, edge_mask: Tensor | None, token_mask: Tensor | None
+    def each_map(
+        self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
     ) -> Iterator[Tensor]:
+        """Bodies (B, C, T, V) to maps (B, D, V, T'), see `Encoder`."""
         adjacency = self.adjacency
         count, channels, frames, nodes = x.shape
         flat = x.permute(0, 3, 1, 2).reshape(count, nodes * channels, frames)

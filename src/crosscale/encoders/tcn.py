@@ -58,19 +58,10 @@ class TCN(Encoder):
         blocks = [Layer(f"block {i}", width, nodes=1) for i in (1, 2, 3)]
         return (Layer("stem", width, 1), *blocks, Layer("block 4", 2 * width, 1))
 
-    def forward_features(
+    def each_map(
         self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
-    ) -> Tensor:
-        """Bodies (B, C, T, V) to (B, 2 width, 1, T / 4); there are no edges that could be cut."""
-        for maps in self._each_map(x, token_mask):
-            last = maps
-        return last
-
-    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
-        """The maps of the stem and of every block."""
-        return list(self._each_map(x, None))
-
-    def _each_map(self, x: Tensor, token_mask: Tensor | None) -> Iterator[Tensor]:
+    ) -> Iterator[Tensor]:
+        """Bodies (B, C, T, V) to (B, width or twice that, 1, T'); there are no edges to be cut."""
         if token_mask is not None:
             x = x * token_mask.unsqueeze(1)
         hidden = with_velocity(x).transpose(2, 3).flatten(1, 2)  # (B, 2 C V, T)

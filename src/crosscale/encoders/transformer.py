@@ -69,19 +69,10 @@ class Transformer(Encoder):
             Layer(f"block {i}", self.settings.width, len(self.graph.names)) for i in numbers
         )
 
-    def forward_features(
+    def each_map(
         self, x: Tensor, edge_mask: Tensor | None = None, token_mask: Tensor | None = None
-    ) -> Tensor:
+    ) -> Iterator[Tensor]:
         """Bodies (B, C, T, V) to (B, width, V, T / segment); there are no edges to be cut."""
-        for maps in self._each_map(x, token_mask):
-            last = maps
-        return last
-
-    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
-        """The maps of every block."""
-        return list(self._each_map(x, None))
-
-    def _each_map(self, x: Tensor, token_mask: Tensor | None) -> Iterator[Tensor]:
         if token_mask is not None:
             x = x * token_mask.unsqueeze(1)
         hidden = self._tokens(x)

@@ -185,19 +185,6 @@ class Model(nn.Module):
         parts = list(self.chunks(open_source(clips, layout, self.layout)))
         return np.concatenate([np.empty((0, self.dim), np.float32), *parts])
 
-    def stream_features(
-        self, clips: Clips, layout: Layout | str | None = None
-    ) -> dict[str, NDArray[np.float32]]:
-        """Features (N, D) float32 of each stream as its encoder gives them, see `embed`."""
-        source = open_source(clips, layout, self.layout)
-        parts: dict[str, list[NDArray[np.float32]]] = {
-            stream: [np.empty((0, dim), np.float32)] for stream, dim in self.dims.items()
-        }
-        for start in self.starts(source):
-            for stream, values in self._features(source, start).items():
-                parts[stream].append(_array(values))
-        return {stream: np.concatenate(arrays) for stream, arrays in parts.items()}
-
     def chunks(self, source: NamedSource) -> Generator[NDArray[np.float32], None, None]:
         """Embeddings (n, D) of a source, a part at a time, so that any number fits in memory.
 

@@ -25,11 +25,12 @@ An objective of one's own is one class in one file:
 It is trained by `--objective my_file:MyObjective`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from crosscale.augment.compose import AugmentSettings, View
 from crosscale.encoders.base import BodyMaps, Encoder
@@ -194,3 +195,14 @@ class Objective(nn.Module):
     def encoders(self) -> dict[str, Encoder]:
         """By stream, what is kept when training ends."""
         raise NotImplementedError(f"{type(self).__name__} has no encoders")
+
+    def encoders_of(self, branches: Iterable[nn.Module]) -> dict[str, Encoder]:
+        """By stream, the encoders of branches, of which there is one a stream."""
+        of = zip(self.streams, branches, strict=True)
+        return {spec.name: cast(Branch, branch).encoder for spec, branch in of}
+
+
+def deviation(vectors: Tensor) -> Tensor:
+    """`embedding_std`: the deviation of the directions of vectors (N, D), a mean over numbers."""
+    unit = functional.normalize(vectors.detach().float(), dim=1)
+    return unit.std(dim=0, correction=0).mean()

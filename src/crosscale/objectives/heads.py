@@ -1,7 +1,17 @@
 """The projection head: from features to the space in which views are compared."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+def perceptron(*sizes: int) -> nn.Sequential:
+    """Linear layers between vectors (N, D) of these sizes, each but the last normalised, ReLU."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes[:-1]):
+        layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
 class ProjectionHead(nn.Module):

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
-from crosscale.objectives.base import Batch, Branch, Objective, Output, StreamSpec
+from crosscale.objectives.base import Batch, Objective, Output, StreamSpec, deviation
+from crosscale.objectives.heads import perceptron
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,7 @@ class InfoNCE(Objective):
         branches = [stream.branch() for stream in streams]
         self.branches = nn.ModuleList(branches)
         self.projectors = nn.ModuleList(
-            nn.Sequential(
-                nn.Linear(branch.encoder.dim, settings.hidden),
-                nn.BatchNorm1d(settings.hidden),
-                nn.ReLU(),
-                nn.Linear(settings.hidden, settings.dim),
-            )
-            for branch in branches
+            perceptron(branch.encoder.dim, settings.hidden, settings.dim) for branch in branches
         )
 
     def forward(self, batch: Batch) -> Output:
@@ -88,11 +83,7 @@ class InfoNCE(Objective):
 
     def encoders(self) -> dict[str, Encoder]:
         """The encoder of each stream."""
-        return {
-            spec.name: branch.encoder
-            for spec, branch in zip(self.streams, self.branches, strict=True)
-            if isinstance(branch, Branch)
-        }
+        return self.encoders_of(self.branches)
 
     def _loss(self, one: Tensor, other: Tensor) -> Tensor:
         """Cross entropy of finding each clip's other view (N, D), both ways."""
@@ -112,5 +103,5 @@ class InfoNCE(Objective):
             f"{stream}/pos_sim": positive,
             f"{stream}/neg_sim": others,
             f"{stream}/instance_acc": (similarities.argmax(dim=1) == own).float().mean(),
-            f"{stream}/embedding_std": one.std(dim=0, correction=0).mean(),
+            f"{stream}/embedding_std": deviation(one),
         }

@@ -31,11 +31,6 @@ def infonce_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float
     return torch.cat([own, query @ queue.T], dim=1) / temperature
 
 
-def infonce(logits: Tensor) -> Tensor:
-    """Mean over samples of −log softmax of column 0."""
-    return -torch.log_softmax(logits, dim=1)[:, 0].mean()
-
-
 def nearest_in_queue(
     query: Tensor, queue: Tensor, topk: int, barred: Tensor | None = None
 ) -> Tensor:

@@ -22,7 +22,8 @@ from torch.nn import functional
 from crosscale.augment.compose import View
 from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
-from crosscale.objectives.base import Batch, Branch, Objective, Output, StreamSpec
+from crosscale.objectives.base import Batch, Branch, Objective, Output, StreamSpec, deviation
+from crosscale.objectives.heads import perceptron
 from crosscale.objectives.masking import check_shares, drawn_mask, hidden_at
 
 EPSILON = 1e-5  # of a variance
@@ -71,8 +72,12 @@ class Masked(Objective):
         self.teachers.load_state_dict(self.students.state_dict())
         self.teachers.requires_grad_(False)
         inner = settings.hidden
-        self.at_places = nn.ModuleList(_head(b.encoder.layers[-1].dim, inner) for b in branches)
-        self.at_wholes = nn.ModuleList(_head(b.encoder.dim, inner) for b in branches)
+        self.at_places = nn.ModuleList(
+            perceptron(b.encoder.layers[-1].dim, inner, b.encoder.layers[-1].dim) for b in branches
+        )
+        self.at_wholes = nn.ModuleList(
+            perceptron(b.encoder.dim, inner, b.encoder.dim) for b in branches
+        )
 
     def forward(self, batch: Batch) -> Output:
         """The mean over streams."""
@@ -84,8 +89,7 @@ class Masked(Objective):
             losses.append(terms["places"] + self.settings.whole * terms["whole"])
             terms["loss"] = losses[-1]
             metrics |= {f"{spec.name}/{term}": value.detach() for term, value in terms.items()}
-            unit = functional.normalize(features.detach().float(), dim=1)
-            metrics[f"{spec.name}/embedding_std"] = unit.std(dim=0, correction=0).mean()
+            metrics[f"{spec.name}/embedding_std"] = deviation(features)
         return Output(torch.stack(losses).mean(), metrics)
 
     def _terms(self, number: int, views: Sequence[View]) -> tuple[dict[str, Tensor], Tensor]:
@@ -124,18 +128,7 @@ class Masked(Objective):
 
     def encoders(self) -> dict[str, Encoder]:
         """The student of each stream."""
-        return {
-            spec.name: student.encoder
-            for spec, student in zip(self.streams, self.students, strict=True)
-            if isinstance(student, Branch)
-        }
-
-
-def _head(dim: int, inner: int) -> nn.Module:
-    """Two layers from vectors to vectors (N, dim)."""
-    return nn.Sequential(
-        nn.Linear(dim, inner), nn.BatchNorm1d(inner), nn.ReLU(), nn.Linear(inner, dim)
-    )
+        return self.encoders_of(self.students)
 
 
 def _by_place(head: nn.Module, maps: Tensor) -> Tensor:

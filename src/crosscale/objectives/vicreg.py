@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from crosscale.encoders.base import BodyMaps, Encoder, mean_over_bodies
 from crosscale.errors import CrosscaleError
-from crosscale.objectives.base import Batch, Branch, Objective, Output, StreamSpec
+from crosscale.objectives.base import Batch, Branch, Objective, Output, StreamSpec, deviation
+from crosscale.objectives.heads import perceptron
 from crosscale.objectives.masking import check_shares, drawn_mask
 
 SEGMENTS = 4  # of a clip's time, each of which has a vector
@@ -63,10 +64,10 @@ class VICReg(Objective):
         branches = [stream.branch() for stream in streams]
         self.branches = nn.ModuleList(branches)
         self.projectors = nn.ModuleList(
-            _projector(branch.encoder.dim, settings.dim) for branch in branches
+            perceptron(branch.encoder.dim, *[settings.dim] * 3) for branch in branches
         )
         self.dense = nn.ModuleList(
-            _projector(branch.encoder.layers[-1].dim, settings.dim)
+            perceptron(branch.encoder.layers[-1].dim, *[settings.dim] * 3)
             for branch in branches
             if settings.dense
         )
@@ -90,17 +91,12 @@ class VICReg(Objective):
             losses.append(loss)
             terms["loss"] = loss
             metrics |= {f"{spec.name}/{term}": value.detach() for term, value in terms.items()}
-            unit = functional.normalize(one.detach().float(), dim=1)
-            metrics[f"{spec.name}/embedding_std"] = unit.std(dim=0, correction=0).mean()
+            metrics[f"{spec.name}/embedding_std"] = deviation(one)
         return Output(torch.stack(losses).sum(), metrics)
 
     def encoders(self) -> dict[str, Encoder]:
         """The encoder of each stream."""
-        return {
-            spec.name: branch.encoder
-            for spec, branch in zip(self.streams, self.branches, strict=True)
-            if isinstance(branch, Branch)
-        }
+        return self.encoders_of(self.branches)
 
     def _compared(self, one: Tensor, other: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of two views' projections (N, D), and its terms."""
@@ -114,13 +110,6 @@ class VICReg(Objective):
             torch.zeros_like(terms["variance"]),
         )
         return loss, {"loss": loss, **terms}
-
-
-def _projector(inputs: int, outputs: int) -> nn.Module:
-    def layer(size: int) -> list[nn.Module]:
-        return [nn.Linear(size, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
-
-    return nn.Sequential(*layer(inputs), *layer(outputs), nn.Linear(outputs, outputs))
 
 
 def _dense(found: BodyMaps) -> list[Tensor]:

@@ -7,17 +7,14 @@ and gives it back, and the system clears every page of it: measured on two cores
 
 import ctypes
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 # glibc's numbers for `mallopt`, see its manual, "Malloc Tunable Parameters".
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _MEBIBYTE = 1 << 20
 _LARGEST = (1 << 31) - 1
-# What glibc's thresholds have grown to by themselves once large blocks have been freed.
-_DEFAULT = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 * _MEBIBYTE, _TRIM_THRESHOLD: 64 * _MEBIBYTE}
 _KEPT = {_MMAP_MAX: 0, _TRIM_THRESHOLD: _LARGEST}
-_RETURNED = _DEFAULT | {_MMAP_THRESHOLD: _MEBIBYTE, _TRIM_THRESHOLD: _MEBIBYTE}
+_RETURNED = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: _MEBIBYTE, _TRIM_THRESHOLD: _MEBIBYTE}
 
 
 def keep_freed_memory() -> bool:
@@ -26,7 +23,7 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether the C library can do that; elsewhere nothing changes.
     """
-    return _set(_KEPT)
+    return set_malloc(_KEPT)
 
 
 def return_freed_memory() -> bool:
@@ -37,21 +34,11 @@ def return_freed_memory() -> bool:
     Returns:
         Whether the C library can do that; elsewhere nothing changes.
     """
-    return _set(_RETURNED)
+    return set_malloc(_RETURNED)
 
 
-@contextmanager
-def default_memory() -> Iterator[None]:
-    """Hand out memory within the block as the C library does without `keep_freed_memory`."""
-    changed = _set(_DEFAULT)
-    try:
-        yield
-    finally:
-        if changed:
-            _set(_KEPT)
-
-
-def _set(options: dict[int, int]) -> bool:
+def set_malloc(options: Mapping[int, int]) -> bool:
+    """Set options of `mallopt`; returns whether the C library has them."""
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
