@@ -126,6 +126,9 @@ if __name__ == "__main__":
 """
 
 
+PATIENCE = 300  # seconds, for what ends much sooner
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C as a terminal does")
 @pytest.mark.parametrize("delay", [0.0, 0.3, 1.0])
 def test_ctrl_c_leaves_no_half_store_and_no_process(source, tmp_path, delay: float):
@@ -140,13 +143,13 @@ def test_ctrl_c_leaves_no_half_store_and_no_process(source, tmp_path, delay: flo
         text=True,
         start_new_session=True,
     )
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not list(tmp_path.glob(".out.*")):
         assert time.monotonic() < end
         time.sleep(0.01)
     time.sleep(delay)
     os.killpg(run.pid, signal.SIGINT)
-    out, err = run.communicate(timeout=30)  # returns when no process has them open any more
+    out, err = run.communicate(timeout=PATIENCE)  # returns when no process has them open any more
     assert (out, err) == ("stopped\n", "")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["list.txt", "program.py"]
 

@@ -121,7 +121,7 @@ def test_arrow_keys_go_from_dot_to_dot_and_enter_pins(opened, store):
     page.keyboard.press("Enter")
     assert page.evaluate("map.pinned") == page.evaluate("map.hovered")
     name = page.evaluate("data.clips[map.pinned].name")
-    assert name in page.inner_text("#told", timeout=1000)
+    assert name in page.inner_text("#told")
     page.keyboard.press("Escape")
     assert page.evaluate("map.pinned") is None
     page.click("#closer")
