@@ -115,9 +115,10 @@ def test_a_format_and_joints_can_be_chosen(client):
 
 
 def test_how_rough_probabilities_are_is_told(client):
-    told = client.get("/api/status").json()["trust"]
-    assert "30 labelled clips held out" in told
-    assert "about 4 points" in told
+    status = client.get("/api/status").json()
+    assert "30 labelled clips held out" in status["trust"]
+    assert "about 4 points" in status["trust"]
+    assert status["rough"] == 4
 
 
 def test_the_example_can_be_analysed(client):

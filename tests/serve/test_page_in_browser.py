@@ -151,6 +151,7 @@ def test_an_example_can_be_tried_and_another_format_chosen(plain):
         assert "squat_actor" in page.inner_text("#player")
         assert "squat_actor8.json" in page.inner_text("#facts")
         assert "labelled clips held out" in page.inner_text("#answer")
+        assert page.evaluate("[0.9999, 0.5, 0.001].map(percent)") == ["> 96 %", "50 %", "< 4 %"]
         assert "pose_world_landmarks" in page.inner_text("#facts")  # how the format was found out
         page.select_option("#format", "mediapipe")
         until(page, "!find('facts').textContent.includes('pose_world_landmarks')")

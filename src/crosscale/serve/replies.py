@@ -134,6 +134,7 @@ class Status(BaseModel):
     index: int | None = Field(description="clips in the index; null without one")
     playable: bool = Field(description="whether the clips of the index can be played")
     trust: str | None = Field(description="how rough probabilities are; null without a head")
+    rough: int | None = Field(description="points by which probabilities are off, where known")
     formats: dict[str, str] = Field(description="that may be sent, and what they are")
     layouts: list[str] = Field(description="for formats that do not fix it")
     limits: dict[str, float]

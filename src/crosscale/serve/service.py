@@ -320,6 +320,7 @@ class Service:
             index=None if self.index is None else len(self.index.names),
             playable=self.store is not None,
             trust=None if self.head is None else _trust(self.head),
+            rough=None if self.head is None else _rough(self.head),
             formats=FORMATS,
             layouts=sorted(builtin_layouts()),
             limits=vars(self.limits),
@@ -407,16 +408,20 @@ def _renamed(message: str, upload: Upload) -> str:
 
 def _trust(head: Head) -> str:
     """How far the head's probabilities can be relied on, in a sentence."""
-    fewest = int(head.counts_.min())
-    points = next((points for labels, points in ROUGH if labels <= fewest), None)
+    fewest, points = int(head.counts_.min()), _rough(head)
     if points is None or not head.cv_clips_:
-        return (
-            "Some action has one labelled clip only: probabilities are rough, and the share of "
-            "right answers is not known."
+        told = "Some action has one labelled clip only, so nobody knows how rough probabilities are"
+    else:
+        low, high = head.cv_interval()
+        told = (
+            f"Of {head.cv_clips_:,} labelled clips held out, {100 * head.cv_accuracy_:.0f} % were "
+            f"named right ({100 * low:.0f} to {100 * high:.0f} with 95 % confidence). With "
+            f"{fewest} labelled clips of an action, probabilities are off by about {points} points"
         )
-    low, high = head.cv_interval()
-    return (
-        f"Of {head.cv_clips_:,} labelled clips held out, {100 * head.cv_accuracy_:.0f} % were "
-        f"named right ({100 * low:.0f} to {100 * high:.0f} with 95 % confidence). With {fewest} "
-        f"labelled clips of an action, probabilities are off by about {points} points."
-    )
+    return f"{told}. An action that is none of these may be named as one of them."
+
+
+def _rough(head: Head) -> int | None:
+    """By how many points probabilities are off in the mean; None with one label of an action."""
+    fewest = head.counts_.min()
+    return next((points for labels, points in ROUGH if labels <= fewest), None)

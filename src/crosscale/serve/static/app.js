@@ -3,6 +3,7 @@
 
 const NEAREST = 6;
 const GOLDEN = 137.5; // degrees between the hues of classes, so that neighbours differ
+const UNKNOWN = 10; // points that probabilities are off, where nobody knows
 const find = (id) => document.getElementById(id);
 const app = { status: null, files: [], stage: null, player: null, shown: null, nearStages: [] };
 
@@ -161,9 +162,11 @@ function moveCursor() {
   });
 }
 
+/** Nothing is said to be surer than probabilities are right in the mean. */
 function percent(share) {
-  if (share > 0.99) return "> 99 %";
-  return share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  const rough = app.status.rough || UNKNOWN;
+  if (100 * share > 100 - rough) return `> ${100 - rough} %`;
+  return 100 * share < rough ? `< ${rough} %` : `${Math.round(100 * share)} %`;
 }
 
 /** A verdict and the two most probable classes, as bars. */
