@@ -76,6 +76,7 @@ def test_a_finished_run_is_not_begun_again(store, run, capsys):
         (["pretrain", "--data", "a", "--out=b", "nwucla/sgcl"], "'nwucla/sgclr'"),
         (["pretrain", "--data=a", "--out=b"], "RECIPE must be given"),
         (["pretrain", "nwucla/sgclr", "--data=nowhere", "--out=b"], "nowhere does not exist"),
+        (["pretrain", "nowhere.yaml", "--data=a", "--out=b"], "there is no file nowhere.yaml"),
         (["evaluate", "linear", "nowhere"], "no run at nowhere"),
         (["embed", "bodyy", "a", "--out=b.npz"], "did you mean 'body'"),
         (["evaluate", "linear", "nowhere", "--layers=none"], "a whole number or all"),

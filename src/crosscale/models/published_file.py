@@ -210,7 +210,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # PyTorch remarks on pickles of other versions
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in many ways
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
         raise BadCheckpoint(
             f"{path} is not a whole file of tensors, nothing in it was run: {reason:.120}"
         ) from error

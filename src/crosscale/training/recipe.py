@@ -317,6 +317,8 @@ def _read(name: str, above: tuple[str, ...]) -> list[tuple[bool, dict[str, Any]]
         return [*_read(f"data/{data}", above), *_read(f"method/{method}", above)]
     source: Traversable | Path = inside if inside.is_file() else Path(name)
     if not source.is_file():
+        if name.endswith((".yaml", ".yml")):
+            raise CrosscaleError(f"there is no file {name}")
         hint = nearest(name, recipe_names(), "crosscale list recipes")
         raise CrosscaleError(f"no recipe '{name}': {hint}")
     values = read_yaml(source) or {}
