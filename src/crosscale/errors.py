@@ -100,6 +100,24 @@ def most_like(wrong: str, right: Iterable[str], count: int = 5) -> str:
     return f"did you mean {', '.join(map(repr, found[:-1]))} or {found[-1]!r}?"
 
 
+def refuse_unknown(given: Iterable[object], known: Iterable[str], told: str) -> None:
+    """Refuse names that do not exist.
+
+    Args:
+        given: names.
+        known: those that exist.
+        told: before the first unknown name, in the message.
+
+    Raises:
+        CrosscaleError: with the nearest that do.
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            hint = nearest(str(name), known) if known else "there is nothing to set"
+            raise CrosscaleError(f"{told} '{name}': {hint}")
+
+
 def _near(wrong: str, known: Mapping[str, str]) -> list[str]:
     """The names that are most like the wrong one, at most three, if any is much like it."""
     lower = {word.lower(): name for word, name in known.items()}

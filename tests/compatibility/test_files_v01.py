@@ -15,7 +15,7 @@ from crosscale.evaluation.extract import Extraction, extract
 from crosscale.inference.head_file import load_head
 from crosscale.inference.index import Index
 from crosscale.models.checkpoint import load_encoders
-from crosscale.models.results import read_results
+from crosscale.models.folder import read_results
 
 V01 = Path(__file__).parents[1] / "v01"
 MANIFEST = json.loads((V01 / "manifest.json").read_text())

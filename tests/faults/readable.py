@@ -11,7 +11,7 @@ from crosscale.evaluation.features import Features
 from crosscale.inference import head_file
 from crosscale.inference.index import Index
 from crosscale.models.checkpoint import ENCODER_FILE, FORMAT, OLD_FORMAT
-from crosscale.models.results import read_results
+from crosscale.models.folder import read_results
 from crosscale.training import state as checkpoint
 from crosscale.utils.tensors import read_safetensors
 

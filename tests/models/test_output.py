@@ -14,7 +14,7 @@ from crosscale.models.checkpoint import (
     untrained,
     with_output,
 )
-from crosscale.models.export.program import export_torch
+from crosscale.models.export import export_torch
 from crosscale.models.features import FeatureExtractor
 from crosscale.models.hub import resolve
 from crosscale.models.model import Model, load_model

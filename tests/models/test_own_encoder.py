@@ -11,7 +11,7 @@ from torch import nn
 from crosscale.cli import main
 from crosscale.encoders.base import Encoder
 from crosscale.models.checkpoint import load_encoders, save_encoders
-from crosscale.models.export.program import export_torch
+from crosscale.models.export import export_torch
 from crosscale.models.features import FeatureExtractor
 from crosscale.models.model import load_model
 from crosscale.transforms.preprocess import Preprocess

@@ -7,10 +7,9 @@ import torch
 
 from crosscale.cli import main
 from crosscale.errors import CrosscaleError
+from crosscale.models import export as program
 from crosscale.models.checkpoint import load_encoders
-from crosscale.models.export import program
-from crosscale.models.export.network import ClipNetwork
-from crosscale.models.export.program import TOLERANCE, export_onnx, export_torch
+from crosscale.models.export import TOLERANCE, ClipNetwork, export_onnx, export_torch
 from crosscale.models.features import embed_stream
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import PUBLISHED, Preprocess, preprocess

@@ -230,11 +230,9 @@ def parser_of(name: str, arguments: Sequence[str]) -> "CrosscaleParser":
     from crosscale.cli.parser import CrosscaleParser, add_function
 
     if name == "pretrain":
-        made: CrosscaleParser = import_module("crosscale.cli.pretrain").make_parser(arguments)
-        return made
+        return import_module("crosscale.cli.pretrain").make_parser(arguments)
     if name.startswith("evaluate "):
-        own: CrosscaleParser = import_module("crosscale.cli.evaluate").make_parser(name.split()[1])
-        return own
+        return import_module("crosscale.cli.evaluate").make_parser(name.split()[1])
     function = _function(name)
     about = re.split(r"\n\n(?:Args|Returns|Raises):", getdoc(function) or "")[0]
     parser = CrosscaleParser(name, about)

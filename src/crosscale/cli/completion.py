@@ -137,8 +137,7 @@ def _arguments(name: str) -> dict[str, Any]:
         commands[name] = _arguments_of(name)
         with contextlib.suppress(OSError), atomic_path(noted) as path:
             path.write_text(json.dumps({"state": state, "commands": commands}), encoding="utf-8")
-    arguments: dict[str, Any] = commands[name]
-    return arguments
+    return commands[name]
 
 
 def _state() -> list[Any]:

@@ -9,7 +9,7 @@ from crosscale.data.store import ClipStore
 from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import load_encoders
-from crosscale.models.export.program import TOLERANCE, Exported, export_onnx, export_torch
+from crosscale.models.export import TOLERANCE, Exported, export_onnx, export_torch
 from crosscale.models.folder import write_model_folder
 from crosscale.models.hub import push as push_to_hub
 from crosscale.models.hub import resolve

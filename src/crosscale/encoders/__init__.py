@@ -25,8 +25,7 @@ def create_encoder(name: str, graph: Graph, **settings: Any) -> Encoder:
         CrosscaleError: when there is no such encoder or setting.
     """
     kind = ENCODERS.load(name)
-    made: Encoder = kind(graph, built(kind.Settings, settings))
-    return made
+    return kind(graph, built(kind.Settings, settings))
 
 
 def described(encoder: Encoder) -> dict[str, Any]:

@@ -116,8 +116,7 @@ class Block(nn.Module):
         query, key, value = by_head.permute(2, 0, 3, 1, 4)  # each (B, heads, tokens, D / heads)
         found = functional.scaled_dot_product_attention(query, key, value)
         x = x + self.dropout(self.out(found.transpose(1, 2).flatten(2)))
-        moved: Tensor = x + self.alone(x)
-        return moved
+        return x + self.alone(x)
 
 
 def _waves(steps: int, width: int) -> Tensor:

@@ -190,17 +190,7 @@ def measured(
     kind: str | None = None,
     folds: Sequence[Task] = (),
 ) -> Evaluation:
-    """Measure the scores of one draw or more, by stream, over the clips that a task judges.
-
-    Args:
-        probe: that gave them.
-        task: whose clips they are of, or the total of several folds.
-        scored: of each draw.
-        seed: of the probe.
-        curves: of its training.
-        kind: name of the probe; by default the one it is registered under.
-        folds: that the task is the total of.
-    """
+    """Measure the scores of one draw or more, by stream, over the clips that a task judges."""
     kinds = task.occurring
     scored = [{s: of[:, kinds] for s, of in with_sum(scores).items()} for scores in scored]
     classes = tuple(task.clips.classes[kind] for kind in kinds)
@@ -243,15 +233,7 @@ def measured(
 def _of_few(
     probe: Few, seen: Sequence[Features], tasks: Sequence[Task], task: Task, seed: int
 ) -> Evaluation:
-    """Judge each stream by that of the classifiers that names most clips right, see `Few`.
-
-    Args:
-        probe: how few.
-        seen: features for each fold.
-        tasks: of the folds.
-        task: their total.
-        seed: of the draws.
-    """
+    """Judge each stream by that of the classifiers that names most clips right, see `Few`."""
     labels, kinds = seen[0].labels, len(seen[0].classes)
     draws = [drawn_of(labels, [Fold(one.train, one.judged)], probe, seed) for one in tasks]
     best: dict[str, list[NDArray[np.float32]]] = {}

@@ -148,15 +148,9 @@ def drawn_of(
 def scores_of(
     reading: Reading, labels: NDArray[np.int64], rows: Rows, test: Rows, count: int, classes: int
 ) -> dict[str, Scores]:
-    """Scores (n, K) of the test clips by each classifier that learned from some rows.
+    """Scores (n, K) of test clips (n,) by each classifier that learned from `rows`.
 
-    Args:
-        reading: features of all clips.
-        labels: (N,) of all clips in 0..K-1.
-        rows: that train.
-        test: (n,) rows that are judged.
-        count: labels a class among the rows.
-        classes: K.
+    Labels (N,) lie in 0..K-1; `count` is how many of each class are among the rows.
     """
     found = {}
     for name, (what, make) in CLASSIFIERS.items():
@@ -171,5 +165,4 @@ def scores_of(
 def unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors (N, D) brought to length 1."""
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    directions: NDArray[np.float32] = x / np.maximum(lengths, 1e-9)
-    return directions
+    return x / np.maximum(lengths, 1e-9)

@@ -95,8 +95,7 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor, body_mask: Tensor) -> Tensor:
         """Clips (N, C, T, V, M) with present bodies (N, M) to one output a class (N, K)."""
-        outputs: Tensor = self.head(self.encoder(self.transform(x), body_mask))
-        return outputs
+        return self.head(self.encoder(self.transform(x), body_mask))
 
     @torch.no_grad()
     def scores(self, clips: ClipTensors) -> NDArray[np.float32]:
@@ -214,8 +213,7 @@ def tune(
     steps, done = math.ceil(len(labels) / config.batch_size), []
 
     def outputs(rows: Tensor) -> Tensor:
-        found: Tensor = model(clips.coordinates[rows], clips.body_mask[rows])
-        return found
+        return model(clips.coordinates[rows], clips.body_mask[rows])
 
     def before(epoch: int, step: int) -> None:
         now = epoch + step / steps
@@ -258,14 +256,7 @@ def save_tuned(
     store: ClipStore,
     protocol: str,
 ) -> list[Path]:
-    """Write the encoders, for `load_encoders`.
-
-    Args:
-        folder: of one run's encoders; those of several runs go into folders 1, 2, ... in it.
-        tuned: what `finetune` gave.
-        trained: what it was given.
-        store: what the labels came from.
-        protocol: whose training part it saw.
+    """Write what `finetune` gave, for `load_encoders`; several runs go into folders 1, 2, ...
 
     Returns:
         The folders written to.

@@ -82,10 +82,10 @@ def judge(
     """
     classes = int(labels.max()) + 1
     seen = [half_whitened(features, fold.train) if half_white else features for fold in folds]
-    found = {
-        ALL: Answers.of([_by_ridge(*of) for of in _each(seen, labels, folds)], alike=True),
-        NEAREST: Answers.of([_by_neighbour(*of) for of in _each(seen, labels, folds)], alike=True),
-    }
+    found = {}
+    for column, by in ((ALL, _by_ridge), (NEAREST, _by_neighbour)):
+        parts = [by(x, labels, fold) for x, fold in zip(seen, folds, strict=True)]
+        found[column] = Answers.of(parts, alike=True)
     tried: dict[int, dict[str, list[tuple[Rows, NDArray[np.bool_]]]]] = {c: {} for c in COUNTS}
     readings: dict[int, Reading] = {}
     for number, rows in enumerate(drawn(labels, folds, draws, seed)):
@@ -124,12 +124,6 @@ def half_whitened(features: NDArray[np.float32], train: Rows) -> NDArray[np.floa
     kept = min(MOST_AXES, len(train) // 2, len(axes))
     whitened: NDArray[np.float32] = standardised @ axes[:kept].T
     return (whitened / (spread[:kept] + 1e-3 * spread[0]) ** 0.5).astype(np.float32)
-
-
-def _each(
-    seen: Sequence[NDArray[np.float32]], labels: NDArray[np.int64], folds: Sequence[Fold]
-) -> list[tuple[NDArray[np.float32], NDArray[np.int64], Fold]]:
-    return [(x, labels, fold) for x, fold in zip(seen, folds, strict=True)]
 
 
 def _by_ridge(

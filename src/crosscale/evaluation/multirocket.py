@@ -43,5 +43,4 @@ def multirocket_vectors(store: ClipStore, train: NDArray[np.int64]) -> NDArray[n
     series = clips.coordinates.permute(0, 4, 1, 3, 2)[clip, body].flatten(1, 2).numpy()
     kernels = MultiRocket(random_state=0).fit(series[np.isin(clip.numpy(), train)])
     features = torch.from_numpy(np.asarray(kernels.transform(series), np.float32))
-    vectors: NDArray[np.float32] = mean_over_bodies(features, clip, len(store)).numpy()
-    return vectors
+    return mean_over_bodies(features, clip, len(store)).numpy()

@@ -28,7 +28,7 @@ from crosscale.evaluation.plots import (
     tsne,
 )
 from crosscale.evaluation.retrieval import side_by_side
-from crosscale.models.results import RESULTS_FORMAT
+from crosscale.models.folder import RESULTS_FORMAT
 from crosscale.utils.files import atomic_path
 from crosscale.utils.formats import with_checksum
 

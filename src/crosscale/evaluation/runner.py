@@ -14,13 +14,13 @@ from crosscale.data.store import ClipStore
 from crosscale.encoders.base import Pooling
 from crosscale.encoders.engines import EngineChoice
 from crosscale.encoders.readout import Layers
-from crosscale.errors import CrosscaleError
+from crosscale.errors import CrosscaleError, refuse_unknown
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import Features, merge_features
 from crosscale.evaluation.few import COUNTS, Few
 from crosscale.evaluation.finetune import Finetune, finetune, pretrained_on
-from crosscale.evaluation.probes import make_probe, parameters, refuse_unknown
+from crosscale.evaluation.probes import make_probe, parameters
 from crosscale.evaluation.semi import SHARES, FewLabels
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
@@ -99,7 +99,8 @@ def make_probes(name: str, settings: Mapping[str, Any]) -> list[Any]:
     if name not in several:
         return [make_probe(name, settings)]
     kind, one, many, usual = several[name]
-    refuse_unknown(name, settings, {*parameters(kind), many} - ({one} - {many}))
+    known = {*parameters(kind), many} - ({one} - {many})
+    refuse_unknown(settings, known, f"{name} has no setting")
     own = dict(settings)
     values = own.pop(many, usual)
     if not isinstance(values, list | tuple) or not values:
@@ -138,12 +139,7 @@ class Runs:
         return next(iter(self.trained.values())).device
 
     def features(self, how: Extraction, kept_in: Mapping[str, Path] | None = None) -> Features:
-        """Features of all runs' streams.
-
-        Args:
-            how: they are taken.
-            kept_in: folders of their caches, by run; nothing is kept without.
-        """
+        """Features of all runs' streams, kept in the folder that is named for a run, if one is."""
         folders = kept_in or {}
         return merge_features(
             {
@@ -161,15 +157,7 @@ class Runs:
         kind: str | None = None,
         seed: int = 0,
     ) -> Evaluation:
-        """Judge by a probe, on features or, to fine-tune, with the encoders themselves.
-
-        Args:
-            probe: made by `make_probe`.
-            how: features are taken.
-            kept_in: folders of their caches, by run; nothing is kept without.
-            kind: name of the probe for the results.
-            seed: of all that is random.
-        """
+        """Judge by a probe, on features or, to fine-tune, with the encoders themselves."""
         if isinstance(probe, Finetune):
             fold = only_split(self.store, self.folds)
             return finetune(self.trained, self.store, fold, probe, seed=seed).evaluation
@@ -238,8 +226,7 @@ def _opened(store: ClipStore | Path | str) -> ClipStore:
 def _loaded(model: Any, device: torch.device | str) -> TrainedEncoders:
     if isinstance(model, str | Path):
         return load_encoders(resolve(model), device)
-    found: TrainedEncoders = getattr(model, "trained", model)
-    return found
+    return getattr(model, "trained", model)
 
 
 def _told(encoders: TrainedEncoders) -> str:

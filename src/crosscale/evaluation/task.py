@@ -107,10 +107,6 @@ class Task:
 def make_task(clips: Labelled, split: Split) -> Task:
     """Take the labelled clips of a split.
 
-    Args:
-        clips: the whole data set, in the order the split's indices count.
-        split: training and test clips.
-
     Raises:
         CrosscaleError: when the split does not fit the clips, a clip is in both parts, there is
             no test, or no labelled clip or only one class is left to learn from.
@@ -132,10 +128,6 @@ def make_task(clips: Labelled, split: Split) -> Task:
 
 def total(tasks: Sequence[Task], folds: Sequence[Split]) -> Task:
     """The tasks of all folds as one, in which each clip is tested once.
-
-    Args:
-        tasks: of the folds; a single one is its own total.
-        folds: of which they were made.
 
     Returns:
         Its `train` are the clips that learn in any fold, and their count is the mean of the folds.

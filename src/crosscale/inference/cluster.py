@@ -17,12 +17,6 @@ def embed_on_cluster(
 ) -> Generator[NDArray[np.float32], None, None]:
     """As `Model.chunks`, part by part over a Ray cluster whose machines see run and store.
 
-    Args:
-        model: loaded from the run.
-        run: under a path that every machine can read, or a name that every one knows.
-        store: under a path that every machine can read.
-        device: cpu or cuda, of each process.
-
     Raises:
         CrosscaleError, BadClip: as `Model.embed`, and when a machine has another encoder or store.
     """

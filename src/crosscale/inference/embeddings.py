@@ -43,12 +43,6 @@ def write_embeddings(
     facts as JSON under `crosscale` in the file's metadata. npz: arrays names (N,), labels (N,)
     (empty where unknown), embeddings (N, D) and crosscale, the facts as JSON.
 
-    Args:
-        path: the file, ending in .parquet or .npz.
-        model: what computed them.
-        store: of the clips.
-        chunks: from `Model.chunks`.
-
     Raises:
         CrosscaleError: when the ending is another one, or the file cannot be written.
     """

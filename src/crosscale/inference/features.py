@@ -142,10 +142,6 @@ def fit_best(
 def saved(path: Path, model: Model) -> tuple[FittedHead, Embedder]:
     """A saved head, and what gives the embeddings that it judges.
 
-    Args:
-        path: the head's file.
-        model: the encoder.
-
     Raises:
         CrosscaleError, BadCheckpoint: as `load_head`.
     """

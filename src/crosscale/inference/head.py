@@ -107,8 +107,7 @@ class Head(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each embedding (N,); see `known` for "none of these"."""
         best = self._scores(self._checked(X)).argmax(axis=1)
-        answer: NDArray[Any] = self.classes_[best]
-        return answer
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Calibrated probabilities (N, K) of the classes, if a clip is of one of them."""
@@ -133,14 +132,10 @@ class Head(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        x: NDArray[Any] = validate_data(self, X, reset=False)
-        return x
+        return validate_data(self, X, reset=False)
 
     def _probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        probabilities: NDArray[np.float64] = softmax(
-            scores.astype(np.float64) / self.temperature_, axis=1
-        )
-        return probabilities
+        return softmax(scores.astype(np.float64) / self.temperature_, axis=1)
 
     def _held_out(
         self, x: NDArray[Any], codes: NDArray[np.int64], folds: list[NDArray[np.int64]]
@@ -207,8 +202,7 @@ class LinearHead(Head):
             self.intercept_ = np.concatenate([-self.intercept_, self.intercept_]) / 2
 
     def _scores(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        scores: NDArray[np.float64] = self._standardised(x) @ self.coef_.T + self.intercept_
-        return scores
+        return self._standardised(x) @ self.coef_.T + self.intercept_
 
     def _scale(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """(D,) what embeddings are multiplied by: all has unit variance then, parts their share."""
@@ -220,8 +214,7 @@ class LinearHead(Head):
         return np.concatenate(scales)
 
     def _standardised(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        standardised: NDArray[np.float64] = (x - self.mean_) * self.scale_
-        return standardised
+        return (x - self.mean_) * self.scale_
 
 
 class NeighbourHead(Head):
@@ -309,16 +302,13 @@ def _typical(clips: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[n
             np.fill_diagonal(similarities, -1)
             sums[label] = _log_distance(similarities.max(axis=1)).sum()
     mean = sums.sum() / max(1, numbers.sum())
-    typical: NDArray[np.float64] = (sums + mean) / (numbers + 1)
-    return typical
+    return (sums + mean) / (numbers + 1)
 
 
 def _log_distance(similarity: NDArray[np.float64]) -> NDArray[np.float64]:
-    distance: NDArray[np.float64] = np.log(np.maximum(1 - similarity, SMALLEST_DISTANCE))
-    return distance
+    return np.log(np.maximum(1 - similarity, SMALLEST_DISTANCE))
 
 
 def _unit(x: NDArray[Any]) -> NDArray[np.float64]:
     length = np.linalg.norm(x, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = x / np.where(length > 0, length, 1)
-    return unit
+    return x / np.where(length > 0, length, 1)

@@ -108,11 +108,6 @@ def load_head(path: Path, encoder: str | None = None) -> FittedHead:
 def check_encoder(fitted: FittedHead, path: Path, encoder: str) -> None:
     """Refuse a head of other embeddings.
 
-    Args:
-        fitted: the head.
-        path: its file.
-        encoder: fingerprint of what makes the embeddings.
-
     Raises:
         CrosscaleError: when it was fitted on those of another encoder.
     """

@@ -17,8 +17,7 @@ from crosscale.utils.text import counted
 def label_names(store: ClipStore) -> NDArray[Any]:
     """(N,) class names of a store's clips, None where there is none."""
     names = np.array([*store.classes, None], dtype=object)
-    labelled: NDArray[Any] = names[store.labels]  # -1 is the last
-    return labelled
+    return names[store.labels]  # -1 is the last
 
 
 def people_of(store: ClipStore, names: Iterable[str]) -> NDArray[np.int64] | None:

@@ -75,12 +75,6 @@ def segment(store: ClipStore, timing: Timing, model: Embedder, head: Head) -> It
     probability is their mean. What is none of the classes is left out: a gap. So are frames that
     show nobody, as many in a row as a step or more, whatever the windows around them show.
 
-    Args:
-        store: the recordings.
-        timing: of the windows.
-        model: encoders.
-        head: fitted on their embeddings.
-
     Yields:
         The segments of each recording, in the store's order.
     """

@@ -2,7 +2,7 @@
 
 A clip's features are the mean over its bodies of what is read of the encoder. Evaluation,
 embedding, search and the applications compute them by a `FeatureExtractor`; training, which has no
-use for an engine, by `embed_stream`; exported programs hold the same, see `models.export.network`.
+use for an engine, by `embed_stream`; exported programs hold the same, see `models.export`.
 """
 
 from collections.abc import Callable, Sequence
@@ -66,12 +66,7 @@ class FeatureExtractor:
             self.parts[name] = readout.parts
 
     def __call__(self, clips: ClipTensors, batch: int = AT_ONCE) -> dict[str, Tensor]:
-        """Features (N, D) of each stream; zero for a clip without any body.
-
-        Args:
-            clips: on the encoders' device.
-            batch: how many are computed at once.
-        """
+        """Features (N, D) of each stream; zero for a clip without any body."""
         return {name: _in_batches(stream, clips, batch) for name, stream in self._streams.items()}
 
 
@@ -103,11 +98,7 @@ def embed_stream(
 ) -> Tensor:
     """Features (N, D) of clips by an encoder in training, as evaluation would see it now.
 
-    Args:
-        encoder: any; its mode is left as it was.
-        transform: from joints to its stream.
-        clips: on its device.
-        batch: how many are computed at once.
+    Clips lie on its device; its mode is left as it was.
     """
     training = encoder.training
     encoder.eval()

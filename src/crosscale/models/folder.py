@@ -20,14 +20,14 @@ from crosscale.models.checkpoint import (
     load_encoders,
     rewritten,
 )
-from crosscale.models.results import read_results
 from crosscale.utils.files import atomic_folder
-from crosscale.utils.formats import read_yaml
+from crosscale.utils.formats import read_facts, read_yaml
 
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 FILES = (ENCODER_FILE, CONFIG_FILE, CARD_FILE)
 RECIPE_FILE = "recipe.yaml"
+RESULTS_FORMAT = "crosscale results 1"  # of what evaluations found
 KINDS = {
     "linear": "linear layer",
     "ridge": "linear layer by least squares",
@@ -90,6 +90,12 @@ def write_model_folder(run: Path, out: Path, licence: str, name: str) -> Path:
         card = model_card(trained, recipe, figures, licence, name)
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return out
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The contents of a file of results, see `read_facts`."""
+    remedy = "evaluate again or delete it"
+    return read_facts(path, RESULTS_FORMAT, "results of an evaluation", remedy)
 
 
 def model_card(

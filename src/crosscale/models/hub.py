@@ -67,13 +67,9 @@ def built_in() -> list[str]:
 
 
 def push(run: Path, repository: str, licence: str, *, private: bool = False) -> str:
-    """Upload a run's encoders with their configuration and a model card.
+    """Upload a run's encoders with their configuration and a model card to `user/model`.
 
-    Args:
-        run: a run folder, or its encoder file.
-        repository: `user/model`; made where it does not exist.
-        licence: under which others may use it, as the hub writes licences.
-        private: makes a new repository visible to its owner only.
+    A repository that does not exist is made, visible to its owner only where it is `private`.
 
     Returns:
         The address of the commit.

@@ -292,8 +292,7 @@ def _usable(features: Mapping[str, Tensor]) -> Tensor:
 
 
 def _array(values: Tensor) -> NDArray[np.float32]:
-    array: NDArray[np.float32] = values.float().cpu().numpy()
-    return array
+    return values.float().cpu().numpy()
 
 
 def _refuse(names: Sequence[str], wrong: Tensor, what: str) -> None:

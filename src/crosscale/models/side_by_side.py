@@ -61,20 +61,12 @@ class SideBySide:
         return hashlib.sha256(together.encode()).hexdigest()
 
     def check_layout(self, layout: Layout) -> None:
-        """Refuse clips of a layout that one of the models cannot take.
-
-        Raises:
-            CrosscaleError: as `Model.check_layout`.
-        """
+        """As `Model` has it."""
         for model in self.models:
             model.check_layout(layout)
 
     def chunks(self, source: NamedSource) -> Iterator[NDArray[np.float32]]:
-        """Embeddings (n, D) of a source, a part at a time.
-
-        Raises:
-            CrosscaleError, BadClip: as `Model.embed`.
-        """
+        """As `Model` has it."""
         parts = (
             self._joined([model.chunk(source, start) for model in self.models])
             for start in self.models[0].starts(source)
@@ -84,11 +76,7 @@ class SideBySide:
     def embed_present(
         self, source: CoordinateSource, rows: Sequence[int]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Embeddings (n, D) of the clips at `rows`, and which of them show anybody (n,).
-
-        Raises:
-            BadClip: as `Model.embed_present`.
-        """
+        """As `Model` has it."""
         found = [model.embed_present(source, rows) for model in self.models]
         return self._joined([vectors for vectors, _ in found]), found[0][1]
 

@@ -20,6 +20,7 @@ import yaml
 from torch import Tensor
 
 from crosscale.augment.compose import View
+from crosscale.augment.random import Part
 from crosscale.config import plain
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.sync_norm import synchronise
@@ -238,9 +239,7 @@ class _Run:
             self.progress.epoch / self.recipe.training.epochs,
         )
         if team.world_size == 1:
-            taken = self.source.take(clips, names, seed)
-            views = {name: self.views(name, taken[name], seed) for name in names}
-            return Batch(views, numbers, *done), 1.0
+            return Batch(self._views(clips, names, seed), numbers, *done), 1.0
         part = team.part(len(clips))
         order = torch.arange(len(clips))
         key_part = part
@@ -248,13 +247,12 @@ class _Run:
             generator = torch.Generator().manual_seed(derived_seed(seed, "shuffle"))
             order = torch.randperm(len(clips), generator=generator)
             key_part = team.part(len(clips), order)
-        views = {}
+        views: dict[str, View] = {}
         for own, wanted in (
             (part, [name for name in names if name not in self.objective.key_views]),
             (key_part, [name for name in names if name in self.objective.key_views]),
         ):
-            taken = self.source.take(clips[own.rows.cpu()], wanted, seed)
-            views |= {name: self.views(name, taken[name], seed, own) for name in wanted}
+            views |= self._views(clips[own.rows.cpu()], wanted, seed, own)
         back = order.argsort().to(team.device)
 
         def gather(keys: Tensor) -> Tensor:
@@ -262,6 +260,13 @@ class _Run:
 
         world = GlobalBatch(numbers, part.rows, gather)
         return Batch(views, numbers[part.rows], *done, world), team.weight(part)
+
+    def _views(
+        self, clips: Tensor, names: Sequence[str], seed: int, part: Part | None = None
+    ) -> dict[str, View]:
+        """Views of clips (N,) by name, of a batch or a part of one."""
+        taken = self.source.take(clips, names, seed)
+        return {name: self.views(name, taken[name], seed, part) for name in names}
 
     def read(self, sums: Sums) -> None:
         """Take over the epoch's sums, and stop where a loss was not finite."""
@@ -280,10 +285,7 @@ class _Run:
         """Write a step's views for inspection; they are drawn again, as all follows the seed."""
         at = state.Progress(self.progress.epoch, step)
         clips, seed = next(_batches(self.recipe, self.source, at))
-        taken = self.source.take(clips, self.views.names, seed)
-        drawn: dict[str, View] = {
-            name: self.views(name, taken[name], seed) for name in self.views.names
-        }
+        drawn = self._views(clips, self.views.names, seed)
         tensors = {name: view.coordinates.cpu().contiguous() for name, view in drawn.items()}
         facts = {
             "format": "crosscale batch 1",
@@ -321,10 +323,9 @@ class _Run:
         """Two views of an epoch that is not trained, for what is fitted afterwards."""
         at = state.Progress(self.recipe.training.epochs)
         batches = islice(_batches(self.recipe, self.source, at), self.recipe.output.batches)
-        one, other = self.views.names[:2]
         for clips, seed in batches:
-            taken = self.source.take(clips, (one, other), seed)
-            yield self.views(one, taken[one], seed), self.views(other, taken[other], seed)
+            one, other = self._views(clips, self.views.names[:2], seed).values()
+            yield one, other
 
     def write_encoders(self) -> Path:
         """Write what is kept of the objective, with all that using it needs."""

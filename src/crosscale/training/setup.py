@@ -24,8 +24,7 @@ from crosscale.transforms.modality import Stream
 def make_source(recipe: Recipe, stores: Sequence[ClipStore], device: torch.device) -> Source:
     """The source of a recipe, opened on some stores."""
     kind, settings = recipe.chosen("source")
-    source: Source = kind(settings, stores, recipe.protocol, recipe.preprocess, device)
-    return source
+    return kind(settings, stores, recipe.protocol, recipe.preprocess, device)
 
 
 def make_objective(recipe: Recipe, source: Source) -> Objective:

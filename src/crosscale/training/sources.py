@@ -148,11 +148,8 @@ class StoreSource(Source):
         if device.type != "cpu":
             whole = self.clips.take(torch.arange(len(self.rows)))
             self.clips = ClipTensors(whole.coordinates.to(device), whole.body_mask)
-        self.layout, self.classes, self.title = (
-            self.store.layout,
-            self.store.classes,
-            self.store.name,
-        )
+        self.layout, self.classes = self.store.layout, self.store.classes
+        self.title = self.store.name
         self.paths = (self.store.path,)
         self.names = [self.store.names[row] for row in self.rows]
         self.labels = torch.from_numpy(self.store.labels[self.rows]).to(device)

@@ -37,8 +37,7 @@ def open_array(path: Path | str) -> np.ndarray:
     """
     path = Path(path)
     with _explained(path), _PARSING:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
+        return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def open_arrays(path: Path | str) -> dict[str, np.ndarray]:

@@ -57,11 +57,6 @@ def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
 def checked(values: Mapping[str, Any], where: Path, remedy: str) -> dict[str, Any]:
     """JSON values as read, without their checksum.
 
-    Args:
-        values: what was read.
-        where: the file, for messages.
-        remedy: what to do about a changed one.
-
     Raises:
         CrosscaleError: when they are not those that were written.
     """
@@ -71,6 +66,29 @@ def checked(values: Mapping[str, Any], where: Path, remedy: str) -> dict[str, An
             f"{where} has changed since it was written (its checksum differs); {remedy}"
         )
     return own
+
+
+def read_facts(path: Path, expected: str, kind: str, remedy: str) -> dict[str, Any]:
+    """The JSON values of one of this package's files; older ones have no checksum.
+
+    Args:
+        path: the file.
+        expected: its format.
+        kind: what it holds, for messages.
+        remedy: what to do about another one.
+
+    Raises:
+        CrosscaleError: when the file is damaged, or of another format or version.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        found = values.get("format")
+    except (OSError, ValueError, AttributeError) as error:
+        raise CrosscaleError(f"{path} is damaged ({error}); {remedy}") from error
+    refuse_other_version(path, found, expected, remedy)
+    if found != expected:
+        raise CrosscaleError(f"{path} holds no {kind}; {remedy}")
+    return checked(values, path, remedy)
 
 
 def canonical(values: Mapping[str, Any]) -> bytes:

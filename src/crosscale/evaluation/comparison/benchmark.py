@@ -83,8 +83,7 @@ class Tallies:
         """Top-1 (R,) where subjects are there as often as `counts` (R, S) says."""
         # A sample may hold none of those that were tested.
         right, weight = counts @ self.right, counts @ self.weight
-        shares: NDArray[np.float64] = right / np.maximum(weight, 1e-12)
-        return shares
+        return right / np.maximum(weight, 1e-12)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,11 +159,9 @@ class Benchmark:
 def errors_removed(ours: NDArray[np.float64], floor: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share of a floor's errors that features remove, negative where they add some.
 
-    A floor without errors counts as one that errs once in a thousand.
+    Both are top-1, from 0 to 1.
 
-    Args:
-        ours: their top-1, from 0 to 1.
-        floor: that of the best features without training.
+    A floor without errors counts as one that errs once in a thousand.
     """
     return (ours - floor) / np.maximum(1 - floor, 1e-3)
 
@@ -254,8 +251,7 @@ def _raw(store: ClipStore) -> NDArray[np.float32]:
     except CrosscaleError:
         source = store
     clips = load(source, range(len(store)), rocket.preprocess).coordinates
-    vectors: NDArray[np.float32] = clips[:, :, ::STEP].flatten(start_dim=1).numpy()
-    return vectors
+    return clips[:, :, ::STEP].flatten(start_dim=1).numpy()
 
 
 def _folds(store: ClipStore, protocol: str) -> list[Fold]:

@@ -115,8 +115,7 @@ def is_of(result: Result, cell: Cell) -> bool:
 
 
 def _settings(cell: Cell) -> dict[str, Any]:
-    settings: dict[str, Any] = plain(dataclasses.asdict(cell.recipe))
-    return settings
+    return plain(dataclasses.asdict(cell.recipe))
 
 
 def time_left(waiting: Sequence[Cell], results: Mapping[Cell, Result]) -> float | None:

@@ -2,13 +2,13 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from crosscale.config import built, current, flat_keys
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError, nearest, refuse_unknown
 from crosscale.evaluation.extract import READOUTS, Extraction
 from crosscale.evaluation.few import Few
 from crosscale.evaluation.finetune import Finetune
@@ -114,7 +114,7 @@ def read_plan(path: Path) -> Plan:
     values = _loaded(path)
     listed = values.get("evaluations")
     own = listed if isinstance(listed, list) else []
-    _refuse_unknown(values, [*_KEYS, *PROBES.paths(), *own], str(path))
+    refuse_unknown(values, [*_KEYS, *PROBES.paths(), *own], f"{path}: unknown")
     for key in ("data", "methods", "seeds", "evaluations"):
         if not values.get(key):
             raise CrosscaleError(f"{path}: '{key}' is missing")
@@ -205,7 +205,8 @@ def _readouts(given: object, path: Path) -> list[Extraction]:
     if not isinstance(given, list) or not given:
         raise CrosscaleError(f"{path}: readouts is a list such as [mean, nodes]")
     place = f"{path}, readouts"
-    _refuse_unknown([one for one in given if isinstance(one, str)], READOUTS, place)
+    words = [one for one in given if isinstance(one, str)]
+    refuse_unknown(words, READOUTS, f"{place}: unknown")
     return [
         Extraction(*READOUTS[one]) if isinstance(one, str) else _typed(Extraction, one, place)
         for one in given
@@ -244,7 +245,7 @@ def _typed(
 ) -> T:
     """A dataclass from plain values, each checked against its type."""
     values = _mapping(given, place)
-    _refuse_unknown(values, flat_keys(kind), place)
+    refuse_unknown(values, flat_keys(kind), f"{place}: unknown")
     try:
         return built(kind, values, defaults)
     except CrosscaleError as error:
@@ -267,11 +268,3 @@ def _name(name: str, place: str) -> str:
             f"{place}: '{name}' becomes a folder's name; use letters, digits, spaces and _ - + . @"
         )
     return name
-
-
-def _refuse_unknown(given: Iterable[object], known: Iterable[str], place: str) -> None:
-    known = list(known)
-    for key in given:
-        if key not in known:
-            hint = nearest(str(key), known) if known else "there is nothing to set"
-            raise CrosscaleError(f"{place}: unknown '{key}': {hint}")

@@ -15,7 +15,7 @@ from crosscale.evaluation.comparison.plan import Cell, Plan
 from crosscale.evaluation.evaluation import Evaluation
 from crosscale.training.recipe import settings_by_name
 from crosscale.utils.files import atomic_path
-from crosscale.utils.formats import checked, refuse_other_version, with_checksum
+from crosscale.utils.formats import read_facts, with_checksum
 
 FORMAT = "crosscale comparison result 1"
 
@@ -107,20 +107,16 @@ def read_result(path: Path) -> Result:
     Raises:
         CrosscaleError: naming a file that is damaged or no result.
     """
+    remedy = "delete it and its cell is judged anew"
+    values = read_facts(path, FORMAT, "result of a comparison", remedy)
+    del values["format"]
     try:
-        remedy, read = "delete it and its cell is judged anew", json.loads(path.read_text("utf-8"))
-        refuse_other_version(path, read["format"], FORMAT, remedy)
-        values = checked(read, path, remedy)
-        if values.pop("format") != FORMAT:
-            raise ValueError("another format")
         values["evaluations"] = {
             label: _checked(Judged(**found)) for label, found in values["evaluations"].items()
         }
         return Result(**values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CrosscaleError(
-            f"{path} is damaged or no result of a comparison; delete it and its cell is judged anew"
-        ) from error
+        raise CrosscaleError(f"{path} is damaged; {remedy}") from error
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

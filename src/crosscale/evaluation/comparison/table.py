@@ -101,13 +101,7 @@ class Comparison:
 
 
 def compare(plan: Plan, results: Mapping[Cell, Result], left_out: Sequence[Cell]) -> Comparison:
-    """Summarise results over seeds.
-
-    Args:
-        plan: methods, data sets and evaluations, in the order of the table.
-        results: of the plan's settings.
-        left_out: cells whose result is of other settings.
-    """
+    """Summarise results over seeds."""
     headline: dict[tuple[str, Column], str] = {}
     values: dict[tuple[str, Column, str], dict[int, float]] = {}
     for result in results.values():

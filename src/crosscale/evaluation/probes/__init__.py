@@ -12,7 +12,7 @@ the parts of a feature vector, one a layer.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscale.config import built
-from crosscale.errors import CrosscaleError, nearest
+from crosscale.errors import CrosscaleError, refuse_unknown
 from crosscale.utils.registry import Registry
 
 PROBES = Registry(
@@ -50,7 +50,7 @@ def make_probe(name: str, settings: Mapping[str, Any] | None = None) -> Any:
         CrosscaleError: when there is no such probe or parameter, or a value does not fit.
     """
     kind, settings = PROBES.load(name), dict(settings or {})
-    refuse_unknown(name, settings, parameters(kind))
+    refuse_unknown(settings, parameters(kind), f"{name} has no setting")
     if not isinstance(kind, type):
         from sklearn.base import clone  # which a list of probes can do without
 
@@ -62,13 +62,6 @@ def make_probe(name: str, settings: Mapping[str, Any] | None = None) -> Any:
     if hasattr(made, "check"):
         made.check()
     return made
-
-
-def refuse_unknown(name: str, settings: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Refuse what a probe of some name cannot be set, with the nearest that it can."""
-    for key in settings.keys() - {*known}:
-        hint = nearest(key, known) if [*known] else "there is nothing to set"
-        raise CrosscaleError(f"{name} has no setting '{key}': {hint}")
 
 
 def parameters(kind: Any) -> list[str]:

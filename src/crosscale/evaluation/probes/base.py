@@ -43,8 +43,7 @@ class Probe(ClassifierMixin, BaseEstimator):
         """The answer for each clip (N,) of features (N, D)."""
         scores = self.decision_function(X)
         best = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
-        answer: NDArray[Any] = self.classes_[best]
-        return answer
+        return self.classes_[best]
 
     def _learn_classes(self, X: Any, y: Any) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Checked features (N, D), and labels (N,) as numbers of `classes_`."""

@@ -10,16 +10,17 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 import crosscale
 from crosscale.encoders.engines import LIBRARIES, quiet
 from crosscale.errors import CrosscaleError, needs
 from crosscale.models.checkpoint import TrainedEncoders
-from crosscale.models.export.network import ClipNetwork
-from crosscale.models.export.trial import trials
+from crosscale.models.features import readout_of
 from crosscale.models.model import Model
-from crosscale.transforms.preprocess import ClipTensors, Preprocess
+from crosscale.transforms.modality import Stream, StreamTransform
+from crosscale.transforms.preprocess import ClipTensors, Preprocess, preprocess
 from crosscale.utils.files import atomic_path
 
 FORMAT = "crosscale export 2"
@@ -28,7 +29,48 @@ TOLERANCE = 1e-4  # of a stream's largest feature; engines differ by about 1e-5
 # `torch.export`.
 SHORTEST = 5
 INPUTS = ("coordinates", "body_mask")
+BATCHES = (2, 1, 5)  # clips of the batches on which programs are compared
 Run = Callable[[ClipTensors], Mapping[str, Tensor]]
+
+
+class ClipNetwork(nn.Module):
+    """Prepared clips to the features of every stream.
+
+    Pooling, bones and motion are inside, normalisation is folded into the weights where the encoder
+    knows how. Unlike a `FeatureExtractor` it computes absent bodies too, and leaves them out of the
+    mean: a traced graph does the same for every clip.
+    """
+
+    def __init__(self, trained: TrainedEncoders) -> None:
+        super().__init__()
+        self.streams = tuple(trained.encoders)
+        self.average_over_all = [e.bodies == "all" for e in trained.encoders.values()]
+        self.transforms = nn.ModuleList(
+            StreamTransform(Stream.parse(name), trained.layout) for name in self.streams
+        )
+        self.readouts = nn.ModuleList(readout_of(trained, name) for name in self.streams)
+        self.eval()
+
+    def forward(self, coordinates: Tensor, body_mask: Tensor) -> dict[str, Tensor]:
+        """Features by stream.
+
+        Args:
+            coordinates: (N, 3, T, V, M) metres; those of an absent body count as zero.
+            body_mask: (N, M) bool, whether a body is there.
+
+        Returns:
+            stream name to (N, D); zero for a clip without anybody, unless empty bodies count.
+        """
+        there = body_mask[:, None, None, None, :]
+        coordinates = torch.where(there, coordinates, 0.0)
+        features = {}
+        for i, name in enumerate(self.streams):
+            clips = self.transforms[i](coordinates).permute(0, 4, 1, 2, 3)
+            vectors = self.readouts[i](clips.flatten(0, 1)).unflatten(0, clips.shape[:2])
+            counted = torch.ones_like(body_mask) if self.average_over_all[i] else body_mask
+            weights = counted.to(vectors.dtype).unsqueeze(2)
+            features[name] = (vectors * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        return features
 
 
 @dataclass(frozen=True)
@@ -51,10 +93,6 @@ class Exported:
 
 def export_onnx(trained: TrainedEncoders, path: Path) -> Exported:
     """Write all streams as one ONNX file, run it by ONNX Runtime, and compare.
-
-    Args:
-        trained: the encoders, on the CPU.
-        path: the .onnx file; a file named so with .json behind, beside it, describes it.
 
     Raises:
         CrosscaleError: when a library is missing, the encoders cannot be traced, or the features
@@ -85,10 +123,6 @@ def export_onnx(trained: TrainedEncoders, path: Path) -> Exported:
 
 def export_torch(trained: TrainedEncoders, path: Path) -> Exported:
     """Write all streams as one `torch.export` program, load it again, and compare.
-
-    Args:
-        trained: the encoders, on the CPU.
-        path: the .pt2 file; a file named so with .json behind, beside it, describes it.
 
     Raises:
         CrosscaleError: when the encoders cannot be traced, or the features differ by more than
@@ -221,8 +255,7 @@ def _torch_run(path: Path, plan: _Plan) -> Run:
 
     @torch.inference_mode()
     def run(clips: ClipTensors) -> Mapping[str, Tensor]:
-        features: Mapping[str, Tensor] = network(*_given(clips))
-        return features
+        return network(*_given(clips))
 
     return run
 
@@ -300,3 +333,39 @@ def _steps(trained: TrainedEncoders, settings: Preprocess) -> list[str]:
         "set bodies that no frame shows to zero",
     ]
     return [step for step in steps if step is not None]
+
+
+def trials(trained: TrainedEncoders, lengths: Sequence[int]) -> list[ClipTensors]:
+    """Batches of several sizes, of each of some lengths: the same ones each time.
+
+    Args:
+        trained: their layout and preprocessing are taken.
+        lengths: frames of the prepared clips.
+    """
+    random = np.random.default_rng(0)
+    return [
+        preprocess(
+            [_recording(trained, random, i) for i in range(batch)],
+            trained.layout,
+            dataclasses.replace(trained.preprocess, frames=frames),
+        )
+        for frames in lengths
+        for batch in BATCHES
+    ]
+
+
+def _recording(
+    trained: TrainedEncoders, random: np.random.Generator, place: int
+) -> NDArray[np.float32]:
+    """Bodies of about human size that walk, move their joints, and are out of sight at times."""
+    frames, bodies = int(random.integers(5, 150)), trained.preprocess.bodies
+    joints = len(trained.layout.joints)
+    pose = random.normal(scale=0.4, size=(1, bodies, joints, 3))
+    path = random.normal(scale=0.05, size=(frames, bodies, 1, 3)).cumsum(axis=0)
+    limbs = random.normal(scale=0.03, size=(frames, bodies, joints, 3)).cumsum(axis=0)
+    recording = (pose + path + limbs + [0, 1, 3]).astype(np.float32)
+    recording[random.random((frames, bodies)) < 0.1] = np.nan
+    recording[frames // 2] = pose[0] + 1  # somebody is always there
+    if place % 2:
+        recording[:, 1:] = np.nan
+    return recording

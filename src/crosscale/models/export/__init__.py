@@ -1,1 +1,0 @@
-"""Trained encoders for other programs: ONNX, torch.export, published names, the hub."""
