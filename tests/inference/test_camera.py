@@ -94,7 +94,7 @@ def test_the_command_writes_a_line_a_picture(monkeypatch, capsys, tmp_path):
     for _ in range(6):
         writer.write(PICTURE)
     writer.release()
-    monkeypatch.setattr("crosscale.cli.camera.BlazePose", Networks)
+    monkeypatch.setattr("crosscale.cli.live.BlazePose", Networks)
     assert main(["camera", "--source", str(path)]) == 0
     lines = [parse_frame(line, len(NAMES)) for line in capsys.readouterr().out.splitlines()]
     assert [frame.time for frame in lines] == [i / 25 for i in range(6)]

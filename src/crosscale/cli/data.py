@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from crosscale.cli.console import plain_console
+from crosscale.cli.console import plain_console, plain_table
 from crosscale.data import duplicates as checking
 from crosscale.data import merge as merging
 from crosscale.data.official import differences
@@ -202,11 +201,9 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
     for name in protocols(opened):
         console.print(_parts_line(opened, name))
     _tell_published(console, differences(opened), opened.name)
-    table = Table("class", "clips", box=SIMPLE, padding=0)
     found = [name for name in opened.classes if name in counts["label"]]
-    for name in found:
-        table.add_row(name, f"{counts['label'][name]:,}")
-    console.print(table)
+    rows = [(name, f"{counts['label'][name]:,}") for name in found]
+    console.print(plain_table(["class", "clips"], rows))
     if absent := len(opened.classes) - len(found):
         console.print(f"{counted(absent, 'further class')} without a clip")
     console.print(_first_clips(opened, clips))
@@ -306,13 +303,12 @@ def _first_clips(store: ClipStore, count: int) -> Table:
     rows = store.table.slice(0, count).to_pylist()
     columns = ("frames", "bodies", "subject", "camera", "setup", "repetition", "frame_rate")
     known = [column for column in columns if any(row[column] is not None for row in rows)]
-    table = Table("clip", "class", *known, box=SIMPLE, padding=0)
-    table.columns[0].overflow = "fold"  # names are typed again
-    for row in rows:
-        label = "" if row["label"] is None else store.classes[row["label"]]
-        cells = ("" if row[column] is None else f"{row[column]:g}" for column in known)
-        table.add_row(row["name"], label, *cells)
-    return table
+    cells = [
+        [row["name"], "" if row["label"] is None else store.classes[row["label"]]]
+        + ["" if row[column] is None else f"{row[column]:g}" for column in known]
+        for row in rows
+    ]
+    return plain_table(["clip", "class", *known], cells)
 
 
 def _some(console: Console, lines: Sequence[str]) -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from crosscale.api import opened
-from crosscale.cli.console import plain_console
+from crosscale.cli.console import plain_console, plain_table
 from crosscale.cli.inference import index, search
 from crosscale.data.clip import Clip
 from crosscale.data.conversion import in_layout
@@ -152,16 +151,9 @@ def _top1(evaluations: list[Evaluation]) -> list[float]:
 
 
 def _table(found: dict[str, list[Evaluation]]) -> Table:
-    table = Table(
-        "right, in % of the clips of actors never seen",
-        f"{LABELS} labels a class",
-        "nearest labelled clip",
-        box=SIMPLE,
-        padding=0,
-    )
-    for name, evaluations in found.items():
-        table.add_row(name, *(f"{value:.1f}" for value in _top1(evaluations)))
-    return table
+    what = "right, in % of the clips of actors never seen"
+    rows = [[name, *(f"{value:.1f}" for value in _top1(own))] for name, own in found.items()]
+    return plain_table([what, f"{LABELS} labels a class", "nearest labelled clip"], rows)
 
 
 def _pretrained(

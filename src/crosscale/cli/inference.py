@@ -1,9 +1,7 @@
-"""`crosscale embed`, `classify`, `index`, `search`, `segment` and `live`."""
+"""`crosscale embed`, `classify`, `index`, `search` and `segment`."""
 
-import os
-import sys
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +9,9 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
 
-from crosscale.cli.console import plain_console
+from crosscale.cli.console import plain_console, plain_table
 from crosscale.data.store import ClipStore
 from crosscale.encoders.engines import EngineName
 from crosscale.errors import CrosscaleError, nearest
@@ -28,13 +24,10 @@ from crosscale.inference.head import HEADS, make_head
 from crosscale.inference.head_file import FittedHead, save_head
 from crosscale.inference.index import Index, build_index, refuse_to_replace
 from crosscale.inference.labels import label_names, labels_of, people_of
-from crosscale.inference.live import LiveClassifier
-from crosscale.inference.stream import answer_lines, listen
 from crosscale.inference.subclips import embed_subclips
 from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
 from crosscale.models.side_by_side import Embedder
-from crosscale.skeleton.layout import Layout
 from crosscale.utils.progress import tracked
 from crosscale.utils.text import alike, composed, counted, places_of
 
@@ -206,7 +199,7 @@ def search(
         rows, similarities = opened.search(np.array(opened.vectors[[place]]), k + 1)
         others = (rows != place).nonzero()[1][:k]
         rows, similarities = rows[:, others], similarities[:, others]
-    found = _found(opened, names, rows, similarities)
+    found = opened.table(names, rows, similarities)
     _tell_found(found, len(names))
     if out is not None:
         write_table(found, out)
@@ -254,7 +247,12 @@ def segment(
     console = plain_console()
     if head not in HEADS:
         fitted, embedder = _saved_head(head, model, labelled=labelled)
-        _tell_whole(fitted, head, console)
+        if not fitted.subclips:
+            console.print(
+                f"{head} knows whole clips alone; one made with classify --subclips names more "
+                "windows right",
+                style="yellow",
+            )
     elif labelled is None:
         raise CrosscaleError("name a saved head with --head, or a labelled store with --labelled")
     else:
@@ -267,61 +265,6 @@ def segment(
     _tell_segments(console, found, timing)
     console.print(f"segments: {out}")
     return found
-
-
-def live(
-    run: Path,
-    *,
-    head: Path,
-    layout: str,
-    window: float = 2.0,
-    step: float = 0.5,
-    socket: str | None = None,
-    device: str = "cpu",
-) -> None:
-    """Name what people do while frames come in: JSON lines in, JSON lines out.
-
-        sensor | crosscale live runs/nwucla --head mine.head --layout kinect20
-
-    A line in is one frame, with x, y, z (or x, y) of each joint in the layout's order, in metres,
-    y up; whom the frame does not show is left out:
-
-        {"time": 12.03, "people": [{"id": "7", "joints": [[0.1, 0.9, 2.0], ...]}]}
-
-    A line out is one answer for one person, at each step, from half a window on:
-
-        {"time": 12.03, "id": "7", "label": "sit down", "probability": 0.91,
-        "runner_up": "stand up", "runner_up_probability": 0.05, "frames": 60, "delay": 0.021}
-
-    delay is in seconds, from when the newest frame was read until the answer was sent. A wrong line
-    is answered with {"line": 3, "error": "..."}, and the next one is read. People who are not seen
-    for as long as a window are forgotten.
-
-    Args:
-        head: a head saved by `crosscale classify --subclips --save`.
-        layout: the skeleton of the frames, a built-in name or a YAML file.
-        window: seconds that an answer looks back, about two thirds as long as the labelled clips.
-        step: seconds from one answer to the next.
-        socket: HOST:PORT of this machine to listen at instead of standard input, such as
-            127.0.0.1:7000; answers go back to the one who sends frames.
-    """
-    model = load(run, device=device)
-    fitted, embedder = saved(head, model)
-    skeleton = Layout.load(layout)
-
-    def make() -> LiveClassifier:
-        return LiveClassifier(embedder, fitted.head, skeleton, window, step)
-
-    if socket is not None:
-        errors = plain_console(stderr=True)
-        listen(socket, make, errors.print)
-        return
-    # With a buffer of its own: the lock of Python's would be held by the reading thread at the end.
-    source = open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: SIM115
-    try:
-        answer_lines(make(), source.readline, lambda line: print(line, flush=True))
-    except BrokenPipeError:  # nobody reads the answers any more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fit(
@@ -379,16 +322,6 @@ def _fit(
     return fitted, embedder, candidates.columns(vectors, chosen.kind)
 
 
-def _tell_whole(fitted: FittedHead, head: Path | str, console: Console) -> None:
-    """Say so when a head that is to name windows knows whole clips alone."""
-    if not fitted.subclips:
-        console.print(
-            f"{head} knows whole clips alone; one made with classify --subclips names more windows "
-            "right",
-            style="yellow",
-        )
-
-
 def _saved_head(head: str, model: Model, **given: Path | None) -> tuple[FittedHead, Embedder]:
     hint = nearest(head, HEADS)
     if hint.startswith("did you mean") and not Path(head).exists():
@@ -419,12 +352,10 @@ def _embedding(
 
 
 def _tell_answers(console: Console, answers: pa.Table, true: NDArray[Any]) -> None:
-    table = Table("label", "clips", box=SIMPLE, padding=0)
     labels = np.array(answers["label"].to_pylist(), object)
     counts = Counter(labels)
     none = counts.pop(NONE, 0)
-    for label, count in counts.most_common():
-        table.add_row(label, f"{count:,}")
+    table = plain_table(["label", "clips"], [(name, f"{n:,}") for name, n in counts.most_common()])
     table.add_row(NONE, f"{none:,}", style="dim")
     console.print(table)
     labelled = np.array([label is not None for label in true])
@@ -435,49 +366,27 @@ def _tell_answers(console: Console, answers: pa.Table, true: NDArray[Any]) -> No
         )
 
 
-def _found(
-    index: Index,
-    queries: Sequence[str],
-    rows: NDArray[np.int64],
-    similarities: NDArray[np.float32],
-) -> pa.Table:
-    each = rows.shape[1]
-    return pa.table(
-        {
-            "query": pa.array(np.repeat(np.array(queries, object), each), pa.string()),
-            "rank": np.tile(np.arange(1, each + 1), len(rows)),
-            "similarity": similarities.ravel().astype(np.float64),
-            "name": pa.array([index.names[i] for i in rows.ravel()], pa.string()),
-            "label": pa.array([index.labels[i] for i in rows.ravel()], pa.string()),
-        }
-    )
-
-
 def _tell_found(found: pa.Table, queries: int) -> None:
     """All of one query; of several, the first of each is enough for a screen."""
-    first = ["query"] if queries > 1 else []
-    table = Table(*first, "similarity", "name", "label", box=SIMPLE, padding=0)
-    for column in table.columns:
-        column.overflow = "fold"  # names are typed again
     rows = found.to_pylist()
-    shown = rows if queries == 1 else [row for row in rows if row["rank"] == 1][:_SHOWN]
-    for row in shown:
-        cells = [f"{row['similarity']:.3f}", row["name"], row["label"] or ""]
-        table.add_row(*([row["query"]] if queries > 1 else []), *cells)
+    first = rows if queries == 1 else [row for row in rows if row["rank"] == 1][:_SHOWN]
+    heads = [*(["query"] if queries > 1 else []), "similarity", "name", "label"]
+    told = [row | {"similarity": f"{row['similarity']:.3f}"} for row in first]
     console = plain_console()
-    console.print(table)
-    if len(shown) < len(rows):
-        console.print(f"the first {len(shown):,} of {len(rows):,} found; --out FILE keeps them all")
+    console.print(plain_table(heads, [[row[head] or "" for head in heads] for row in told]))
+    if len(first) < len(rows):
+        console.print(f"the first {len(first):,} of {len(rows):,} found; --out FILE keeps them all")
 
 
 def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -> None:
-    rows = found.slice(0, _SHOWN).to_pylist()
-    table = Table("clip", "start", "end", "label", "probability", box=SIMPLE, padding=0)
     digits = 2 if timing.unit == "s" else 0
-    for row in rows:
-        times = (f"{row[end]:.{digits}f}" for end in ("start", "end"))
-        table.add_row(row["clip"], *times, row["label"], f"{row['probability']:.2f}")
-    console.print(table)
+    heads = ["clip", "start", "end", "label", "probability"]
+    shapes = ["", f".{digits}f", f".{digits}f", "", ".2f"]
+    rows = [
+        [format(row[head], shape) for head, shape in zip(heads, shapes, strict=True)]
+        for row in found.slice(0, _SHOWN).to_pylist()
+    ]
+    console.print(plain_table(heads, rows))
     console.print(f"{counted(found.num_rows, 'segment')}, in {_UNITS[timing.unit]}")
 
 

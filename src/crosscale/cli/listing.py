@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from docstring_parser import parse as parse_docstring
-from rich.box import SIMPLE
-from rich.table import Table
 
-from crosscale.cli.console import plain_console
+from crosscale.cli.console import plain_console, plain_table
 from crosscale.utils.plugins import load_object
 
 BUILT_IN = "built in"
@@ -64,10 +62,9 @@ def list_kind(kind: Kind) -> list[Entry]:
         The entries, as printed.
     """
     found = entries(kind)
-    table = Table("name", "what it is", "from", box=SIMPLE, padding=0)
+    rows = [(entry.name, entry.about.removesuffix("."), entry.origin) for entry in found]
+    table = plain_table(["name", "what it is", "from"], rows)
     table.columns[0].no_wrap = True
-    for entry in found:
-        table.add_row(entry.name, entry.about.removesuffix("."), entry.origin)
     plain_console().print(table)
     return found
 

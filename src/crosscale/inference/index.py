@@ -10,7 +10,7 @@ trusted and tuned, and would miss some of the nearest.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,21 @@ class Index:
             part = slice(start, start + QUERIES)
             rows[part], similarities[part] = self._search(queries[part], k)
         return rows, similarities
+
+    def table(
+        self, queries: Sequence[str], rows: NDArray[np.int64], similarities: NDArray[np.float32]
+    ) -> pa.Table:
+        """What `search` found as a table: query, rank, similarity, name, label, a row a clip."""
+        each = rows.shape[1]
+        return pa.table(
+            {
+                "query": pa.array(np.repeat(np.array(queries, object), each), pa.string()),
+                "rank": np.tile(np.arange(1, each + 1), len(rows)),
+                "similarity": similarities.ravel().astype(np.float64),
+                "name": pa.array([self.names[i] for i in rows.ravel()], pa.string()),
+                "label": pa.array([self.labels[i] for i in rows.ravel()], pa.string()),
+            }
+        )
 
     def _search(
         self, queries: NDArray[np.float32], k: int
