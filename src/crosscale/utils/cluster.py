@@ -116,11 +116,12 @@ def _cluster() -> Iterator[Any]:
     try:
         with compiled_parts_muted():
             ray.init(address=address, log_to_driver=False, logging_level="error", **own)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # which Ray raises as such where it starts too slowly
         where = f"the Ray cluster at {address}" if address else "a Ray cluster on this machine"
-        told = str(error).splitlines()[0]
+        told = (str(error) or type(error).__name__).splitlines()[0]
         raise CrosscaleError(
-            f"{where} cannot be had: {told}; if it asks for a token, set RAY_AUTH_MODE=token"
+            f"{where} cannot be had: {told}; if the machine is busy, try again, and if it asks for "
+            "a token, set RAY_AUTH_MODE=token"
         ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
