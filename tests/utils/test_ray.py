@@ -47,10 +47,13 @@ def _workers(mark):
     return sorted(found)
 
 
-def on_ray(*words):
-    """Call a command on a cluster; on a busy machine Ray gives up after half a minute."""
-    called = [*words, "--runner", "ray"]
-    assert main(called) == 0 or main(called) == 0 or main(called) == 0
+def on_ray(capsys, *words):
+    """Call a command on a cluster, which Ray gives up to start after half a minute."""
+    if main([*words, "--runner", "ray"]) != 0:
+        told = capsys.readouterr().err
+        if "timed out during startup" in told:
+            pytest.skip("Ray does not start on a machine that is so busy")
+        raise AssertionError(told)
 
 
 @contextmanager
@@ -133,7 +136,7 @@ def test_prepare_embed_and_index_give_the_same_files(marked, tmp_path, monkeypat
     prepare = ["prepare", "nwucla", "recordings", "--shard_clips", "40"]
     assert main([*prepare, "--out", "here"]) == 0
     with one_killed(marked):
-        on_ray(*prepare, "--out", "spread")
+        on_ray(capsys, *prepare, "--out", "spread")
     for file in FILES:
         assert Path("here", file).read_bytes() == Path("spread", file).read_bytes(), file
     told = capsys.readouterr()
@@ -141,8 +144,8 @@ def test_prepare_embed_and_index_give_the_same_files(marked, tmp_path, monkeypat
     embed, index = ([command, "parts", "here", "--out"] for command in ("embed", "index"))
     assert main([*embed, "alone.npz"]) == main([*index, "alone"]) == 0
     with one_killed(marked):
-        on_ray(*embed, "together.npz")
-    on_ray(*index, "together")
+        on_ray(capsys, *embed, "together.npz")
+    on_ray(capsys, *index, "together")
     ours, theirs = (dict(np.load(f"{folder}.npz")) for folder in ("alone", "together"))
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
     vectors = [Path(folder, "embeddings.npy").read_bytes() for folder in ("alone", "together")]
