@@ -47,13 +47,27 @@ def _workers(mark):
     return sorted(found)
 
 
+def skip_if_too_busy(told):
+    """Ray gives up to start a cluster after half a minute, which is not a fault of ours."""
+    if "timed out during startup" in told:
+        pytest.skip("Ray does not start on a machine that is so busy")
+
+
 def on_ray(capsys, *words):
-    """Call a command on a cluster, which Ray gives up to start after half a minute."""
+    """Call a command on a cluster."""
     if main([*words, "--runner", "ray"]) != 0:
         told = capsys.readouterr().err
-        if "timed out during startup" in told:
-            pytest.skip("Ray does not start on a machine that is so busy")
+        skip_if_too_busy(told)
         raise AssertionError(told)
+
+
+def spread(*work):
+    """Work on a cluster."""
+    try:
+        return list(over_cluster(*work))
+    except CrosscaleError as error:
+        skip_if_too_busy(str(error))
+        raise
 
 
 @contextmanager
@@ -107,7 +121,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_gives_nothing_twice(mar
     pieces = list(range(40))
     thread = threading.Thread(target=kill_in_the_middle, daemon=True)
     thread.start()
-    results = list(over_cluster(square_with, (2,), pieces))
+    results = spread(square_with, (2,), pieces)
     assert killed_one.exists()
     expected = [np.full(piece % 3, 2 * piece * piece) for piece in pieces]
     assert len(results) == len(expected)
@@ -123,7 +137,7 @@ def test_what_a_worker_refuses_arrives_as_it_was_raised(marked):
         return refuse
 
     with pytest.raises(BadClip, match=r"^clip 0 is bad$"):
-        list(over_cluster(refusing, (), [0, 1]))
+        spread(refusing, (), [0, 1])
 
 
 @pytest.mark.slow
