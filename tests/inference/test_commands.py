@@ -312,3 +312,13 @@ def test_live_ends_when_nobody_reads_its_answers(places):
         process.stdin.close()
         assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(("axes", "told"), [(2, True), (3, False)])
+def test_for_clips_in_the_plane_the_encoder_of_the_plane_is_named(
+    axes, told, stored, tmp_path, capsys
+):
+    rng = np.random.default_rng(0)
+    flat = stored(Clip("wave", rng.normal(size=(20, 1, 20, axes)), ("0",)))
+    assert ask("embed", "body", flat.path, "--out", tmp_path / "all.npz") == 0
+    assert ("body-2d" in capsys.readouterr().out) == told

@@ -102,7 +102,7 @@ def classify(
             or auto, which takes what names most held-out labelled clips right.
     """
     check_ending(out)
-    model, opened = load(run, device=device), ClipStore.open(store)
+    model, opened = _opened(run, store, device)
     other = None if unlabelled is None else ClipStore.open(unlabelled)
     queries = other or opened
     console = plain_console()
@@ -242,7 +242,7 @@ def segment(
         features: what clips are told apart by, as in `classify`, where a head is fitted.
     """
     check_ending(out)
-    model, opened = load(run, device=device), ClipStore.open(store)
+    model, opened = _opened(run, store, device)
     timing = segments.Timing.of(opened, window, step)
     console = plain_console()
     if head not in HEADS:
@@ -341,14 +341,24 @@ def _embedding(
 ) -> tuple[Model, ClipStore, Generator[NDArray[np.float32], None, None]]:
     """An encoder, a store, and the embeddings of its clips by an engine or a cluster."""
     if runner == "here":
-        model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
+        model, opened = _opened(run, store, device, engine)
         return model, opened, model.chunks(opened)
     if engine != "torch":
         raise CrosscaleError(f"--runner ray computes with PyTorch: leave --engine {engine} out")
     # The cluster's machines may have a GPU where this one has none.
-    model, opened = load(run), ClipStore.open(store)
+    model, opened = _opened(run, store, "cpu")
     chunks = embed_on_cluster(model, run, opened, device)
     return model, opened, tracked(chunks, "embedding clips", len(opened), len)
+
+
+def _opened(
+    run: Path, store: Path, device: str, engine: EngineName = "torch"
+) -> tuple[Model, ClipStore]:
+    """An encoder and a store, with a word where another encoder knows such clips better."""
+    model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
+    if str(run) == "body" and len(opened) and opened.coordinates(0).shape[-1] == 2:
+        plain_console().print("clips in the plane: body-2d learned there, name it instead of body")
+    return model, opened
 
 
 def _tell_answers(console: Console, answers: pa.Table, true: NDArray[Any]) -> None:
