@@ -41,13 +41,26 @@ def test_a_layout_is_begun_completed_and_used(table, tmp_path, capsys):
     assert source["joints"] == plain
     assert source["hips"] == ["left_hip", "right_hip"]
     assert list(source["parents"].values()) == ["?"] * 6
-    assert set(source["scales"]["part10"]["parts"]) == set(Layout.load("part10").joints)
-    del source["scales"]
+    assert set(source) == {"name", "joints", "hips", "parents"}, (
+        "what need not be told is not asked"
+    )
     out.write_text(yaml.safe_dump({**source, **ANSWERS}))
     arguments = ["prepare", "auto", str(table.parent), "--layout", str(out), "--out", str(store)]
     assert main([*arguments, "--up", "y"]) == 0
     clip = ClipStore.open(store).coordinates(0)
     np.testing.assert_allclose(clip[0, 0, :, 1], np.arange(6) ** 2)
+
+
+def test_names_and_what_hangs_on_what_make_a_layout(table, tmp_path):
+    out = tmp_path / "mouse.yaml"
+    assert main(["layout", "start", str(table.parent), "--out", str(out)]) == 0
+    source = yaml.safe_load(out.read_text())
+    layout = Layout.from_dict({**source, "parents": ANSWERS["parents"]})
+    nose, ears = layout.index("nose"), (layout.index("left_ear"), layout.index("right_ear"))
+    assert (layout.centre, layout.root, layout.shoulders) == (nose, (nose,), ears)
+    worm = {"name": "worm", "joints": ["head", "middle", "tail"]}
+    worm |= {"parents": {"head": "middle", "tail": "middle"}}
+    assert Layout.from_dict(worm).shoulders == Layout.from_dict(worm).hips == (1, 1)
 
 
 def test_a_file_that_is_there_is_left_alone(table, tmp_path, capsys):

@@ -165,6 +165,7 @@ STAGES = {
             "git clone REPOSITORY": f"git clone -q --template {{folder}}/template {ROOT}",
         },
     ),
+    "animals": Stage(instead={"--out runs/mice\n": f"--out runs/mice {SMALL}\n"}),
     "formats": Stage(
         _formats,
         {

@@ -35,8 +35,7 @@ def test_part_pooling_equals_the_published_one(golden):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_scale_is_a_tree_whose_nodes_are_means_of_joints(name):
     layout = Layout.load(name)
-    for scale in ("joints", "part10", "body5", "fine"):
-        graph = layout.scale(scale)
+    for graph in layout.scales.values():
         assert len(graph.edges) == len(graph.names) - 1
         np.testing.assert_allclose(graph.pooling.sum(axis=1), 1)
 

@@ -233,3 +233,16 @@ def test_a_clip_in_the_plane_does_not_depend_on_its_unit_or_place():
     pixels = metres * 400 + np.float32(900)
     a, b = (preprocess([clip], NTU, Preprocess()).coordinates for clip in (metres, pixels))
     assert torch.allclose(a, b, atol=1e-4)
+
+
+def test_an_animal_seen_from_above_heads_up_wherever_it_went():
+    layout = Layout.load("mouse8")
+    mouse = np.random.default_rng(0).normal(size=(6, 1, 8, 2)).astype(np.float32)
+    mouse[..., [0, 1, 2, 3], 1] += 9  # the head is ahead
+    turned = mouse @ np.array([[0.6, 0.8], [-0.8, 0.6]], np.float32) + np.float32(40)
+    settings = Preprocess(frames=6, facing="heading", bodies=1)
+    one, other = (preprocess([x], layout, settings).coordinates for x in (mouse, turned))
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    spine = (one[..., [1, 2], 0].mean(-1) - one[..., [5, 6], 0].mean(-1))[0].mean(dim=1)
+    assert spine[1] > 0
+    assert abs(spine[0]) < 1e-4

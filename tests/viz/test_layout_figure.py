@@ -10,8 +10,10 @@ from crosscale.skeleton.layout import Layout, builtin_layouts
 from crosscale.viz.layout_figure import layout_facts, layout_png, left_out, write_layout
 from crosscale.viz.layout_places import mean_pose, tree_places
 
+PEOPLE = [name for name in builtin_layouts() if "part10" in Layout.load(name).scales]
 
-@pytest.mark.parametrize("name", builtin_layouts())
+
+@pytest.mark.parametrize("name", PEOPLE)
 def test_a_layout_is_laid_out_as_a_person_who_faces_the_viewer(name):
     layout = Layout.load(name)
     places = tree_places(layout)

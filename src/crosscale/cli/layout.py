@@ -7,7 +7,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.auto import recognise
 from crosscale.readers.by_name import TellsJoints
-from crosscale.skeleton.starter import UNKNOWN, starter_of, starter_text
+from crosscale.skeleton.starter import START, UNKNOWN, starter_of, starter_text
 from crosscale.utils.files import atomic_path
 from crosscale.utils.text import counted
 
@@ -38,7 +38,7 @@ def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
             f"recordings of {source_format} have a built-in layout: prepare them as they are"
         )
     joints = reader.joints_in(source)
-    text = starter_text(starter_of(joints.names, joints.edges))
+    text = START + starter_text(starter_of(joints.names, joints.edges))
     with atomic_path(out) as path:
         path.write_text(text, encoding="utf-8")
     plain_console().print(

@@ -321,6 +321,8 @@ def _steps(trained: TrainedEncoders, settings: Preprocess) -> list[str]:
         f"{hips} of the first body, averaged over the frames, has z = 0 and x > 0",
         "frame": f"turn about y, frame by frame and body by body, until the line {shoulders} lies "
         "along x; the sense of the turn goes by the sign of the line's z summed over the frames",
+        "heading": "turn about z, one angle a clip, until the line from the middle of "
+        f"{hips} to that of {shoulders} of the first body, averaged over frames, points along y",
         "none": None,
     }
     steps = [

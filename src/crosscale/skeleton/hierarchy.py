@@ -183,7 +183,7 @@ class _Body:
         }
 
     def fail(self, what: str) -> NoReturn:
-        text = starter_text(self.starter(range(len(self.joints))))
+        text = starter_text(self.starter(range(len(self.joints))), parts=True)
         raise CrosscaleError(
             f"{what}: put this into a file, fill in what has a question mark (or leave out the "
             f"scales), and give the file with --layout\n\n{text}"

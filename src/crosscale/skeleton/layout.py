@@ -53,8 +53,9 @@ class Layout:
         parents: each joint's parent (an index); the centre is its own parent.
         centre: index of the centre of the graph.
         root: joints whose mean is the body's place in space.
-        shoulders: (left, right).
-        hips: (left, right).
+        shoulders: (left, right); of an animal the pair in front. With the hips they tell where a
+            body faces and, in the plane, how large it is. Without pairs the centre, twice.
+        hips: (left, right); of an animal the pair behind.
         scales: named graphs, among them `joints` (the joints themselves) and `fine` (the joints
             and the middle of every bone).
     """
@@ -182,13 +183,17 @@ class _LayoutParser:
         if not isinstance(source, Mapping):
             self.fail("is not a mapping with joints, parents, centre, …")
         known = {"name", "joints", "parents", "centre", "root", "shoulders", "hips", "scales"}
-        needed = known - {"scales"}
-        if missing := sorted(needed - set(source)):
+        needed = ("joints", "name", "parents")
+        if missing := [entry for entry in needed if entry not in source]:
             self.fail(f"lacks {', '.join(missing)}")
         if unknown := sorted(set(source) - known):
             self.fail(f"has unknown entries {', '.join(unknown)}")
         joints = self.names(source["joints"], "joints")
-        centre = self.find(source["centre"], joints, "centre")
+        if not isinstance(source["parents"], Mapping):
+            self.fail("needs a mapping of joints to their parents under parents")
+        top = next((joint for joint in joints if joint not in source["parents"]), joints[0])
+        centre = self.find(source.get("centre", top), joints, "centre")
+        pairs = self.pairs(joints)
         parents = self.tree(joints, centre, source["parents"])
         graph = Graph(joints, parents, centre, np.eye(len(joints)))
         scales = {JOINT_SCALE: graph, FINE_SCALE: interpolated(graph)}
@@ -199,10 +204,10 @@ class _LayoutParser:
             joints=joints,
             parents=parents,
             centre=centre,
-            root=tuple(self.find(j, joints, "root") for j in source["root"]),
-            shoulders=self.couple(source["shoulders"], joints, "shoulders"),
-            hips=self.couple(source["hips"], joints, "hips"),
-            pairs=self.pairs(joints),
+            root=tuple(self.find(j, joints, "root") for j in source.get("root", [joints[centre]])),
+            shoulders=self.couple("shoulder", joints, [*pairs, (centre, centre)][0]),
+            hips=self.couple("hip", joints, [(centre, centre), *pairs][-1]),
+            pairs=pairs,
             scales=scales,
             source=dict(source),
         )
@@ -233,10 +238,15 @@ class _LayoutParser:
             self.fail(f"names '{name}' under {what}, which is not one of {', '.join(names)}")
         return names.index(name)
 
-    def couple(self, given: Any, joints: Sequence[str], what: str) -> tuple[int, int]:
+    def couple(self, joint: str, joints: Sequence[str], usual: tuple[int, int]) -> tuple[int, int]:
+        """The two joints under `shoulders` or `hips`; not given, those of that name, or `usual`."""
+        given = self.source.get(f"{joint}s")
+        if given is None:
+            named = [f"left_{joint}", f"right_{joint}"]
+            return (joints.index(named[0]), joints.index(named[1])) if named[0] in joints else usual
         if not isinstance(given, Sequence) or len(given) != 2:
-            self.fail(f"needs [left, right] under {what}")
-        left, right = (self.find(j, joints, what) for j in given)
+            self.fail(f"needs [left, right] under {joint}s")
+        left, right = (self.find(j, joints, f"{joint}s") for j in given)
         return left, right
 
     def pairs(self, joints: Sequence[str]) -> tuple[tuple[int, int], ...]:

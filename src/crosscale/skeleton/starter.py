@@ -23,33 +23,37 @@ def starter_of(names: Sequence[str], edges: Sequence[tuple[str, str]] = ()) -> d
         plain = list(names)  # sides or capitals alone tell them apart
     called = dict(zip(names, plain, strict=True))
     above = {called[child]: called[parent] for parent, child in edges}
-    pairs = {
-        what: [side + joint if side + joint in plain else UNKNOWN for side in (LEFT, RIGHT)]
+    couples = {
+        what: [side + joint for side in (LEFT, RIGHT)]
         for what, joint in (("shoulders", "shoulder"), ("hips", "hip"))
+        if LEFT + joint in plain and RIGHT + joint in plain
     }
     return {
         "name": "mine",
         "joints": plain,
-        "centre": UNKNOWN,
-        "root": [UNKNOWN],
-        **pairs,
+        **couples,
         "parents": {joint: above.get(joint, UNKNOWN) for joint in plain},
     }
 
 
-def starter_text(source: Mapping[str, Any]) -> str:
-    """The file of a layout that is to be completed, with its ten parts to be filled in.
+START = """# joints: left out as you like; sides are told by left_ and right_ in front.
+# parents: what each joint hangs on. Take out the line of the one that all others hang on.
+# centre, root, shoulders, hips and scales may be added: docs/extend.md, A layout.
+"""
+
+
+def starter_text(source: Mapping[str, Any], *, parts: bool = False) -> str:
+    """The file of a layout that is to be completed.
 
     Args:
         source: the layout as plain data, without scales.
+        parts: with the ten parts of a person, to be filled in.
     """
-    ten = Layout.load("part10").to_dict()["scales"]["part10"]
-    parts = {"part10": {**ten, "parts": {part: [UNKNOWN] for part in ten["parts"]}}}
+    if parts:
+        ten = Layout.load("part10").to_dict()["scales"]["part10"]
+        empty = {**ten, "parts": {part: [UNKNOWN] for part in ten["parts"]}}
+        source = {**source, "scales": {"part10": empty}}
     text: str = yaml.safe_dump(
-        {**source, "scales": parts},
-        sort_keys=False,
-        width=96,
-        default_flow_style=None,
-        allow_unicode=True,
+        dict(source), sort_keys=False, width=96, default_flow_style=None, allow_unicode=True
     )
     return text

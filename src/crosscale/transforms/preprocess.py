@@ -3,6 +3,7 @@
 Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies of all clips.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -19,7 +20,7 @@ from crosscale.skeleton.layout import Layout
 from crosscale.transforms.resample import Length, Samples, sample
 
 Root = Literal["clip", "frame", "body_frame"]
-Facing = Literal["clip", "frame", "none"]
+Facing = Literal["clip", "frame", "heading", "none"]
 Size = Literal["kept", "normal"]
 
 CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
@@ -37,7 +38,8 @@ class Preprocess:
             trajectories and where two people stand to each other; `frame`: the first body's root
             in each frame; `body_frame`: each body's own root in each frame, as published.
         facing: `clip`: one turn about the vertical axis per clip; `frame`: one per frame and body,
-            as published; `none`.
+            as published; `heading`: one turn per clip in the plane x, y, which is the floor of an
+            animal seen from above, until it heads up; `none`.
         length: `present`: from the first to the last frame in which somebody is there;
             `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
         bodies: how many people (M) a clip has room for; further ones are left out.
@@ -257,10 +259,15 @@ def face_front(x: Tensor, first: Tensor, layout: Layout, facing: Facing) -> Tens
         first: (P,) which body gives a clip's facing.
         layout: gives shoulders and hips.
         facing: per clip, by the first body's shoulders and hips averaged over the clip; or per
-            frame and body by its own shoulders, as published.
+            frame and body by its own shoulders, as published; or per clip in the plane, by where
+            the first body's spine points, averaged over the clip.
     """
     if facing == "none":
         return x
+    if facing == "heading":
+        ends = [x[..., list(pair)].mean(dim=3) for pair in (layout.shoulders, layout.hips)]
+        spine = (ends[0] - ends[1])[:, :2].double().mean(dim=2)  # (P, 2)
+        return _rolled(x, (math.pi / 2 - torch.atan2(spine[:, 1], spine[:, 0]))[first])
     if facing == "frame":
         return turn(x, _published_angle(_across(x, layout.shoulders)))
     line = _across(x, layout.shoulders) + _across(x, layout.hips)
@@ -276,6 +283,13 @@ def turn(x: Tensor, angle: Tensor) -> Tensor:
     turned[:, 1] = x[:, 1]
     torch.add(sin * across, cos * depth, out=turned[:, 2])
     return turned
+
+
+def _rolled(x: Tensor, angle: Tensor) -> Tensor:
+    """Turn bodies (P, 3, T, V) about z by `angle` in radians, (P,)."""
+    cos, sin = (f(angle).to(x.dtype)[:, None, None] for f in (torch.cos, torch.sin))
+    right, up, depth = x.unbind(dim=1)
+    return torch.stack([cos * right - sin * up, sin * right + cos * up, depth], dim=1)
 
 
 def _across(x: Tensor, ends: tuple[int, int]) -> Tensor:
