@@ -96,8 +96,11 @@ def test_what_is_wrong_is_told_for_the_page_and_not_for_a_shell(client):
 def test_animals_are_read_by_the_layout_of_their_encoder(client, tmp_path):
     found = perform_mouse("rear", 1, 1, 0)
     (tmp_path / FILES).mkdir()
-    table = write_deeplabcut(tmp_path / FILES, "mouse", list(PARTS), found)
-    reply = client.post("/api/analyse", files=sent(table.read_bytes(), table.name))
+    write_deeplabcut(tmp_path / FILES, "mouse", list(PARTS), found)
+    (tmp_path / "strange").mkdir()
+    names = [part.replace("back", "belly") for part in PARTS]  # those of no built-in layout
+    strange = write_deeplabcut(tmp_path / "strange", "mouse", names, found)
+    reply = client.post("/api/analyse", files=sent(strange.read_bytes(), strange.name))
     assert "of the encoder's own" in reply.json()["error"]
     assert "yaml" not in reply.json()["error"]
     (tmp_path / "mouse.yaml").write_text(LAYOUT)
