@@ -2,6 +2,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.models import model as model_module
 from crosscale.models.features import FeatureExtractor
 from crosscale.models.model import load
+from crosscale.skeleton.layout import Layout
 
 
 @pytest.mark.slow
@@ -223,3 +225,27 @@ def test_a_model_tells_what_it_is_and_which_encoder_is_meant(model, run):
         model.encoder  # noqa: B018
     assert crosscale.load_model("parts").encoder is not None
     assert crosscale.load is crosscale.load_model
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda x: x, None),
+        (lambda x: x * 1000, "tall in most clips"),
+        (lambda x: x[..., [0, 2, 1]], "torsos lie along z"),
+        (lambda x: x[..., :2] * 300, None),
+        (lambda x: x[..., :2] * [300, -300], "torsos lie along -y"),
+    ],
+)
+def test_arrays_in_other_units_or_on_their_heads_are_told(change, told):
+    layout = Layout.load("kinect20")
+    upright = np.random.default_rng(0).normal(scale=0.1, size=(4, 9, 1, 20, 3))
+    for pair, height in ((layout.hips, 0.9), (layout.shoulders, 1.5)):
+        upright[..., list(pair), 1] += height
+    upright[..., 0, 1] += 1.7
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        crosscale.load_model("body").embed(list(change(upright)), "kinect20")
+    texts = [str(warning.message) for warning in found if warning.category is UserWarning]
+    assert bool(texts) == bool(told)
+    assert all(told in text for text in texts)

@@ -1,5 +1,6 @@
 """Where clips to embed come from."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,11 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.auto import recognise
 from crosscale.readers.base import fitted
+from crosscale.readers.mocap.space import ADULT, doubts, measured
 from crosscale.readers.reading import read_all
 from crosscale.skeleton.layout import Layout
 
+PEOPLE = "part10"  # a scale that layouts of people have
 # What `embed` takes: a store or where it lies, recordings by their path, clips, or arrays
 # (T, M, V, C) or (T, V, C).
 Clips = ClipStore | str | Path | Clip | np.ndarray | Sequence[Clip] | Sequence[np.ndarray]
@@ -96,7 +99,22 @@ def open_source(clips: Clips, layout: Layout | str | None, usual: Layout) -> Nam
     is_one = isinstance(clips, Clip) or (isinstance(clips, np.ndarray) and clips.ndim < 5)
     listed = cast(Sequence[Clip | np.ndarray], [clips] if is_one else clips)
     own = Layout.of(layout or usual)
-    return InMemory.of([_as_clip(i, clip, own) for i, clip in enumerate(listed)], own)
+    source = InMemory.of([_as_clip(i, clip, own) for i, clip in enumerate(listed)], own)
+    for doubt in _doubts(source):
+        warnings.warn(f"{doubt}; crosscale takes metres and y up", stacklevel=3)
+    return source
+
+
+def _doubts(source: InMemory) -> list[str]:
+    """What speaks against metres and y up of people that nobody prepared, see `space.doubts`."""
+    if not source.names or PEOPLE not in source.layout.scales:
+        return []
+    clips = [source.recordings([i]).alone().rows for i in range(len(source.names))]
+    deep = [np.pad(rows, ((0, 0), (0, 0), (0, 3 - rows.shape[-1]))) for rows in clips]
+    measures = [measured(rows[:, None], source.layout) for rows in deep]
+    if clips[0].shape[-1] == 2:  # a picture's unit may be any
+        measures = [(ADULT, torso) for _, torso in measures]
+    return doubts(measures, optional=False)
 
 
 def _recorded(path: Path, layout: Layout | str | None) -> InMemory:
