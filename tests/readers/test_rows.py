@@ -106,6 +106,12 @@ def test_what_does_not_fit_is_told(content, told, tmp_path):
         read(tmp_path / "a.txt", layout="kinect20")
 
 
+def test_a_first_line_of_empty_cells_names_no_joint(tmp_path):
+    (tmp_path / "a.txt").write_text('"",""\n' + lines(PERSON.reshape(-1, 3)))
+    assert type(make_reader("table")).sign(tmp_path / "a.txt") is None
+    np.testing.assert_allclose(read(tmp_path / "a.txt", layout="kinect20"), PERSON, rtol=1e-6)
+
+
 def test_rows_without_names_need_a_layout(tmp_path):
     (tmp_path / "a.txt").write_text(lines(PERSON.reshape(-1, 3)))
     with pytest.raises(CrosscaleError, match="--layout ntu25"):

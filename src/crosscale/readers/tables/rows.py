@@ -157,7 +157,7 @@ def _named(line: str, separator: str) -> tuple[str, ...]:
     names = [word.strip().strip('"') for word in words]
     while names and not names[-1]:
         names.pop()
-    if names[0].lower() in FRAME:
+    if names and names[0].lower() in FRAME:
         del names[0]
     if [name.lower() for name in names] == AXES:
         return ()
