@@ -83,6 +83,13 @@ def test_a_clip_of_many_files_is_called_as_the_sender_calls_it(client, tmp_path)
     assert "upload_" not in told["how"]
 
 
+def test_names_in_messages_are_the_senders_to_the_letter(client):
+    names = ["upload--a_000000000000_keypoints.json", "walk_000000000001_keypoints.json"]
+    files = [("files", (name, b'{"people": 3}')) for name in names]
+    told = client.post("/api/analyse", files=files, data={"format": "openpose"}).json()["error"]
+    assert names[0] in told
+
+
 def test_what_is_wrong_is_told_for_the_page_and_not_for_a_shell(client):
     for content, name in ((b'{"a": 1}', "odd.json"), (npz(np.zeros((9, 1, 7, 3))), "seven.npz")):
         reply = client.post("/api/analyse", files=sent(content, name))

@@ -396,14 +396,13 @@ def _named(name: str, upload: Upload) -> str:
 
 def _renamed(message: str, upload: Upload) -> str:
     """A message without the server's folders, in the sender's names."""
-    files = str(upload.folder / FILES)
-    message = message.replace(f"{files}/", "").replace(files, "the upload")
-    message = message.replace(str(upload.folder), "the upload")
-    for made, given in upload.names.items():
-        message = message.replace(made, given)
     for option, here in _OPTIONS:
         message = option.sub(here, message)
-    return " ".join(message.split())
+    files, here = str(upload.folder / FILES), "the upload"
+    told = {f"{files}/": "", files: here, str(upload.folder): here, **upload.names}
+    # All at once, as a sender's name may look like one that the server made up.
+    made = "|".join(re.escape(name) for name in sorted(told, key=len, reverse=True))
+    return " ".join(re.sub(made, lambda found: told[found[0]], message).split())
 
 
 def _trust(head: Head) -> str:
