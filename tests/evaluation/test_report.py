@@ -183,6 +183,9 @@ def test_a_verdict_tells_how_far_the_headline_is_from_what_needs_no_training():
     told = verdict(make_report(evaluations=only, baselines=measured))
     assert told is not None
     assert told.startswith("5.0 points above raw coordinates")
+    measured = {RAW: {"official": ours}, HALF_WHITE: {"official": ours - 0.03}}
+    told = verdict(make_report(baselines=measured))
+    assert told.startswith("Level with raw coordinates, 3.0 points above MiniRocket")
     assert verdict(make_report(baselines={"chance": {"official": 0.3}})) is None
 
 

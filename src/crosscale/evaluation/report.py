@@ -162,10 +162,9 @@ def verdict(report: Report) -> str | None:
         return None
     ours = first.headline_top1[test]
     told = [f"{_apart(ours - top1)} {rival}" for rival, top1 in best.items()]
-    told[0] = told[0].replace(" above", " points above").replace(" below", " points below")
     top = max(best, key=lambda rival: best[rival])
     end = f"Here {top} does better." if best[top] > ours else "None of these does better."
-    sentence = ", ".join(told)
+    sentence = re.sub(" (above|below)", r" points \1", ", ".join(told), count=1)
     return f"{sentence[0].upper()}{sentence[1:]}. {end}"
 
 

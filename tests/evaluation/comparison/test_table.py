@@ -108,6 +108,14 @@ def test_one_common_seed_is_no_test(comparison):
     assert "+10.0 | one seed: no test | – | 1 |" in markdown(comparison())
 
 
+def test_the_best_method_may_be_the_worse_one_on_the_seeds_of_both(comparison, monkeypatch):
+    plan = comparison().plan
+    monkeypatch.setitem(ACCURACY, "one", {0: (0.7, None), 1: (0.1, None), 2: (0.1, None)})
+    done = [cell for cell in plan.cells if cell.method == "one" or cell.seed == 0]
+    page = html(compare(plan, {cell: result(cell, plan) for cell in done}, []))
+    assert "two is best with 60.0, -10.0 points from one" in page
+
+
 def test_differences_all_alike_are_no_test():
     apart = difference({0: 0.5, 1: 0.6}, {0: 0.4, 1: 0.5})
     assert (apart.p, apart.no_test) == (None, "the same for all seeds: no test")

@@ -118,9 +118,9 @@ def _verdicts(comparison: Comparison) -> list[str]:
         told = f"{column.title}: {best} is best with {100 * found[best].mean:.1f}"
         apart = comparison.differences.get((best, column))
         if apart is not None:
-            _, interval, p, _ = _difference(apart)
+            points, interval, p, _ = _difference(apart)
             how = f"95 % interval {interval}, p {p}" if apart.p is not None else apart.no_test
-            told += f", {100 * apart.mean:.1f} points above {plan.against} ({how})"
+            told += f", {points} points from {plan.against} ({how})"
         sentences.append(f"{told}.")
     return sentences
 
