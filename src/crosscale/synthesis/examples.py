@@ -32,7 +32,7 @@ bvh/            motion capture, a folder an action
 skeleton/       Kinect v2 as NTU RGB+D writes it, two people in each, a folder an action
 deeplabcut/     tables of mice seen from above, a folder an action; mouse.yaml is their layout
 
-crosscale prepare auto mediapipe --out stores/exercises
+crosscale prepare auto mediapipe --table mediapipe.csv --out stores/exercises
 crosscale prepare auto openpose --pattern '(?P<label>[a-z]+)_' --out stores/videos
 crosscale prepare auto bvh --label-from-folder --out stores/capture
 crosscale prepare auto skeleton --label-from-folder --out stores/pairs

@@ -1,6 +1,7 @@
 """Mice in an open field, seen from above as a pose estimator gives them, for examples."""
 
 from collections.abc import Callable
+from importlib.resources import files
 
 import numpy as np
 
@@ -10,17 +11,7 @@ PARTS = {
     "back": (0.0, 0.0), "left_hip": (-0.28, 0.13), "right_hip": (-0.28, -0.13),
     "tail_base": (-0.45, 0.0),
 }  # fmt: skip
-# These are the joints of the example; what hangs on what, and which are shoulders, is a choice.
-LAYOUT = """name: mouse8
-joints: [nose, left_ear, right_ear, neck, back, left_hip, right_hip, tail_base]
-centre: back
-root: [back]
-shoulders: [left_ear, right_ear]
-hips: [left_hip, right_hip]
-parents:
-  {nose: neck, left_ear: neck, right_ear: neck, neck: back,
-  left_hip: back, right_hip: back, tail_base: back}
-"""
+LAYOUT = (files("crosscale.skeleton") / "layouts" / "mouse8.yaml").read_text("utf-8")
 _LENGTH = 90.0  # pixels from nose to tail
 _Motion = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 _RATE = 30
