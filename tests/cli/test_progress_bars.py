@@ -70,3 +70,4 @@ def test_a_first_step_without_anything_to_tell_apart_has_no_loss_yet():
 
     assert line(0.0) == line(1e-7) == "no loss yet, 12 clips/s"
     assert line(0.25) == "loss 0.250, 12 clips/s"
+    assert line(-0.9) == "loss -0.900, 12 clips/s", "a similarity that is made large"

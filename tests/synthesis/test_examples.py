@@ -1,6 +1,7 @@
 """Example recordings: every format is recognised and read, and shows what was performed."""
 
 import csv
+import shlex
 from hashlib import sha256
 
 import numpy as np
@@ -71,6 +72,13 @@ def test_a_seed_gives_the_same_files(examples, tmp_path):
 
     write_examples(tmp_path / "again")
     assert digests(tmp_path / "again") == digests(examples)
+
+
+def test_the_commands_that_it_prints_can_be_typed_for_any_folder(monkeypatch, capsys):
+    monkeypatch.setattr("crosscale.cli.examples.write_examples", lambda out, seed: 1)
+    assert main(["examples", "my recordings"]) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[2])
+    assert command[1:4] == ["prepare", "auto", "my recordings/mediapipe"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """`crosscale examples`."""
 
+import shlex
 from pathlib import Path
 
 from crosscale.cli.console import plain_console
@@ -22,9 +23,10 @@ def examples(out: Path, *, seed: int = 0) -> int:
         How many recordings were written.
     """
     count = write_examples(out, seed)
+    folder = shlex.quote(str(out))
     plain_console().print(f"""{count} recordings written to {out}. What to do next, for example:
 
-crosscale prepare auto {out}/mediapipe --table {out}/mediapipe.csv --out stores/exercises
+crosscale prepare auto {folder}/mediapipe --table {folder}/mediapipe.csv --out stores/exercises
 crosscale classify body stores/exercises --out named.csv
 crosscale view stores/exercises --out clips.html
 

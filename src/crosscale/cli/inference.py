@@ -389,7 +389,7 @@ def _tell_found(found: pa.Table, queries: int) -> None:
 
 
 def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -> None:
-    digits = 2 if timing.unit == "s" else 0
+    digits, unit = (2, "seconds") if timing.unit == "s" else (0, timing.unit)
     heads = ["clip", "start", "end", "label", "probability"]
     shapes = ["", f".{digits}f", f".{digits}f", "", ".2f"]
     rows = [
@@ -397,8 +397,7 @@ def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -
         for row in found.slice(0, _SHOWN).to_pylist()
     ]
     console.print(plain_table(heads, rows))
-    console.print(f"{counted(found.num_rows, 'segment')}, in {_UNITS[timing.unit]}")
+    console.print(f"{counted(found.num_rows, 'segment')}, in {unit}")
 
 
-_UNITS = {"s": "seconds", "frames": "frames"}
 _SHOWN = 20  # rows of a table that may be long

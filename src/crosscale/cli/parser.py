@@ -98,8 +98,8 @@ class CrosscaleParser(ArgumentParser):
             hint = nearest(value, choices)
             if hint.startswith("there are"):
                 hint = f"there are {', '.join(choices)}"
-            if (word := value_word(action)).startswith(tuple(_IN_WORDS)):  # `N|all`
-                hint = f"there are {_IN_WORDS[word[0]]} or {', '.join(choices)}"
+            if number := _IN_WORDS.get(value_word(action).partition("|")[0]):  # `N|all`
+                hint = f"there are {number} or {', '.join(choices)}"
             return f"{_shown(action)} takes no '{value}': {hint}"
         word = value_word(action)
         if word.startswith("[") and action.option_strings:

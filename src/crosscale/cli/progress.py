@@ -84,7 +84,7 @@ def told(done: "EpochEnd") -> str:
     A query that has only its own key to be told from, before there is a queue, has a loss of 0.
     """
     loss = done.metrics["loss"]
-    words = [f"loss {loss:.3f}" if loss >= _NONE else "no loss yet"]
+    words = [f"loss {loss:.3f}" if abs(loss) >= _NONE else "no loss yet"]
     words += [f"{done.clips_per_second:.0f} clips/s"] if done.clips_per_second else []
     words += [
         f"{name} {100 * value:.1f}" for name, value in done.metrics.items() if name.endswith("/knn")

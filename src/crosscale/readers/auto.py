@@ -9,6 +9,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.readers import known_readers
 from crosscale.readers.files import paths_below, refuse_absent
 from crosscale.utils.plugins import load_object
+from crosscale.utils.text import counted
 
 # A table in long form may have the joints of a sensor whose own reader knows more of it, and videos
 # often lie beside the joints that were found in them.
@@ -79,5 +80,5 @@ def _reasons(source: Path) -> dict[str, str]:
 def _endings(source: Path) -> str:
     paths = islice(paths_below(source), LOOKED_AT)
     counts = Counter(path.suffix.lower() or "no ending" for path in paths)
-    told = [f"{count:,} files of {ending}" for ending, count in counts.most_common(5)]
+    told = [f"{counted(count, 'file')} of {ending}" for ending, count in counts.most_common(5)]
     return ", ".join(told) or "no files"
