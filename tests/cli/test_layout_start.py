@@ -58,6 +58,13 @@ def test_names_and_what_hangs_on_what_make_a_layout(table, tmp_path):
     layout = Layout.from_dict({**source, "parents": ANSWERS["parents"]})
     nose, ears = layout.index("nose"), (layout.index("left_ear"), layout.index("right_ear"))
     assert (layout.centre, layout.root, layout.shoulders) == (nose, (nose,), ears)
+    told = layout.to_dict()  # as stores, encoders and exports tell it to other programs
+    assert (told["centre"], told["root"], told["shoulders"]) == (
+        "nose",
+        ["nose"],
+        ["left_ear", "right_ear"],
+    )
+    assert Layout.from_dict(told).to_dict() == told
     worm = {"name": "worm", "joints": ["head", "middle", "tail"]}
     worm |= {"parents": {"head": "middle", "tail": "middle"}}
     assert Layout.from_dict(worm).shoulders == Layout.from_dict(worm).hips == (1, 1)

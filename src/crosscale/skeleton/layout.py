@@ -118,7 +118,7 @@ class Layout:
         return _LayoutParser(source, origin).parse()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data from which `from_dict` builds the same layout."""
+        """Plain data from which `from_dict` builds the same layout, all entries said."""
         return deepcopy(dict(self.source))
 
     def index(self, joint: str) -> int:
@@ -199,17 +199,23 @@ class _LayoutParser:
         scales = {JOINT_SCALE: graph, FINE_SCALE: interpolated(graph)}
         for name, scale in (source.get("scales") or {}).items():
             scales[str(name)] = self.scale(str(name), scale, joints)
+        middle = [joints[centre]]
+        root = tuple(self.find(joint, joints, "root") for joint in source.get("root", middle))
+        shoulders = self.couple("shoulder", joints, [*pairs, (centre, centre)][0])
+        hips = self.couple("hip", joints, [(centre, centre), *pairs][-1])
+        told = (("root", root), ("shoulders", shoulders), ("hips", hips))
         return Layout(
             name=str(source["name"]),
             joints=joints,
             parents=parents,
             centre=centre,
-            root=tuple(self.find(j, joints, "root") for j in source.get("root", [joints[centre]])),
-            shoulders=self.couple("shoulder", joints, [*pairs, (centre, centre)][0]),
-            hips=self.couple("hip", joints, [(centre, centre), *pairs][-1]),
+            root=root,
+            shoulders=shoulders,
+            hips=hips,
             pairs=pairs,
             scales=scales,
-            source=dict(source),
+            source={**source, "centre": joints[centre]}
+            | {entry: [joints[joint] for joint in them] for entry, them in told},
         )
 
     def fail(self, what: str) -> None:
