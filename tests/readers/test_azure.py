@@ -63,6 +63,14 @@ def test_bodies_come_in_metres_with_y_up(write):
     assert (clip.name, clip.bodies, clip.frame_rate) == ("a", ("1",), 30.0)
 
 
+def test_frames_may_come_in_any_order(write):
+    content = recording(person())
+    content["frames"].reverse()
+    clip = AzureKinect().read(write(content))
+    np.testing.assert_allclose(clip.coordinates[:, 0], person(), rtol=1e-5)
+    assert clip.frame_rate == 30.0
+
+
 def test_the_layout_is_the_sdks():
     layout = Layout.load("azure32")
     sides = {f"{side}": f"{side.lower()}_" for side in SIDES}

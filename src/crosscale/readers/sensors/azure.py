@@ -135,7 +135,7 @@ def _moments(frames: Sequence[Any], where: str) -> np.ndarray:
 
 def _rate(frames: Sequence[Any]) -> float | None:
     times = numbers_under(TIME, frames)
-    if times is None or len(times) < 2:
+    if times is None or len(moments := np.unique(times)) < 2:
         return None
-    step = float(np.median(np.diff(times)))
-    return round(1e6 / step, 2) if np.isfinite(step) and step >= 1 else None
+    step = float(np.median(np.diff(moments)))
+    return round(1e6 / step, 2) if step >= 1 else None
