@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,6 +63,16 @@ def test_a_thinned_clip_keeps_first_and_last_frame_and_tells_how_many_there_were
     assert thin.recorded == len(clip.coordinates) == 35
     np.testing.assert_array_equal(thin.coordinates[[0, -1]], clip.coordinates[[0, -1]])
     assert clip.thinned(35) is clip
+
+
+@pytest.mark.parametrize("seen", [0, 3, 17, 34])
+def test_a_thinned_clip_shows_whoever_is_there_for_a_moment(store, seen):
+    clip = stored_clip(store, 3)
+    alone = np.full_like(clip.coordinates, np.nan)
+    alone[seen] = clip.coordinates[seen]
+    thin = replace(clip, coordinates=alone).thinned(7)
+    assert np.isfinite(thin.coordinates[..., 0, 0]).any(axis=1).sum() == 1
+    assert np.isfinite(player_json(thin, "float16")["origin"]).all()
 
 
 def test_shoulders_and_hips_are_joined_where_no_joint_lies_between_them():

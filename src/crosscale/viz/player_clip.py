@@ -47,11 +47,14 @@ class PlayedClip:
             object.__setattr__(self, "recorded", len(self.coordinates))
 
     def thinned(self, frames: int) -> "PlayedClip":
-        """The same clip in at most `frames` frames, the first and the last among them."""
+        """The same clip in at most `frames` frames, of which one at least shows somebody."""
         count = len(self.coordinates)
         if count <= frames:
             return self
         kept = np.linspace(0, count - 1, frames).round().astype(int)
+        seen = np.flatnonzero(np.isfinite(self.coordinates[..., 0, 0]).any(axis=1))
+        if not np.isin(kept, seen).any():
+            kept[np.abs(kept - seen[0]).argmin()] = seen[0]
         return replace(self, coordinates=self.coordinates[kept])
 
 
