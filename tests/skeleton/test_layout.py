@@ -137,6 +137,10 @@ def _broken(**changes):
     return source
 
 
+def _with_scale(**entries):
+    return _broken(scales={"mine": {"centre": "trunk", **entries}})
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -146,6 +150,13 @@ def _broken(**changes):
         (_broken(centre="tail"), "'tail' under centre"),
         (_broken(shoulders=["left_shoulder"]), r"\[left, right\]"),
         (_broken(joints=["head", "head"]), "head twice"),
+        (_broken(root=None), "a list of names under root"),
+        (_broken(root=[]), "a list of names under root"),
+        (_broken(scales=["part10"]), "a mapping of names to scales"),
+        (_with_scale(parts=["trunk"], edges=[]), "a mapping of parts to their joints"),
+        (_with_scale(parts={"trunk": ["head"]}, edges=None), "edges, each of two parts"),
+        (_with_scale(parts={"trunk": ["head"]}, edges=["trunk"]), "edges, each of two parts"),
+        ({"name": "x", "joints": ["nose"], "parents": {}}, "two joints or more"),
     ],
 )
 def test_a_broken_layout_says_what_is_wrong(source, message):

@@ -189,18 +189,23 @@ class _LayoutParser:
         if unknown := sorted(set(source) - known):
             self.fail(f"has unknown entries {', '.join(unknown)}")
         joints = self.names(source["joints"], "joints")
+        if len(joints) < 2:
+            self.fail("needs two joints or more")
         if not isinstance(source["parents"], Mapping):
             self.fail("needs a mapping of joints to their parents under parents")
+        own = source.get("scales") or {}
+        if not isinstance(own, Mapping):
+            self.fail("needs a mapping of names to scales under scales")
         top = next((joint for joint in joints if joint not in source["parents"]), joints[0])
         centre = self.find(source.get("centre", top), joints, "centre")
         pairs = self.pairs(joints)
         parents = self.tree(joints, centre, source["parents"])
         graph = Graph(joints, parents, centre, np.eye(len(joints)))
         scales = {JOINT_SCALE: graph, FINE_SCALE: interpolated(graph)}
-        for name, scale in (source.get("scales") or {}).items():
+        for name, scale in own.items():
             scales[str(name)] = self.scale(str(name), scale, joints)
-        middle = [joints[centre]]
-        root = tuple(self.find(joint, joints, "root") for joint in source.get("root", middle))
+        middle = self.names(source.get("root", [joints[centre]]), "root")
+        root = tuple(self.find(joint, joints, "root") for joint in middle)
         shoulders = self.couple("shoulder", joints, [*pairs, (centre, centre)][0])
         hips = self.couple("hip", joints, [(centre, centre), *pairs][-1])
         told = (("root", root), ("shoulders", shoulders), ("hips", hips))
@@ -289,6 +294,11 @@ class _LayoutParser:
             self.fail(f"may not redefine the scale '{name}'")
         if not isinstance(given, Mapping) or set(given) != {"parts", "centre", "edges"}:
             self.fail(f"needs parts, centre and edges under scale {name}")
+        if not isinstance(given["parts"], Mapping):
+            self.fail(f"needs a mapping of parts to their joints under scale {name}")
+        edges = given["edges"] if isinstance(given["edges"], Sequence) else [None]
+        if not all(isinstance(edge, Sequence) and len(edge) == 2 for edge in edges):
+            self.fail(f"needs a list of edges, each of two parts, under scale {name}")
         parts = self.names(list(given["parts"]), f"scale {name}")
         pooling = np.zeros((len(parts), len(joints)))
         for row, part in enumerate(parts):
@@ -296,7 +306,7 @@ class _LayoutParser:
                 pooling[row, self.find(joint, joints, f"part {part}")] = weight
         pooling /= pooling.sum(axis=1, keepdims=True)
         centre = self.find(given["centre"], parts, f"scale {name}")
-        parents = _towards(centre, parts, [(str(a), str(b)) for a, b in given["edges"]])
+        parents = _towards(centre, parts, [(str(a), str(b)) for a, b in edges])
         return Graph(parts, self.tree(parts, centre, parents), centre, pooling)
 
 
