@@ -296,8 +296,10 @@ class _LayoutParser:
             self.fail(f"needs parts, centre and edges under scale {name}")
         if not isinstance(given["parts"], Mapping):
             self.fail(f"needs a mapping of parts to their joints under scale {name}")
-        edges = given["edges"] if isinstance(given["edges"], Sequence) else [None]
-        if not all(isinstance(edge, Sequence) and len(edge) == 2 for edge in edges):
+        edges = given["edges"]
+        if not isinstance(edges, Sequence) or not all(
+            isinstance(edge, Sequence) and len(edge) == 2 for edge in edges
+        ):
             self.fail(f"needs a list of edges, each of two parts, under scale {name}")
         parts = self.names(list(given["parts"]), f"scale {name}")
         pooling = np.zeros((len(parts), len(joints)))
