@@ -27,6 +27,13 @@ def test_a_layout_is_laid_out_as_a_person_who_faces_the_viewer(name):
     assert (places[legs, 1] < places[list(layout.hips), 1].min()).all()
 
 
+def test_a_tail_goes_on_below_the_hips_of_an_animal():
+    layout = Layout.load("mouse13")
+    height = dict(zip(layout.joints, tree_places(layout)[:, 1], strict=True))
+    assert height["nose"] > height["neck"] > height["back"] > height["tail_base"]
+    assert height["tail_base"] > height["tail_tip"]
+
+
 def test_the_mean_pose_of_a_store_faces_the_viewer(store, kinect20):
     places = mean_pose(kinect20, store)
     across = places[list(kinect20.shoulders)].sum(axis=0) * [1, 0]

@@ -92,6 +92,12 @@ def test_shoulders_and_hips_are_joined_where_no_joint_lies_between_them():
     assert player_json(PlayedClip("a", x, kinect))["bars"] == []
 
 
+def test_animals_get_no_line_that_is_meant_for_a_trunk():
+    layout = Layout.load("mouse8")
+    x = np.random.default_rng(0).normal(size=(3, 1, len(layout.joints), 2)).astype(np.float32)
+    assert player_json(PlayedClip("a", x, layout))["bars"] == []
+
+
 def test_a_title_tells_what_is_seen(store):
     clips = [stored_clip(store, row) for row in rows_of(store, [])]
     assert view_title(store, clips) == "mine: jump, sit, wave"

@@ -20,9 +20,8 @@ from crosscale.readers.auto import recognise
 from crosscale.readers.base import fitted
 from crosscale.readers.mocap.space import ADULT, doubts, measured
 from crosscale.readers.reading import read_all
-from crosscale.skeleton.layout import Layout
+from crosscale.skeleton.layout import PEOPLE, Layout
 
-PEOPLE = "part10"  # a scale that layouts of people have
 # What `embed` takes: a store or where it lies, recordings by their path, clips, or arrays
 # (T, M, V, C) or (T, V, C).
 Clips = ClipStore | str | Path | Clip | np.ndarray | Sequence[Clip] | Sequence[np.ndarray]

@@ -14,7 +14,7 @@ from crosscale.readers.prepare import REPORT, prepare
 from crosscale.readers.tables.plain_file import open_plain
 from crosscale.serve.limits import Limits
 from crosscale.serve.uploads import FILES
-from crosscale.skeleton.layout import Layout, builtin_layouts
+from crosscale.skeleton.layout import PEOPLE, Layout, builtin_layouts
 from crosscale.utils.arrayfiles import read_header
 
 STORE = "store"  # a folder below the request's own
@@ -149,7 +149,7 @@ def _layout(
     joints = told[0].clip(0).shape[2]
     if len(usual.joints) == joints:
         return usual
-    people = (one for one in map(Layout.load, builtin_layouts()) if "part10" in one.scales)
+    people = (one for one in map(Layout.load, builtin_layouts()) if PEOPLE in one.scales)
     known = {layout.name: len(layout.joints) for layout in people}
     fits = [name for name, count in known.items() if count == joints]
     if len(fits) != 1:

@@ -19,6 +19,7 @@ from crosscale.utils.formats import read_yaml
 
 JOINT_SCALE = "joints"
 FINE_SCALE = "fine"
+PEOPLE = "part10"  # a scale that layouts of people have
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ STEPS: dict[str, tuple[float, float]] = {
     "trunk up": (0.0, 1.0),
     "hip": (0.5, -0.45),
     "hip below shoulder": (-0.3, -2.2),
+    "tail": (0.0, -1.0),
     "leg": (0.1, -1.1),
     "shoulder": (0.95, -0.15),
     "arm": (0.28, -0.95),
@@ -82,9 +83,20 @@ def _way(layout: Layout, joint: int, before: str, beneath: list[set[int]]) -> st
         return "arm"
     if len(hips) == 1 and not shoulders:
         return "hip"
+    if before == "tail" or (not hips and not shoulders and _is_tail(layout, joint, beneath)):
+        return "tail"
     if hips:
         return "trunk down"
     return "trunk up" if shoulders else "head"
+
+
+def _is_tail(layout: Layout, joint: int, beneath: list[set[int]]) -> bool:
+    """Whether a joint hangs where the hips do, and the shoulders lie another way from there."""
+    root = layout.parents[joint]
+    return layout.parents[layout.hips[0]] == root and any(
+        above == root and other != joint and set(layout.shoulders) <= beneath[other]
+        for other, above in layout.edges
+    )
 
 
 def _step(kind: str, side: float, turn: float) -> np.ndarray:

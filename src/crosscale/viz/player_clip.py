@@ -9,7 +9,7 @@ import numpy as np
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, most_like
-from crosscale.skeleton.layout import Graph, Layout
+from crosscale.skeleton.layout import PEOPLE, Graph, Layout
 from crosscale.utils.text import composed, places_of
 
 Precision = Literal["float32", "float16"]
@@ -157,8 +157,11 @@ def bars(clip: PlayedClip) -> list[tuple[int, int]]:
     """Lines between both shoulders and both hips, for eyes that look for a trunk.
 
     A graph is a tree: BlazePose's shoulders meet at the nose, and its hips nowhere below. Where
-    there is a joint between the two, as Kinect has, they are joined already.
+    there is a joint between the two, as Kinect has, they are joined already. An animal seen from
+    above has no such trunk.
     """
+    if PEOPLE not in clip.layout.scales:
+        return []
     parents = clip.layout.parents
     found = []
     for left, right in (clip.layout.shoulders, clip.layout.hips):
