@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosscale.data.conversion import Converted, in_space, pooling, to_layout
+from crosscale.data.conversion import Converted, in_layout, in_space, pooling, to_layout
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout, builtin_layouts
@@ -93,3 +93,13 @@ def test_a_layout_without_these_parts_is_refused():
         pooling(PARTS, NTU)
     with pytest.raises(CrosscaleError, match="layout part10 cannot be brought to kinect20"):
         Converted(type("Store", (), {"layout": PARTS})(), KINECT)
+
+
+def test_animals_given_to_an_encoder_of_people_are_led_to_their_page():
+    mice = type("Store", (), {"layout": Layout.load("mouse8")})()
+    with pytest.raises(CrosscaleError, match=r"trained on part10.*docs/animals\.md"):
+        in_layout(mice, PARTS)
+    people = type("Store", (), {"layout": PARTS})()
+    with pytest.raises(CrosscaleError) as refused:
+        in_layout(people, NTU)
+    assert "animals" not in str(refused.value)

@@ -28,6 +28,7 @@ from crosscale.inference.subclips import embed_subclips
 from crosscale.inference.tables import check_ending, write_table
 from crosscale.models.model import Model, load
 from crosscale.models.side_by_side import Embedder
+from crosscale.skeleton.layout import PEOPLE
 from crosscale.utils.progress import tracked
 from crosscale.utils.text import alike, composed, counted, places_of
 
@@ -356,7 +357,8 @@ def _opened(
 ) -> tuple[Model, ClipStore]:
     """An encoder and a store, with a word where another encoder knows such clips better."""
     model, opened = load(run, device=device, engine=engine), ClipStore.open(store)
-    if str(run) == "body" and len(opened) and opened.coordinates(0).shape[-1] == 2:
+    people = PEOPLE in opened.layout.scales
+    if str(run) == "body" and people and len(opened) and opened.coordinates(0).shape[-1] == 2:
         plain_console().print("clips in the plane: body-2d learned there, name it instead of body")
     return model, opened
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
-from crosscale.skeleton.layout import Layout
+from crosscale.skeleton.layout import PEOPLE, Layout
 
 TORSO = 0.5  # metres from hips to shoulders, about that of an adult
 
@@ -54,9 +54,11 @@ def in_layout(source: CoordinateSource, wanted: Layout) -> CoordinateSource:
     try:
         return Converted(source, wanted)
     except CrosscaleError as error:
+        people = wanted.name == PEOPLE and PEOPLE not in source.layout.scales
         raise CrosscaleError(
             f"the recordings have layout {source.layout.name}, the encoder was trained on "
             f"{wanted.name}: {error}"
+            + ("; of animals, which it does not know, learn one: docs/animals.md" if people else "")
         ) from error
 
 
