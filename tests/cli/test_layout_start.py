@@ -40,6 +40,8 @@ def test_a_layout_is_begun_completed_and_used(table, tmp_path, capsys):
     plain = ["nose", "left_ear", "right_ear", "left_hip", "right_hip", "tail_base"]
     assert source["joints"] == plain
     assert source["hips"] == ["left_hip", "right_hip"]
+    lines = [line.strip() for line in out.read_text().splitlines()]
+    assert "tail_base: '?'" in lines, "so that the line of a joint can be taken out"
     assert list(source["parents"].values()) == ["?"] * 6
     assert set(source) == {"name", "joints", "hips", "parents"}, (
         "what need not be told is not asked"

@@ -53,7 +53,17 @@ def starter_text(source: Mapping[str, Any], *, parts: bool = False) -> str:
         ten = Layout.load("part10").to_dict()["scales"]["part10"]
         empty = {**ten, "parts": {part: [UNKNOWN] for part in ten["parts"]}}
         source = {**source, "scales": {"part10": empty}}
+    return "".join(_dumped(name, value) for name, value in source.items())
+
+
+def _dumped(name: str, value: Any) -> str:
+    """An entry of the file; parents have a line each, since one of them is to be taken out."""
+    block = name == "parents" or isinstance(value, str)
     text: str = yaml.safe_dump(
-        dict(source), sort_keys=False, width=96, default_flow_style=None, allow_unicode=True
+        {name: value},
+        sort_keys=False,
+        width=96,
+        default_flow_style=False if block else None,
+        allow_unicode=True,
     )
     return text
