@@ -59,6 +59,7 @@ def test_prepare_says_what_it_read_and_what_differs(source, tmp_path, capsys):
     told = capsys.readouterr().out
     assert report.read == 4
     assert "4 clips read into" in told
+    assert "layout kinect20\n" in told
     assert "subjects: 2, of 2 clips" in told
     assert "set-ups: not known" in told
     assert "1 left out: listed" in told

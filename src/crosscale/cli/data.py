@@ -202,18 +202,22 @@ def show(store: Path, *, clips: int = 10) -> ClipStore:
         console.print(_parts_line(opened, name))
     _tell_published(console, differences(opened), opened.name)
     found = [name for name in opened.classes if name in counts["label"]]
-    rows = [(name, f"{counts['label'][name]:,}") for name in found]
-    console.print(plain_table(["class", "clips"], rows))
+    if found:
+        rows = [(name, f"{counts['label'][name]:,}") for name in found]
+        console.print(plain_table(["class", "clips"], rows))
     if absent := len(opened.classes) - len(found):
         console.print(f"{counted(absent, 'further class')} without a clip")
     console.print(_first_clips(opened, clips))
+    if len(opened) > clips:
+        console.print(f"  and {len(opened) - clips:,} more")
     return opened
 
 
 def _tell(console: Console, report: PrepareReport, name: str) -> None:
     """What was read, skipped, left out and repaired, and whether the counts are as published."""
     console.print(
-        f"{counted(report.read, 'clip')} read into {report.store} in {report.seconds:.1f} s"
+        f"{counted(report.read, 'clip')} read into {report.store} in {report.seconds:.1f} s, "
+        f"layout {ClipStore.open(report.store).layout.name}"
     )
     _tell_counts(console, report.counts)
     for reason, count in report.left_out.items():

@@ -166,10 +166,12 @@ def layout_facts(layout: Layout) -> dict[str, str]:
     named = layout.joints
     paired = {joint for pair in layout.pairs for joint in pair}
     alone = [joint for i, joint in enumerate(named) if i not in paired]
+    both = [named[left].removeprefix("left_") for left, _ in layout.pairs]
     return {
         "joints": str(len(named)),
         "edges": str(len(layout.edges)),
-        "pairs": f"{len(layout.pairs)} of left and right; without a side: {', '.join(alone)}",
+        "pairs": f"{len(layout.pairs)} of left and right; without a side: {', '.join(alone)}"
+        + (f"; on both sides: {', '.join(both)}" if both else ""),
         "centre": named[layout.centre],
         "root": ", ".join(named[i] for i in layout.root),
         "shoulders": ", ".join(named[i] for i in layout.shoulders),
