@@ -147,7 +147,7 @@ STAGES = {
         {
             "import crosscale\n": (
                 "import crosscale\nfrom crosscale.data.store import ClipStore\n"
-                "clips = ClipStore.open('stores/mine')\n"
+                "clips = ClipStore.open('stores/exercises')\n"
                 "labelled, labels = [0, 1, 8, 9], ['lift', 'lift', 'sit', 'sit']\n"
             ),
         },
