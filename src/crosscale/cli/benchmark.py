@@ -57,7 +57,11 @@ def benchmark(
             opened = ClipStore.open(Path(path))
             stores += [(opened, one) for one in ([protocol] if at else protocols)]
         else:
-            encoders[name] = load_encoders(resolve(name), device)
+            try:
+                found_at = resolve(name)
+            except CrosscaleError as unknown:
+                raise CrosscaleError(f"{name} is neither store nor encoder: {unknown}") from None
+            encoders[name] = load_encoders(found_at, device)
     if not stores or not encoders:
         what = "store" if encoders else "encoder"
         raise CrosscaleError(f"name one {what} or more: crosscale benchmark ENCODER STORE")

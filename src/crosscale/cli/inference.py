@@ -399,7 +399,8 @@ def _tell_segments(console: Console, found: pa.Table, timing: segments.Timing) -
         for row in found.slice(0, _SHOWN).to_pylist()
     ]
     console.print(plain_table(heads, rows))
-    console.print(f"{counted(found.num_rows, 'segment')}, in {unit}")
+    cut = f"; the first {_SHOWN} are shown" if found.num_rows > _SHOWN else ""
+    console.print(f"{counted(found.num_rows, 'segment')}, in {unit}{cut}")
 
 
 _SHOWN = 20  # rows of a table that may be long

@@ -40,12 +40,16 @@ def recognise(source: Path) -> Recognised:
     if len(found) == 1:
         return found[0]
     if not found:
+        there = _endings(source)
+        unknown = f"{source} has no format that is known; it has {there or 'no files'}"
+        if not there:
+            raise CrosscaleError(unknown)
         raise CrosscaleError(
-            f"{source} has no format that is known; it has {_endings(source)}. If it has one "
-            "(`crosscale list readers`), name it in place of auto, such as table --layout ntu25 "
-            "for rows of x y z. Otherwise there are two short ways: write each recording with "
-            "numpy.savez(file, coordinates=array), frames by joints by x y z in metres, and "
-            "prepare npz --layout LAYOUT; or write a reader of ten lines (docs/extend.md)"
+            f"{unknown}. If it has one (`crosscale list readers`), name it in place of auto, such "
+            "as table --layout ntu25 for rows of x y z. Otherwise there are two short ways: write "
+            "each recording with numpy.savez(file, coordinates=array), frames by joints by x y z "
+            "in metres, and prepare npz --layout LAYOUT; or write a reader of ten lines "
+            "(docs/extend.md)"
         )
     reasons = "; ".join(f"{one.source_format}, since {one.reason}" for one in found)
     raise CrosscaleError(
@@ -81,4 +85,4 @@ def _endings(source: Path) -> str:
     paths = islice(paths_below(source), LOOKED_AT)
     counts = Counter(path.suffix.lower() or "no ending" for path in paths)
     told = [f"{counted(count, 'file')} of {ending}" for ending, count in counts.most_common(5)]
-    return ", ".join(told) or "no files"
+    return ", ".join(told)

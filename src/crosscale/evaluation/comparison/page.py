@@ -10,6 +10,7 @@ from crosscale.evaluation.comparison.table import Column, Comparison, Cost, Diff
 from crosscale.evaluation.plots import can_draw, spread_svg
 from crosscale.evaluation.report import page_template
 from crosscale.utils.files import atomic_path
+from crosscale.utils.text import counted
 
 ABSENT = "–"
 
@@ -128,10 +129,11 @@ def _verdicts(comparison: Comparison) -> list[str]:
 def _tests_legend(comparison: Comparison) -> str:
     """How to read the differences."""
     tested = sum(apart.p is not None for apart in comparison.differences.values())
+    were = "was" if tested == 1 else "were"
     return (
         "Differences in percentage points, of the sum of streams or the only one, paired by seed; "
-        f"p of a two-sided paired t test. {tested} tests were made and p is not corrected for "
-        "their number; seeds vary the training, never the clips of the test."
+        f"p of a two-sided paired t test. {counted(tested, 'test')} {were} made and p is not "
+        "corrected for their number; seeds vary the training, never the clips of the test."
     )
 
 
