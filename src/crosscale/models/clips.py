@@ -99,7 +99,8 @@ def open_source(clips: Clips, layout: Layout | str | None, usual: Layout) -> Nam
     listed = cast(Sequence[Clip | np.ndarray], [clips] if is_one else clips)
     own = Layout.of(layout or usual)
     source = InMemory.of([_as_clip(i, clip, own) for i, clip in enumerate(listed)], own)
-    for doubt in _doubts(source):
+    bare = any(not isinstance(clip, Clip) for clip in listed)
+    for doubt in _doubts(source) if bare else ():
         warnings.warn(f"{doubt}; crosscale takes metres and y up", stacklevel=3)
     return source
 

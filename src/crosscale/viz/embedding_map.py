@@ -45,7 +45,7 @@ def map_html(
         CrosscaleError: when there are too few clips for a map.
         BadClip: as `Model.embed`.
     """
-    vectors = model.embed([store.coordinates(row) for row in rows], store.layout)
+    vectors = model.embed([store[row] for row in rows], store.layout)
     with progress("laying out the map"):
         points = tsne(vectors, seed)
     if points is None:
