@@ -52,7 +52,7 @@ CALLS = {
         "{run} {store} --out {out}.csv --labels {labels} --features both --head knn --subclips",
     ],
     "index": ["{run} {store} --out {out}"],
-    "search": ["{index} wave_3", "{index} {store}", "{index} nobody | from 'bow_0' to 'wave_3'"],
+    "search": ["{index} wave_3", "{index} {store}", "{index} nobody | has no clip 'nobody'"],
     "segment": [
         "{run} {store} --out {out}.csv --head {head} || --frame-rate",
         "{run} {store} --out {out}.csv --labelled {store} --window 20 --step 5",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from crosscale.errors import CrosscaleError
 from crosscale.utils.arrayfiles import open_arrays
 from crosscale.utils.files import atomic_path
+from crosscale.utils.formats import refuse_other_version
 from crosscale.utils.text import listed
 
 FORMAT = "crosscale features 2"
@@ -84,7 +85,7 @@ class Features:
             digest.update(np.ascontiguousarray(vectors, dtype="<f4").data)
         return digest.hexdigest()
 
-    def save(self, path: Path, key: str) -> None:
+    def save(self, path: Path | str, key: str) -> None:
         """Write an npz file (no pickle), whole or not at all.
 
         Args:
@@ -113,33 +114,43 @@ class Features:
             )
 
     @classmethod
-    def load(cls, path: Path, key: str) -> "Features":
-        """Read what `save` wrote.
+    def load(cls, path: Path | str, key: str | None = None) -> "Features":
+        """Read a file that `save` wrote.
 
         Raises:
-            CrosscaleError: when it is absent, damaged, or was computed from something else.
+            CrosscaleError: when the file is absent, damaged, of another format, or (with `key`)
+                was computed from something else.
         """
-        parts = open_arrays(path)
+        if not Path(path).exists():
+            raise CrosscaleError(f"{path} does not exist; extract the features first")
         try:
-            if (str(parts["format"]), str(parts["key"])) != (FORMAT, key):
-                raise CrosscaleError(f"{path} was computed from something else")
-            streams = [str(stream) for stream in parts["streams"]]
-            features = cls(
-                names=[str(name) for name in parts["names"]],
-                labels=parts["labels"],
-                classes=[str(name) for name in parts["classes"]],
-                vectors={stream: parts[f"vectors_{i}"] for i, stream in enumerate(streams)},
-                parts={
-                    stream: tuple(parts[f"parts_{i}"].tolist())
-                    for i, stream in enumerate(streams)
-                    if f"parts_{i}" in parts
-                },
-            )
-            whole = features.fingerprint() == str(parts["fingerprint"])
-        except (KeyError, TypeError) as error:
-            raise CrosscaleError(f"{path} holds no features") from error
-        if not whole:
-            raise CrosscaleError(f"{path} does not match its checksum")
+            parts = open_arrays(path)
+        except CrosscaleError as error:
+            raise CrosscaleError(f"{path} is damaged or no npz file; delete it") from error
+        refuse_other_version(Path(path), str(parts.get("format")), FORMAT, "delete it")
+        if str(parts.get("format")) != FORMAT:
+            raise CrosscaleError(f"{path} holds no features in the format {FORMAT!r}; delete it")
+        vectors = [name for name in parts if name.startswith("vectors_")]
+        if lost := {"key", "fingerprint", "names", "labels", "classes", "streams"} - parts.keys():
+            raise CrosscaleError(f"{path} lacks {', '.join(sorted(lost))}; delete it")
+        if key is not None and str(parts["key"]) != key:
+            raise CrosscaleError(f"{path} was computed from another checkpoint, store or setting")
+        streams = [str(stream) for stream in parts["streams"]]
+        if len(streams) != len(vectors):
+            raise CrosscaleError(f"{path} holds other streams than it names; delete it")
+        features = cls(
+            names=[str(name) for name in parts["names"]],
+            labels=parts["labels"],
+            classes=[str(name) for name in parts["classes"]],
+            vectors={stream: parts[f"vectors_{i}"] for i, stream in enumerate(streams)},
+            parts={
+                stream: tuple(parts[f"parts_{i}"].tolist())
+                for i, stream in enumerate(streams)
+                if f"parts_{i}" in parts
+            },
+        )
+        if features.fingerprint() != str(parts["fingerprint"]):
+            raise CrosscaleError(f"{path} does not match its checksum; delete it")
         return features
 
 
@@ -152,7 +163,7 @@ def features_key(**sources: object) -> str:
     return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
 
 
-def cached_features(path: Path, key: str, extract: Callable[[], Features]) -> Features:
+def cached_features(path: Path | str, key: str, extract: Callable[[], Features]) -> Features:
     """The features saved under `path` if they carry `key` and are whole, else extracted anew."""
     try:
         return Features.load(path, key)

@@ -67,7 +67,8 @@ def _columns(header: list[str]) -> list[dict[int, str]]:
             axis = _AXES[found["axis"].lower()]
             by_joint.setdefault(found["joint"], {}).setdefault(axis, column)
     joints = list(by_joint)
-    numbered = {int(digits[-1]): joint for joint in joints if (digits := re.findall(r"\d+", joint))}
+    endings = {joint: re.findall(r"\d{1,9}", joint) for joint in joints}
+    numbered = {int(digits[-1]): joint for joint, digits in endings.items() if digits}
     first = min(numbered, default=0)
     if set(numbered) == set(range(first, first + COUNT)) and first in (0, 1):
         return [by_joint[numbered[first + place]] for place in range(COUNT)]
