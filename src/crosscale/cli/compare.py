@@ -22,9 +22,9 @@ def compare(
         crosscale compare plan.yaml --out comparison
 
     What is finished is left alone, what was interrupted is gone on with, and what the plan says
-    otherwise now is made anew. A plan has data (a store each), methods (a recipe each), seeds, set
-    (settings of all), evaluations (probes), readouts (which layers) and against (one of the
-    methods, from which differences are taken).
+    otherwise now is made anew. A plan has data (a store and a protocol each), methods (a recipe
+    each), seeds, set (settings of all), evaluations (probes), readouts (which layers) and against
+    (one of the methods, from which differences are taken).
 
     Args:
         plan: a YAML file with data, methods, seeds and evaluations.

@@ -95,6 +95,11 @@ def usual(store: ClipStore) -> str:
     return next(iter(protocols(store)), FOLDS)
 
 
+def trains_all(protocol: str) -> bool:
+    """Whether every clip that a protocol tests trains without labels, too."""
+    return protocol == ALL or _makes_folds(protocol)
+
+
 def split(store: ClipStore, protocol: str) -> Split:
     """Select the training and the test part.
 
@@ -125,7 +130,7 @@ def split(store: ClipStore, protocol: str) -> Split:
     name, _, seed = protocol.partition(":")
     if name == RANDOM_SUBJECTS:
         return _random_subjects(store, protocol, seed)
-    if name in (FOLDS, LEAVE_ONE_OUT):
+    if _makes_folds(protocol):
         raise CrosscaleError(f"{protocol} makes several splits, and {_one_is_needed(store)}")
     if Path(protocol).suffix in (".yaml", ".yml") or Path(protocol).is_file():
         return _listed(store, Path(protocol))
@@ -149,9 +154,9 @@ def folds(store: ClipStore, protocol: str) -> list[Split]:
     Raises:
         CrosscaleError: as `split`, or when there are fewer labelled subjects or clips than folds.
     """
-    name, _, number = protocol.partition(":")
-    if name not in (FOLDS, LEAVE_ONE_OUT):
+    if not _makes_folds(protocol):
         return [split(store, protocol)]
+    name, _, number = protocol.partition(":")
     values = store.column("subject")
     by_subject = name == LEAVE_ONE_OUT or bool((values >= 0).all() and len(np.unique(values)) > 1)
     values = _known(store, "subject", protocol) if by_subject else np.arange(len(store))
@@ -231,6 +236,10 @@ def duplicates(store: ClipStore, train: np.ndarray, test: np.ndarray) -> np.ndar
     digests = store.column("digest")
     trained = set(digests[train])
     return test[[digest in trained for digest in digests[test]]]
+
+
+def _makes_folds(protocol: str) -> bool:
+    return protocol.partition(":")[0] in (FOLDS, LEAVE_ONE_OUT)
 
 
 def _one_is_needed(store: ClipStore) -> str:

@@ -2,32 +2,37 @@ import json
 import shutil
 import signal
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from crosscale.cli import main
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.comparison.cells import run_cells, time_left
+from crosscale.evaluation.comparison import cells
 from crosscale.evaluation.comparison.plan import read_plan
 from crosscale.evaluation.comparison.results import read_results
+from crosscale.training.loop import pretrain
 from crosscale.utils.files import sha256
 
 
 class Told:
-    """Runs a plan and remembers what it was told."""
+    """Runs a plan and remembers what it was told; `report` is called after each epoch."""
 
     def __init__(self, plan, out, report=lambda done: None):
         self.begun, self.left, self.said, self.epochs = [], [], [], 0
         self.report = report
-        run_cells(
-            read_plan(plan),
-            out,
-            "cpu",
-            begin=self._begin,
-            report=self._report,
-            finished=lambda results: None,
-            say=self.said.append,
-        )
+        with patch.object(cells, "pretrain", self._pretrain):
+            cells.run_cells(
+                read_plan(plan),
+                out,
+                "cpu",
+                begin=self._begin,
+                finished=lambda results: None,
+                say=self.said.append,
+            )
+
+    def _pretrain(self, *given, callbacks, **options):
+        pretrain(*given, callbacks=[*callbacks, self._report], **options)
 
     def _begin(self, cell, number, left):
         self.begun.append(f"{number} {cell.method} {cell.seed}")
@@ -69,8 +74,8 @@ def without_recompute(out):
     return values
 
 
-def encoder(out, method, seed):
-    return sha256(out / "runs" / "synthetic" / method / str(seed) / "encoder.safetensors")
+def encoder(out, method, seed, data="synthetic"):
+    return sha256(out / "runs" / data / method / str(seed) / "encoder.safetensors")
 
 
 def test_a_result_tells_how_it_was_made(write_plan, out):
@@ -245,7 +250,33 @@ def test_what_has_no_published_split_is_judged_by_folds(
     top1 = {label: found.top1["test"]["joint"] for label, found in result.evaluations.items()}
     for right in top1.values():  # of all clips
         assert 24 * right == pytest.approx(round(24 * right))
-    assert f"| A | {100 * top1['knn']:.1f} (1) |" in (tmp_path / "out" / "table.md").read_text()
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert f"| A | {100 * top1['knn']:.1f} (1) |" in table
+    assert "pre-training saw the clips that test, too" in table
+
+
+def test_a_plan_names_folds_whose_totals_stand_in_the_table(write_plan, clip, stored, tmp_path):
+    clips = [clip(f"{i}", label="ab"[i % 2], subject=i // 4) for i in range(24)]
+    own = {"store": str(stored(*clips, name="own").path), "recipes": "own"}
+    named = {name: {**own, "protocol": name} for name in ("leave_one_subject_out", "folds:3")}
+    data = {name.replace(":", " "): given for name, given in named.items()}
+    small = {"methods": {"A": "skeletonclr"}, "seeds": [0], "against": None}
+    plan, out = write_plan(data=data, **small), tmp_path / "out"
+    told = Told(plan, out)
+    assert told.begun == ["1 A 0", "2 A 0"]
+    for result in read_results(out, read_plan(plan)).values():
+        right = 24 * result.evaluations["knn"].top1["test"]["joint"]
+        assert right == pytest.approx(round(right))  # of all clips
+        assert result.clips_per_second == pytest.approx(2 * 24 / result.seconds)
+    assert encoder(out, "A", 0, "folds 3") == encoder(out, "A", 0, "leave_one_subject_out")
+    assert Told(plan, out).begun == []
+    data["folds 3"]["protocol"] = "folds:2"
+    again = Told(write_plan(data=data, **small), out)
+    assert again.begun == ["2 A 0"]
+    assert "protocol was folds:3, now folds:2" in again.said[0]
+    data["folds 3"]["protocol"] = "folds:7"
+    with pytest.raises(CrosscaleError, match="folds:7 needs 2 folds or more"):
+        Told(write_plan(data=data, **small), out)
 
 
 def test_time_left_follows_the_finished_cells_most_like_those_that_wait(write_plan, out):
@@ -253,9 +284,9 @@ def test_time_left_follows_the_finished_cells_most_like_those_that_wait(write_pl
     results = read_results(out, read)
     done = {cell: results[cell] for cell in read.cells[:2]}
     seconds = [r.seconds + r.evaluation_seconds for r in done.values()]
-    assert time_left(read.cells[3:], done) == pytest.approx(seconds[1])
-    assert time_left(read.cells[2:], done) == pytest.approx(sum(seconds))
-    assert time_left(read.cells, {}) is None
+    assert cells.time_left(read.cells[3:], done) == pytest.approx(seconds[1])
+    assert cells.time_left(read.cells[2:], done) == pytest.approx(sum(seconds))
+    assert cells.time_left(read.cells, {}) is None
 
 
 def test_the_command_writes_the_tables_and_rebuilds_them_from_the_files(write_plan, out, capsys):

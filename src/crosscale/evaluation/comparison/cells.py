@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosscale import __version__
 from crosscale.config import plain
-from crosscale.data.splits import ALL, Split, folds, only_split, split, usual
+from crosscale.data.splits import ALL, Split, folds, only_split, split, trains_all, usual
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.comparison.plan import Cell, Judge, Plan
@@ -43,20 +43,23 @@ CELL_FILE = "cell.json"  # in a run folder: what it was begun for, and the secon
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a cell stands on: an opened store, how many clips train, and what judges.
+    """What a cell stands on: an opened store, which and how many clips train, and what judges.
 
-    What trains without labels on all clips is judged by the store's usual folds.
+    What trains without labels on all clips is judged by the store's usual protocol. Where folds
+    judge, all clips train: one training for each fold would take as many times as long.
     """
 
     store: ClipStore
+    trains: str
     clips: int
     folds: list[Split]
 
     @classmethod
     def of(cls, path: Path, protocol: str) -> "_Ground":
         store = ClipStore.open(path)
-        judged = usual(store) if protocol == ALL else protocol
-        return cls(store, len(split(store, protocol).train), folds(store, judged))
+        judged = folds(store, usual(store) if protocol == ALL else protocol)
+        trains = ALL if trains_all(protocol) else protocol
+        return cls(store, trains, len(split(store, trains).train), judged)
 
 
 def run_cells(
@@ -65,7 +68,6 @@ def run_cells(
     device: str,
     *,
     begin: Callable[[Cell, int, float | None], None],
-    report: Callable[[EpochEnd], None] = lambda done: None,
     finished: Callable[[Mapping[Cell, Result]], None],
     say: Callable[[str], None],
 ) -> None:
@@ -77,7 +79,6 @@ def run_cells(
         device: auto, cpu, cuda or mps.
         begin: called before a cell with its number (from 1) in the plan and the seconds that all
             unfinished cells may take, None before any has finished.
-        report: called after each epoch.
         finished: called with all valid results, at the start and after each cell.
         say: told what a user should know, in a sentence.
 
@@ -103,7 +104,7 @@ def run_cells(
         begin(cell, number, time_left([c for c in plan.cells if c not in results], results))
         folder = out / "runs" / cell.data / cell.method / str(cell.seed)
         fabric = team_fabric(cell.recipe.precision, device)
-        seconds = _train(cell, grounds[cell], folder, fabric, report, say)
+        seconds = _train(cell, grounds[cell], folder, fabric, say)
         results[cell] = _judge(cell, plan.judges, grounds[cell], folder, fabric, seconds)
         write_result(result_path(out, cell), results[cell])
         finished(results)
@@ -168,7 +169,6 @@ def _train(
     ground: _Ground,
     folder: Path,
     fabric: "Fabric",
-    report: Callable[[EpochEnd], None],
     say: Callable[[str], None],
 ) -> float:
     """Train a cell, or go on with it; returns the seconds that it has taken in all."""
@@ -183,22 +183,22 @@ def _train(
     _note(folder, identity, spent)
     if (folder / ENCODER_FILE).is_file():
         return spent
-    source = make_source(cell.recipe, [ground.store], fabric.device)
-    probe = NeighbourProbe.of(source, cell.recipe)
+    recipe = dataclasses.replace(cell.recipe, protocol=ground.trains)
+    source = make_source(recipe, [ground.store], fabric.device)
+    probe = NeighbourProbe.of(source, recipe)
     started = time.perf_counter()
 
     def seconds() -> float:
         return spent + time.perf_counter() - started
 
     def after(done: EpochEnd) -> None:
-        if done.epoch == done.epochs or done.epoch % cell.recipe.save_every == 0:
+        if done.epoch == done.epochs or done.epoch % recipe.save_every == 0:
             _note(folder, identity, seconds())  # a killed run goes on from here
-        report(done)
 
     resume = (folder / RECIPE_FILE).is_file()
     try:
         callbacks: list[Callback] = [probe, after] if probe else [after]
-        pretrain(cell.recipe, source, folder, fabric, resume=resume, callbacks=callbacks, say=say)
+        pretrain(recipe, source, folder, fabric, resume=resume, callbacks=callbacks, say=say)
     finally:
         _note(folder, identity, seconds())
     return seconds()

@@ -97,8 +97,10 @@ def read_plan(path: Path) -> Plan:
     Stores and recipe files are looked for from the plan's folder on. The file's keys:
 
     - `data`: name to `store` (a folder), and where they differ from the usual: `protocol` (else
-      the recipe's), `recipes` (whose recipes are used; else those of the name) and `set`
-      (settings of all cells on it).
+      the recipe's; also `leave_one_subject_out` and `folds:NUMBER`, see
+      `crosscale.data.splits.folds`: one training on all clips, without labels, is judged on every
+      fold, and the figures are totals over them), `recipes` (whose recipes are used; else those of
+      the name) and `set` (settings of all cells on it).
     - `methods`: name to a method of the package (`sgclr`), a whole recipe (`nwucla/sgclr`), a YAML
       file, or `{recipe: ..., set: {...}}` with settings by dotted name.
     - `seeds`: whole numbers.

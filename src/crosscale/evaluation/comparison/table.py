@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from scipy.stats import ttest_rel
 
+from crosscale.data.splits import trains_all
 from crosscale.evaluation.comparison.plan import Cell, Plan
 from crosscale.evaluation.comparison.results import Judged, Result
 
@@ -199,6 +200,10 @@ def _notes(plan: Plan, results: Mapping[Cell, Result], left_out: Sequence[Cell])
     notes = []
     if len(results) < len(plan.cells):
         notes.append(f"{len(results)} of {len(plan.cells)} cells are finished.")
+    seen = {cell.data for cell in plan.cells if trains_all(cell.recipe.protocol)}
+    if seen:
+        told = ", ".join(data for data in plan.data if data in seen)
+        notes.append(f"On {told}, pre-training saw the clips that test, too, without labels.")
     if left_out:
         told = "; ".join(cell.title for cell in left_out)
         notes.append(f"Left out, for their results are of other settings than the plan's: {told}.")
