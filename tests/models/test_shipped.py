@@ -6,7 +6,8 @@ import torch
 
 import crosscale
 from crosscale.skeleton.layout import Layout
-from crosscale.synthesis.performers import JOINTS, perform
+from crosscale.synthesis.pairs import draw_meetings, perform_together
+from crosscale.synthesis.performers import JOINTS, Manner, perform
 from crosscale.synthesis.programs import Draw, draw_programs
 
 COUNT = 100
@@ -67,6 +68,22 @@ def test_it_is_found_by_another_sensor_too(performances, kinect):
     one = model.embed(clips(performances[0], list(JOINTS)), "ntu25")
     other = model.embed(clips(performances[1], kinect), "kinect20")
     assert found(one, other) > 0.7
+
+
+@pytest.mark.parametrize("name", ["body", "body-2d", "rocket"])
+def test_which_of_two_people_was_recorded_first_makes_no_difference(name):
+    draw = Draw(20)
+    programs = draw_programs(5, draw)
+    meeting = draw_meetings(programs, draw_programs(5, draw), draw)
+    seen = perform_together(programs, meeting, Draw(21), 60, Manner())  # (5, 2, 3, 60, 25)
+    pairs = list(seen.permute(0, 3, 1, 4, 2).numpy()[..., : 2 if name == "body-2d" else 3])
+    model = crosscale.load_model(name)
+    one, other = (
+        model.embed([pair[:, order] for pair in pairs], "ntu25") for order in ([0, 1], [1, 0])
+    )
+    alone = model.embed([pair[:, :1] for pair in pairs], "ntu25")
+    np.testing.assert_allclose(one, other, atol=1e-4 * np.abs(one).max())
+    assert np.abs(one - alone).max() > 1e-2 * np.abs(one).max()
 
 
 def test_each_is_small_and_names_no_place():

@@ -114,7 +114,8 @@ def test_programs_are_performed_afresh_for_every_view_and_step():
     )
     again = source.take(clips, ["first", "second"], seed=3)["first"]
     later = source.take(clips, ["first", "second"], seed=4)["first"]
-    assert first.coordinates.shape == (16, 3, 48, 10, 2)
+    assert first.coordinates.shape == (16, 3, 48, 10, 4)  # two people, each seen from each
+    assert set(first.body_mask.sum(1).tolist()) == {1, 4}
     assert torch.equal(first.coordinates, again.coordinates)
     assert not torch.equal(first.coordinates, second.coordinates)
     assert not torch.equal(first.coordinates, later.coordinates)

@@ -144,6 +144,29 @@ def test_a_common_root_keeps_paths_and_where_two_people_stand():
     np.testing.assert_allclose(out, clip - clip[0, 0, 20], atol=1e-5)
 
 
+def test_each_body_in_turn_is_seen_as_if_it_were_the_first():
+    clip = some_clip(bodies=3)
+    clip[:, :, :, 0] += 2 * np.arange(3)[:, None]
+    settings = Preprocess(bodies=3, size="normal", reference="each")
+    out = preprocess([clip], NTU, settings)
+    assert out.coordinates.shape == (1, 3, 50, 25, 9)
+    assert out.body_mask.all()
+    usual = dataclasses.replace(settings, reference="first")
+    for first in range(3):
+        order = [first, *(body for body in range(3) if body != first)]
+        seen = preprocess([clip[:, order]], NTU, usual).coordinates
+        places = [3 * first + body for body in order]
+        torch.testing.assert_close(out.coordinates[..., places], seen)
+
+
+def test_bodies_that_are_not_there_are_no_reference():
+    clip = some_clip(bodies=2)
+    clip[:, 0] = np.nan
+    alone = preprocess([clip, clip[:, 1:]], NTU, Preprocess(reference="each"))
+    assert alone.body_mask.tolist() == [[False, False, False, True], [True, False, False, False]]
+    torch.testing.assert_close(alone.coordinates[0, ..., 3], alone.coordinates[1, ..., 0])
+
+
 @given(degrees=st.floats(-179, 179))
 @settings(max_examples=25, deadline=None)
 def test_clip_facing_undoes_any_turn_of_the_whole_scene(degrees):

@@ -5,6 +5,7 @@ MultiRocket where aeon is installed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def chance(labels: NDArray[np.int64]) -> float:
 
 def raw_features(store: ClipStore, preprocess: Preprocess) -> Features:
     """Preprocessed coordinates, absent bodies zero, as features that every probe judges."""
-    clips = load(store, range(len(store)), preprocess).coordinates  # (N, C, T, V, M)
+    once = replace(preprocess, reference="first")
+    clips = load(store, range(len(store)), once).coordinates  # (N, C, T, V, M)
     vectors = {RAW: clips.flatten(start_dim=1).numpy()}
     return Features(store.names, store.labels, store.classes, vectors)
 

@@ -272,14 +272,14 @@ def _facts(trained: TrainedEncoders, lengths: Sequence[int]) -> dict[str, Any]:
             "coordinates": {
                 "shape": [
                     *("batch", 3, "frames" if any_length else settings.frames),
-                    *(len(trained.layout.joints), settings.bodies),
+                    *(len(trained.layout.joints), settings.places),
                 ],
                 "type": "float32",
                 "meaning": "metres, after the steps of `preparation`; those of absent bodies are "
                 f"ignored. {frames} {settings.frames}",
             },
             "body_mask": {
-                "shape": ["batch", settings.bodies],
+                "shape": ["batch", settings.places],
                 "type": "bool",
                 "meaning": "whether a body is there in any frame",
             },
@@ -334,6 +334,11 @@ def _steps(trained: TrainedEncoders, settings: Preprocess) -> list[str]:
         facing[settings.facing],
         "set bodies that no frame shows to zero",
     ]
+    if settings.reference == "each":
+        steps.append(
+            "do the last steps, from subtracting on, with each body in turn as the first: place "
+            f"i times {settings.bodies} plus j holds body j with body i as the first"
+        )
     return [step for step in steps if step is not None]
 
 

@@ -192,11 +192,11 @@ class _Trunk:
 
     def turned(self, directions: Tensor) -> Tensor:
         """(B, ..., 3, T) turned as the chest is."""
-        return _about(_about_y(directions, self.twist), self.axis, self.bow)
+        return _about(about_y(directions, self.twist), self.axis, self.bow)
 
     def carried(self, limbs: Tensor, held: Tensor) -> Tensor:
         """Arms (B, 2, 3, T) turned as the chest is; of one that is not held, it hangs (B, 2, T)."""
-        hangs = _about_y(limbs, self.twist)
+        hangs = about_y(limbs, self.twist)
         return functional.normalize(torch.lerp(hangs, self.turned(limbs), held[:, :, None]), dim=2)
 
 
@@ -357,12 +357,12 @@ def _on_the_floor(
     weight = functional.softmax((lowest[:, None] - feet[:, :, 1]) / _CONTACT_HEIGHT, 1)
     step = -(weight[:, :, None, 1:] * feet.diff(dim=3)).sum(1)
     heading = programs.turning[:, None] * clock.walking.cumsum(1) / clock.walking.shape[1]
-    path = functional.pad(_about_y(step, heading[:, 1:]), (1, 0)).cumsum(2)
+    path = functional.pad(about_y(step, heading[:, 1:]), (1, 0)).cumsum(2)
     path = path * (programs.travels | ~programs.walks)[:, None, None]
     air = programs.jump[:, None] * amount[:, None]
     air = air * (-0.5 * ((clock.progress - 0.55) / 0.09) ** 2).exp()
     path = torch.stack([path[:, 0], air - lowest, path[:, 2]], 1)
-    return _about_y(joints, heading) + path[:, None]
+    return about_y(joints, heading) + path[:, None]
 
 
 def sensed(joints: Tensor, draw: Draw, manner: Manner) -> Tensor:
@@ -427,8 +427,8 @@ def _about_x(directions: Tensor, angle: Tensor) -> Tensor:
     return torch.stack([x, cos * y - sin * z, sin * y + cos * z], -2)
 
 
-def _about_y(directions: Tensor, angle: Tensor) -> Tensor:
-    """Turn (B, ..., 3, T) to the left by an angle (B, T)."""
+def about_y(directions: Tensor, angle: Tensor) -> Tensor:
+    """Turn (B, ..., 3, T) to the left by an angle (B, T) or (B, 1)."""
     x, y, z = directions.unbind(-2)
     while angle.dim() < y.dim():
         angle = angle.unsqueeze(1)

@@ -121,6 +121,10 @@ class Programs:
 
         return self._each(value)
 
+    def replaced(self, changed: Tensor, other: "Programs") -> "Programs":
+        """Others in place of those programs that are to be changed, (B,)."""
+        return self.where(changed, other, tuple(f.name for f in dataclasses.fields(self)))
+
     def _each(self, value: Callable[[str], Tensor]) -> "Programs":
         return Programs(**{f.name: value(f.name) for f in dataclasses.fields(self)})
 

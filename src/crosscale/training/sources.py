@@ -20,6 +20,7 @@ from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
+from crosscale.synthesis.pairs import Meeting, draw_meetings, perform_together, sibling_pairs
 from crosscale.synthesis.performers import Manner, perform
 from crosscale.synthesis.programs import Draw, Programs, draw_programs, siblings
 from crosscale.transforms.preprocess import (
@@ -169,8 +170,8 @@ class MixedSettings:
         programs: share of an epoch's clips that are motion programs, drawn anew for each step.
         family: programs in a batch that differ from one of them in one thing, it included.
         turn: how far performances are turned from facing the camera, degrees (standard deviation).
-        partners: share of programs that are performed by a second person, who stands in front of
-            the first and faces them.
+        partners: share of programs that are performed before a second person, who faces the first
+            and does the same, something else, or nothing.
         side: for encoders of the plane, from how far aside clips are seen, degrees at most, each
             view from elsewhere; null leaves them in space.
         manner: how far two performances of a program differ.
@@ -299,6 +300,8 @@ class Stage:
     def __init__(
         self, settings: MixedSettings, layout: Layout, preprocess: Preprocess, device: torch.device
     ) -> None:
+        if settings.partners and preprocess.bodies < 2:
+            raise CrosscaleError("source.partners needs preprocess.bodies of 2 or more")
         self.settings, self.layout, self.preprocess = settings, layout, preprocess
         self.device = device
         seen = Layout.load(PERFORMED)
@@ -315,33 +318,68 @@ class Stage:
         """
         draw, family = Draw(seed, self.device), self.settings.family
         first = draw_programs(-(-count // family), draw)
-        programs = first
+        together = draw.chance(self.settings.partners, len(first))
+        meeting = draw_meetings(first, draw_programs(len(first), draw), draw)
+        programs, meetings = first, meeting
         for _ in range(family - 1):
-            programs = programs.joined(siblings(first, draw))
-        programs = programs.take(torch.arange(count, device=self.device))
-        partner = draw.chance(self.settings.partners, count)
-        gap = draw.uniform(count, low=0.5, high=2.0) * partner
-        side = draw.uniform(count, 1, low=-1.0)
+            changed, met = sibling_pairs(first, siblings(first, draw), meeting, together, draw)
+            programs, meetings = programs.joined(changed), meetings.joined(met)
+        rows = torch.arange(count, device=self.device)
+        scenes = _Scenes(
+            programs.take(rows),
+            meetings.take(rows),
+            together.repeat(family)[:count],
+            draw.uniform(count, 1, low=-1.0),
+        )
         return {
-            view: self._once(programs, gap, side, Draw(derived_seed(seed, view), self.device))
-            for view in views
+            view: self._once(scenes, Draw(derived_seed(seed, view), self.device)) for view in views
         }
 
-    def _once(self, programs: Programs, gap: Tensor, side: Tensor, draw: Draw) -> ClipTensors:
-        """Performances by people who stand some metres before another (N,), 0 for no other."""
-        settings, count = self.settings, len(programs)
-        x = perform(programs, draw, self.preprocess.frames, settings.manner, self.pooling)
+    def _once(self, scenes: "_Scenes", draw: Draw) -> ClipTensors:
+        """A performance of each scene."""
+        frames, manner = self.preprocess.frames, self.settings.manner
+        alone, together = (mask.nonzero()[:, 0] for mask in (~scenes.together, scenes.together))
+        parts = []
+        if len(alone):
+            x = perform(scenes.programs.take(alone), draw, frames, manner, self.pooling)
+            parts.append(self._placed(x[:, None], scenes.side[alone], draw))
+        if len(together):
+            pairs = scenes.programs.take(together), scenes.meetings.take(together)
+            x = perform_together(*pairs, draw, frames, manner, self.pooling)
+            parts.append(self._placed(x, scenes.side[together], draw))
+        back = torch.cat([alone, together]).argsort()
+        return _joined(parts, self.device).take(back)
+
+    def _placed(self, x: Tensor, side: Tensor, draw: Draw) -> ClipTensors:
+        """Performances (N, B, 3, T, V) as preprocessed clips, seen from a side (N, 1)."""
+        settings, bodies = self.settings, x.shape[1]
         if settings.side is not None:
-            x = turn(x, _from_aside(side, settings.side, draw))
-            x[:, 2] = 0
+            angle = _from_aside(side, settings.side, draw).repeat_interleave(bodies, 0)
+            x = turn(x.flatten(0, 1), angle).unflatten(0, (-1, bodies))
+            x[:, :, 2] = 0
         clips = placed(x, self.layout, self.preprocess)
         if settings.side is None:
-            angle = draw.normal(count, 1, spread=math.radians(settings.turn))
-            around = math.pi * (gap[:, None] > 0)
-            body = turn(clips.coordinates[..., 0], angle + around)
-            body[:, 2] -= (gap * draw.factor(count, spread=0.15))[:, None, None]
-            clips.coordinates[..., 0] = body
-        return replace(clips, final=torch.ones(count, dtype=torch.bool))
+            angle = draw.normal(len(x), 1, spread=math.radians(settings.turn))
+            for body in range(clips.coordinates.shape[4]):
+                clips.coordinates[..., body] = turn(clips.coordinates[..., body], angle)
+        return replace(clips, final=torch.ones(len(x), dtype=torch.bool))
+
+
+@dataclass(frozen=True)
+class _Scenes:
+    """N programs, and with whom they are performed.
+
+    Attributes:
+        programs: of the first people.
+        meetings: with whom they meet, where they do.
+        together: where they meet somebody, (N,).
+        side: from where they are seen, from -1 to 1, (N, 1).
+    """
+
+    programs: Programs
+    meetings: Meeting
+    together: Tensor
+    side: Tensor
 
 
 def _from_aside(side: Tensor, most: float, draw: Draw) -> Tensor:

@@ -21,6 +21,7 @@ from crosscale.transforms.resample import Length, Samples, sample
 
 Root = Literal["clip", "frame", "body_frame"]
 Facing = Literal["clip", "frame", "heading", "none"]
+Reference = Literal["first", "each"]
 Size = Literal["kept", "normal"]
 
 CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
@@ -42,7 +43,10 @@ class Preprocess:
             animal seen from above, until it heads up; `none`.
         length: `present`: from the first to the last frame in which somebody is there;
             `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
-        bodies: how many people (M) a clip has room for; further ones are left out.
+        bodies: how many people a clip has room for; further ones are left out.
+        reference: which body is the first one that `root`, `facing` and `size` speak of: `first`
+            of the recording; or `each` in turn, so that M is `bodies` squared: the features of a
+            clip, a mean over M, then do not depend on which of two people was recorded first.
         size: `kept`; or `normal`: each clip is scaled until its first body's bones, in the mean,
             are as long as those of a usual body, for people of any size and sensors that place
             joints differently.
@@ -54,6 +58,12 @@ class Preprocess:
     length: Length = "present"
     bodies: int = 2
     size: Size = "kept"
+    reference: Reference = "first"
+
+    @property
+    def places(self) -> int:
+        """How many bodies (M) a preprocessed clip has room for, each as often as it is seen."""
+        return self.bodies if self.reference == "first" else self.bodies**2
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.bodies < 1:
@@ -165,24 +175,47 @@ def _preprocess(
     parts: Iterable[Recordings], count: int, layout: Layout, settings: Preprocess
 ) -> ClipTensors:
     """Clips that come in parts of CHUNK, so that only one part's rows need be in memory."""
-    shape = (count, settings.bodies, 3, settings.frames, len(layout.joints))
+    shape = (count, settings.places, 3, settings.frames, len(layout.joints))
     planes, body_mask = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.bool)
     for number, recordings in enumerate(parts):
         chunk = slice(number * CHUNK, (number + 1) * CHUNK)
         part = in_space(recordings, layout)
         samples = sample(part, settings.frames, settings.bodies, settings.length)
-        there = torch.from_numpy(samples.there)
-        planes[chunk][there] = _bodies(part.rows, samples, layout, settings)
+        there = _seen(torch.from_numpy(samples.there), settings)
+        planes[chunk][there] = _bodies(part.rows, samples, there, layout, settings)
         body_mask[chunk] = there
     return ClipTensors(planes.permute(0, 2, 3, 4, 1), body_mask)
 
 
-def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Preprocess) -> Tensor:
-    """The bodies that are there, as planes (P, C, T, V)."""
+def _seen(there: Tensor, settings: Preprocess) -> Tensor:
+    """Which of the places (N, M) of a clip are taken, of the bodies (N, B) that are there.
+
+    With `each`, the bodies as the first of them is the reference come first.
+    """
+    if settings.reference == "first":
+        return there
+    return (there[:, :, None] & there[:, None]).flatten(1)
+
+
+def _references(there: Tensor, settings: Preprocess) -> Tensor:
+    """For each place that is taken, (P,), the number of that which holds its reference."""
+    number = there.flatten().cumsum(0).view_as(there) - 1
+    clip, place = there.nonzero(as_tuple=True)
+    if settings.reference == "first":
+        return number[clip, there.int().argmax(dim=1)[clip]]
+    return number[clip, place // settings.bodies * (settings.bodies + 1)]
+
+
+def _bodies(
+    rows: np.ndarray, samples: Samples, there: Tensor, layout: Layout, settings: Preprocess
+) -> Tensor:
+    """What the places that are taken, (N, M), hold: planes (P, C, T, V)."""
+    if settings.reference == "each":
+        samples = samples.take(_again(samples.there))
     low, high = (torch.from_numpy(rows.take(row, axis=0)) for row in (samples.low, samples.high))
     share = torch.from_numpy(samples.share)[:, :, None, None]
     places = torch.lerp(low, high, share)  # (P, T, V, C)
-    first = torch.from_numpy(_first_body(samples.clip))
+    first = _references(there, settings)
     roots = _roots(rows, samples, places, first, layout, settings.root)
     planes = places.permute(0, 3, 1, 2)
     x = torch.empty(planes.shape)  # put in order while subtracting: a copy of its own takes longer
@@ -190,16 +223,28 @@ def _bodies(rows: np.ndarray, samples: Samples, layout: Layout, settings: Prepro
     return _sized(face_front(x, first, layout, settings.facing), first, layout, settings.size)
 
 
-def placed(planes: Tensor, layout: Layout, settings: Preprocess) -> ClipTensors:
-    """Clips of one body each that have all their frames already, (N, 3, T, V), as `preprocess`."""
+def _again(there: np.ndarray) -> np.ndarray:
+    """Numbers of the bodies of each clip (N, B), all of them once for each of them."""
+    number = there.cumsum().reshape(there.shape) - 1
+    clip, _, body = np.nonzero(there[:, :, None] & there[:, None])
+    return number[clip, body]
+
+
+def placed(bodies: Tensor, layout: Layout, settings: Preprocess) -> ClipTensors:
+    """Clips whose bodies all have their frames already, (N, B, 3, T, V), as `preprocess`."""
+    count, own = bodies.shape[:2]
+    there = bodies.new_zeros(count, settings.bodies, dtype=torch.bool)
+    there[:, :own] = True
+    there = _seen(there, settings)
+    first = _references(there, settings)
+    again = own if settings.reference == "each" else 1
+    planes = bodies.repeat(1, again, 1, 1, 1).flatten(0, 1)
     roots = planes[:, :, : 1 if settings.root == "clip" else None, list(layout.root)]
-    x, own = planes - roots.mean(dim=3, keepdim=True), torch.arange(len(planes))
-    x = _sized(face_front(x, own, layout, settings.facing), own, layout, settings.size)
-    coordinates = x.new_zeros(len(x), settings.bodies, *x.shape[1:])
-    coordinates[:, 0] = x
-    body_mask = torch.zeros(len(x), settings.bodies, dtype=torch.bool)
-    body_mask[:, 0] = True
-    return ClipTensors(coordinates.permute(0, 2, 3, 4, 1), body_mask)
+    x = planes - roots.mean(dim=3, keepdim=True)[first]
+    x = _sized(face_front(x, first, layout, settings.facing), first, layout, settings.size)
+    coordinates = x.new_zeros(*there.shape, *x.shape[1:])
+    coordinates[there] = x
+    return ClipTensors(coordinates.permute(0, 2, 3, 4, 1), there)
 
 
 def seen_from(
@@ -216,7 +261,7 @@ def seen_from(
     deep = (clips.coordinates[:, 2] != 0).flatten(1).any(dim=1)
     there = clips.body_mask.to(deep.device) & deep[:, None]
     clip, body = there.nonzero(as_tuple=True)
-    first = torch.from_numpy(_first_body(clip.cpu().numpy())).to(clip.device)
+    first = _references(there, settings)
     x = turn(clips.coordinates[clip, ..., body], angle[clip, None])
     x[:, 2] = 0
     x = _sized(face_front(x, first, layout, settings.facing), first, layout, settings.size)
@@ -233,12 +278,6 @@ def _sized(x: Tensor, first: Tensor, layout: Layout, size: Size) -> Tensor:
     bones = (x[..., list(joints)] - x[..., list(parents)]).norm(dim=1).mean(dim=2)  # (P, T)
     lengths = bones.median(dim=1).values[first]
     return x * torch.where(lengths < SHORTEST_LINE, 1.0, BONE / lengths)[:, None, None, None]
-
-
-def _first_body(clip: np.ndarray) -> np.ndarray:
-    """For each body (P,), which one is the first of its clip."""
-    starts = np.flatnonzero(np.diff(clip, prepend=-1))
-    return starts[np.cumsum(np.diff(clip, prepend=-1) > 0) - 1]
 
 
 def _roots(

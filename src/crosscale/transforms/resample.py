@@ -5,7 +5,7 @@ first and after its last frame. Filling gaps and resampling are both linear betw
 are there, so each resulting frame needs two rows and a share, whatever lies between.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -23,8 +23,6 @@ class Samples:
 
     Attributes:
         there: (N, M) whether a body is there at all.
-        clip: (P,) clip of each body that is there, ascending.
-        body: (P,) its place in the clip, ascending within a clip.
         low: (P, T) row before, or the nearest row at the ends.
         high: (P, T) row after.
         share: (P, T) float32, 0 at `low` to 1 at `high`.
@@ -32,12 +30,15 @@ class Samples:
     """
 
     there: np.ndarray
-    clip: np.ndarray
-    body: np.ndarray
     low: np.ndarray
     high: np.ndarray
     share: np.ndarray
     start: np.ndarray
+
+    def take(self, bodies: np.ndarray) -> "Samples":
+        """Those of these bodies, by number."""
+        own = {name: getattr(self, name)[bodies] for name in ("low", "high", "share", "start")}
+        return replace(self, **own)
 
 
 def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> Samples:
@@ -69,8 +70,6 @@ def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> 
     start = np.take_along_axis(after, begin[clip, None], axis=1)[:, 0]
     return Samples(
         there=there,
-        clip=clip,
-        body=member,
         low=base[:, None] + low * stride[:, None],
         high=base[:, None] + high * stride[:, None],
         share=share,
