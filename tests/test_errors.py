@@ -26,6 +26,7 @@ def test_of_many_names_the_five_most_like_a_wrong_one_are_told():
     assert {"bow/take_07", "wave/take_07"} <= {*told}
     assert most_like("wave", names).count("'wave/") == 5
     assert most_like("xyz", ["bow"]) == "there is 'bow' alone"
+    assert most_like("xyz", []) == "there are none"
 
 
 def test_a_missing_library_is_told_with_the_extra_that_brings_it(monkeypatch):

@@ -95,8 +95,8 @@ def most_like(wrong: str, right: Iterable[str], count: int = 5) -> str:
 
     few = nlargest(40 * count, right, key=lambda name: likeness(name, exact=False))
     found = nlargest(count, few, key=lambda name: likeness(name, exact=True))
-    if len(found) == 1:
-        return f"there is {found[0]!r} alone"
+    if len(found) < 2:
+        return f"there is {found[0]!r} alone" if found else "there are none"
     return f"did you mean {', '.join(map(repr, found[:-1]))} or {found[-1]!r}?"
 
 

@@ -35,7 +35,8 @@ class Numbers:
         except ValueError:
             raise BadClip(f"{item.name} [line 1]: not a number") from None
         camera, subject = (int(part[1:]) for part in item.name.split("_"))
-        return Clip(item.name, x, ("b",), f"a{subject}", subject=subject, camera=camera)
+        label = f"a{subject}" if subject else None
+        return Clip(item.name, x, ("b",), label, subject=subject, camera=camera)
 
 
 @pytest.fixture
@@ -67,6 +68,15 @@ def test_prepare_says_what_it_read_and_what_differs(source, tmp_path, capsys):
     assert "report.json" in told
     assert "differs from the published counts of nwucla" in told
     assert "  clips: 4, published 1,484" in told
+
+
+def test_prepare_counts_the_clips_without_a_label_where_others_have_one(source, tmp_path, capsys):
+    prepare("numbers", source, out=tmp_path / "all")
+    assert "without a label" not in capsys.readouterr().out
+    for camera in (1, 2):
+        (source / f"c{camera}_s0.txt").write_text(f"{camera}0")
+    prepare("numbers", source, out=tmp_path / "some")
+    assert "\n2 clips without a label\n" in capsys.readouterr().out
 
 
 def test_prepare_says_when_counts_agree(source, tmp_path, capsys, monkeypatch):

@@ -164,6 +164,13 @@ def test_two_rows_with_one_timestamp_do_not_set_a_recording_aside(tmp_path):
         np.testing.assert_allclose(clip.coordinates[7, 0], bodies([8])[0], atol=1e-5)
 
 
+def test_fractions_in_place_of_mediapipes_frame_numbers_are_a_clock(tmp_path):
+    seconds = [round(number / 30, 3) for number in NUMBERS]
+    write_landmarks(tmp_path / "a.json", seconds, bodies(NUMBERS))
+    clip = read("mediapipe", tmp_path / "a.json")
+    assert clip.present[:, 0].tolist() == [number in NUMBERS for number in range(7, 21)]
+
+
 def test_a_clock_of_full_seconds_says_nothing_of_frames(tmp_path):
     write_kinect(tmp_path / "a.csv", [t // 30 for t in range(90)], bodies(range(90)), "Time")
     assert len(read("kinect", tmp_path / "a.csv").coordinates) == 90

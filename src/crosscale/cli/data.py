@@ -220,6 +220,9 @@ def _tell(console: Console, report: PrepareReport, name: str) -> None:
         f"layout {ClipStore.open(report.store).layout.name}"
     )
     _tell_counts(console, report.counts)
+    labelled = report.counts["label"].total()
+    if 0 < labelled < report.read:
+        console.print(f"{counted(report.read - labelled, 'clip')} without a label")
     for reason, count in report.left_out.items():
         console.print(f"{count:,} left out: {reason}")
     for note, count in report.repairs().items():

@@ -163,4 +163,6 @@ def rocket_beside(model: Model) -> Model | None:
 
 def _why(best: FeatureKind, accuracy: Mapping[FeatureKind, float]) -> str:
     figures = ", ".join(f"{NAMES[kind]} {100 * value:.1f} %" for kind, value in accuracy.items())
-    return f"{NAMES[best]}, which names most held-out labelled clips right: {figures}"
+    first = [*accuracy.values()].count(accuracy[best]) > 1
+    which = "the first of those that name" if first else "which names"
+    return f"{NAMES[best]}, {which} most held-out labelled clips right: {figures}"

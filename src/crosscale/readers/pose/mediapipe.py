@@ -10,7 +10,8 @@ from 0 to 1. ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker lists
             have them, or `pose_landmarks` (`poseLandmarks`, `landmarks`), or the landmarks alone:
             a list of them, an object by name (`{"NOSE": {...}}`), or 99 or 132 numbers; a landmark
             is an object (x, y, z, visibility) or a list. Nobody is null, [] or {}. Where all
-            frames tell their numbers (`frame`), they are where these say.
+            frames tell their numbers (`frame`), they are where these say; numbers with fractions
+            are seconds, or other ticks of a clock, whose usual step is that of the frames.
     CSV     a row a frame, columns `nose_x`, `nose_y`, `nose_z`, `nose_visibility`, or by number
             `x0`, `y0`, `z0`, `v0` (or from 1 on)
     npy     (T, 33, 3 to 5): x, y, z, visibility and presence; NaN where nobody is seen
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from crosscale.data.bodies import by_clock
 from crosscale.data.detections import CAMERA_TO_Y_UP, Detections, from_image
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
@@ -143,7 +145,10 @@ def _of_json(path: Path) -> Detections:
         frames = [frames]  # of one picture
     kinds = [_poses(frame, t, where) for t, frame in enumerate(frames)]
     numbers = numbers_under(FRAME, frames)
-    moments = np.arange(len(frames)) if numbers is None else numbers
+    if numbers is None:
+        moments = np.arange(len(frames))
+    else:
+        moments = by_clock(numbers, where) if numbers.dtype.kind == "f" else numbers
     in_space = any(world for world, _ in kinds) and not any(
         image and not world for world, image in kinds
     )

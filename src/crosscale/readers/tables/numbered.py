@@ -63,13 +63,13 @@ def refuse_shifted(parts: Mapping[str, Any]) -> None:
         CrosscaleError: naming two such parts.
     """
     numbers = {part: set(np.asarray(labels).ravel().tolist()) for part, labels in parts.items()}
-    from_zero = {part: len(own) for part, own in numbers.items() if own == {*range(len(own))}}
+    from_zero = {len(own): part for part, own in numbers.items() if own == {*range(len(own))}}
     for part, own in numbers.items():
-        other = next((one for one, count in from_zero.items() if count == len(own)), None)
-        if other and len(own) > 1 and own == {*range(1, len(own) + 1)}:
+        count = len(own)
+        if count > 1 and count in from_zero and own == {*range(1, count + 1)}:
             raise CrosscaleError(
-                f"{part} has the labels 1 to {len(own)}, {other} has 0 to {len(own) - 1}: number "
-                "both from 0, or give names"
+                f"{part} has the labels 1 to {count}, {from_zero[count]} has 0 to {count - 1}: "
+                "number both from 0, or give names"
             )
 
 
