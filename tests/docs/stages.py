@@ -142,16 +142,7 @@ STAGES = {
     "CONTRIBUTING": Stage(_contributing),
     "extend": Stage(_extend),
     # What make does here is run by .ci/run, and from a clone by the page "index".
-    "README": Stage(
-        _readme,
-        {
-            "import crosscale\n": (
-                "import crosscale\nfrom crosscale.data.store import ClipStore\n"
-                "clips = ClipStore.open('stores/exercises')\n"
-                "labelled, labels = [0, 1, 8, 9], ['lift', 'lift', 'sit', 'sit']\n"
-            ),
-        },
-    ),
+    "README": Stage(_readme),
     "recipes": Stage(
         _recipes,
         {
