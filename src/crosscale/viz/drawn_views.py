@@ -1,6 +1,7 @@
 """The training views of clips, as a recipe draws them, with the edges cut in them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -34,7 +35,7 @@ def drawn_views(
         CrosscaleError: when the store's layout lacks a scale of the recipe.
     """
     views = make_views(recipe, store.layout)
-    clips = load(store, rows, recipe.preprocess)
+    clips = load(store, rows, replace(recipe.preprocess, reference="first"))  # each body once
     shown = {PREPARED: View(clips.coordinates, {}, clips.body_mask)}
     shown |= {f"{name} view": views(name, clips, seed) for name in views.names}
     played = {
