@@ -31,7 +31,7 @@ def test_the_docs_prepare_clips_as_crosscale_does(prepared, frames, bodies, away
     clip[random.random((frames, bodies)) < away] = np.nan
     if bodies == 2:
         clip[: frames // 3, 0] = np.nan
-    settings = Preprocess(frames=16)
+    settings = Preprocess(frames=16, reference="each")
     right = preprocess([clip.astype(np.float32)], LAYOUT, settings)
     facts = {"layout": LAYOUT.to_dict(), "preparation": {"settings": vars(settings)}}
     coordinates, body_mask = prepared(clip, facts)
