@@ -188,9 +188,9 @@ def _preprocess(
 
 
 def _seen(there: Tensor, settings: Preprocess) -> Tensor:
-    """Which of the places (N, M) of a clip are taken, of the bodies (N, B) that are there.
+    """Which places (N, M) of clips are taken, by the bodies (N, B) that are there.
 
-    With `each`, the bodies as the first of them is the reference come first.
+    With `each`, place i B + j is that of body j with body i as the reference.
     """
     if settings.reference == "first":
         return there
@@ -233,17 +233,17 @@ def _again(there: np.ndarray) -> np.ndarray:
 def placed(bodies: Tensor, layout: Layout, settings: Preprocess) -> ClipTensors:
     """Clips whose bodies all have their frames already, (N, B, 3, T, V), as `preprocess`."""
     count, own = bodies.shape[:2]
-    there = bodies.new_zeros(count, settings.bodies, dtype=torch.bool)
-    there[:, :own] = True
-    there = _seen(there, settings)
-    first = _references(there, settings)
+    there = torch.arange(settings.bodies).expand(count, -1) < own
+    there = _seen(there, settings)  # stays on the host, see `StoreSource`
+    first = _references(there, settings).to(bodies.device)
     again = own if settings.reference == "each" else 1
     planes = bodies.repeat(1, again, 1, 1, 1).flatten(0, 1)
     roots = planes[:, :, : 1 if settings.root == "clip" else None, list(layout.root)]
-    x = planes - roots.mean(dim=3, keepdim=True)[first]
+    roots = roots.mean(dim=3, keepdim=True)
+    x = planes - (roots if settings.root == "body_frame" else roots[first])
     x = _sized(face_front(x, first, layout, settings.facing), first, layout, settings.size)
     coordinates = x.new_zeros(*there.shape, *x.shape[1:])
-    coordinates[there] = x
+    coordinates[there.to(bodies.device)] = x
     return ClipTensors(coordinates.permute(0, 2, 3, 4, 1), there)
 
 
