@@ -52,7 +52,11 @@ CALLS = {
         "{run} {store} --out {out}.csv --labels {labels} --features both --head knn --subclips",
     ],
     "index": ["{run} {store} --out {out}"],
-    "search": ["{index} wave_3", "{index} {store}", "{index} nobody | has no clip 'nobody'"],
+    "search": [
+        "{index} wave_3",
+        "{index} {store}",
+        "{index} nobody | has no clip 'nobody': did you mean",
+    ],
     "segment": [
         "{run} {store} --out {out}.csv --head {head} || --frame-rate",
         "{run} {store} --out {out}.csv --labelled {store} --window 20 --step 5",

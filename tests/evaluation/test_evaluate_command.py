@@ -84,7 +84,7 @@ def test_a_probe_that_is_not_there_is_refused_with_the_nearest(run, capsys):
     assert main(["evaluate", "linaer", str(run)]) == 2
     assert "did you mean 'linear'" in capsys.readouterr().err
     assert main(["evaluate", "knn", str(run), "--neighbors=3"]) == 2
-    assert "neighbours'" in capsys.readouterr().err
+    assert "did you mean '--neighbours'?" in capsys.readouterr().err
     assert main(["evaluate", "finetune", str(run), "--mirror"]) == 2
 
 

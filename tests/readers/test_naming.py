@@ -95,7 +95,8 @@ def test_a_wrong_table_stops_everything(source, text, reason):
 
 
 def test_a_table_that_is_not_there_or_no_table_is_named(source):
-    with pytest.raises(CrosscaleError, match=r"none.csv cannot be read as a table"):
+    told = r"none.csv cannot be read as a table: there is no such file"
+    with pytest.raises(CrosscaleError, match=told):
         prepared(source, table=source / "none.csv")
     (source.parent / "bad.parquet").write_bytes(b"PAR1")
     with pytest.raises(CrosscaleError, match=r"bad.parquet cannot be read as a table"):

@@ -18,9 +18,7 @@ from crosscale.synthesis.performers import JOINTS, Manner, place
 from crosscale.synthesis.programs import Draw, Programs, draw_programs, siblings
 
 FRAMES = 40
-STILL = Manner(
-    **{field.name: 0.0 for field in dataclasses.fields(Manner)},
-)
+STILL = Manner(**{field.name: 0.0 for field in dataclasses.fields(Manner)})
 PELVIS = JOINTS.index("spine_base")
 HANDS = [JOINTS.index("left_hand"), JOINTS.index("right_hand")]
 
