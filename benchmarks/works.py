@@ -27,8 +27,9 @@ from crosscale.objectives.moco import MoCo, MoCoSettings
 from crosscale.readers.datasets.ntu import Ntu60
 from crosscale.skeleton.layout import Layout
 from crosscale.synthesis import SyntheticSettings, write_synthetic
+from crosscale.synthesis.draw import Draw
 from crosscale.synthesis.performers import perform
-from crosscale.synthesis.programs import Draw, draw_programs
+from crosscale.synthesis.programs import draw_programs
 from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import ClipTensors, Preprocess, preprocess
 from crosscale.utils.repeatable import repeatable

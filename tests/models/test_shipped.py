@@ -6,9 +6,11 @@ import torch
 
 import crosscale
 from crosscale.skeleton.layout import Layout
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
 from crosscale.synthesis.pairs import draw_meetings, perform_together
-from crosscale.synthesis.performers import JOINTS, Manner, perform
-from crosscale.synthesis.programs import Draw, draw_programs
+from crosscale.synthesis.performers import JOINTS, perform
+from crosscale.synthesis.programs import draw_programs
 
 COUNT = 100
 KINECT = {"hip_centre": "spine_base", "spine": "spine_mid", "shoulder_centre": "spine_shoulder"}

@@ -6,9 +6,11 @@ import torch
 
 from crosscale.errors import CrosscaleError
 from crosscale.synthesis.camera import Camera, about
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
 from crosscale.synthesis.named import MOST_CLASSES, NAMED_ACTIONS, action, program
-from crosscale.synthesis.performers import JOINTS, Manner, place
-from crosscale.synthesis.programs import Draw, Programs, mirrored
+from crosscale.synthesis.performers import JOINTS, place
+from crosscale.synthesis.programs import Programs, mirrored
 from crosscale.synthesis.recording import ClipName, perform_scene
 
 FRAMES = (40, 110)

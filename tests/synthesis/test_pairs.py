@@ -4,6 +4,8 @@ import dataclasses
 
 import torch
 
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
 from crosscale.synthesis.pairs import (
     APART,
     HAND_TO_BODY,
@@ -14,8 +16,8 @@ from crosscale.synthesis.pairs import (
     sibling_pairs,
     standing,
 )
-from crosscale.synthesis.performers import JOINTS, Manner, place
-from crosscale.synthesis.programs import Draw, Programs, draw_programs, siblings
+from crosscale.synthesis.performers import JOINTS, place
+from crosscale.synthesis.programs import Programs, draw_programs, siblings
 
 FRAMES = 40
 STILL = Manner(**{field.name: 0.0 for field in dataclasses.fields(Manner)})

@@ -6,12 +6,17 @@ import pytest
 import torch
 
 from crosscale.skeleton.layout import Layout
-from crosscale.synthesis.performers import JOINTS, Manner, _Clock, perform, place
-from crosscale.synthesis.programs import ELBOW, KNEE, Draw, Programs, draw_programs, siblings
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
+from crosscale.synthesis.performers import JOINTS, _Clock, perform, place
+from crosscale.synthesis.programs import KNEE, Programs, draw_programs, siblings
+from crosscale.synthesis.reaching import ELBOW
+from crosscale.synthesis.sensor import mistaken, sensed
 
 COUNT, FRAMES = 64, 48
+OTHER_SIDE = Layout.load("ntu25").other_side
 BONES = [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle")]
-LEVEL = Manner(tilt=0, shift=0, sway=0, noise=0, hidden=0, lost=0, spikes=0)
+LEVEL = Manner(tilt=0, shift=0, sway=0, noise=0, hidden=0, lost=0, spikes=0, mistaken=0)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +144,50 @@ def test_a_sensor_of_ten_parts_sees_ten(programs):
     seen = perform(programs, Draw(1), FRAMES, LEVEL, pooling)
     whole = perform(programs, Draw(1), FRAMES, LEVEL)
     assert torch.allclose(seen, whole @ pooling.T, atol=1e-5)
+
+
+def test_some_hold_something_still_whatever_else_they_do():
+    many = draw_programs(2000, Draw(4))
+    upper, elbow = many.upper[:, :, :1], many.elbow[:, :, :1]
+    still = ((many.upper == upper).flatten(1).all(1)) & (many.elbow == elbow).flatten(1).all(1)
+    holds = still & many.arms.all(1) & ~many.waves.any(1) & ~many.from_rest & ~many.to_rest
+    assert 0.05 < holds.float().mean() < 0.12
+    level = dataclasses.replace(many, bow=torch.zeros(2000), twist=torch.zeros(2000))
+    joints = place(
+        level.take(holds & ~many.walks), Draw(1), FRAMES, dataclasses.replace(LEVEL, carelessness=0)
+    )
+    hands = at(joints, "left_hand") - at(joints, "right_hand")
+    moved = (hands - hands[:, :, :1]).norm(dim=1).amax(1)
+    assert moved.median() < 0.05  # elbows are never quite still
+    free = place(many.take(~holds), Draw(1), FRAMES, LEVEL)
+    hands = at(free, "left_hand") - at(free, "right_hand")
+    assert (hands - hands[:, :, :1]).norm(dim=1).amax(1).median() > 0.3
+
+
+def test_sensors_take_arms_for_each_other_or_legs_for_a_while(joints):
+    seen = mistaken(joints, Draw(2), Manner(mistaken=1))
+    differs = (seen != joints).any(2)  # (B, 25, T)
+    assert (seen == torch.where(differs[:, :, None], joints[:, OTHER_SIDE], joints)).all()
+    frames = differs.any(1).sum(1)
+    assert frames.min() >= 2
+    assert frames.max() <= FRAMES // 3
+    arms = differs[:, JOINTS.index("left_wrist")].any(1)
+    legs = differs[:, JOINTS.index("left_ankle")].any(1)
+    assert (arms ^ legs).all()
+    assert arms.any()
+    assert legs.any()
+    assert torch.equal(mistaken(joints, Draw(2), Manner(mistaken=0)), joints)
+
+
+def test_noise_grows_with_the_distance_of_the_sensor(joints):
+    noisy = dataclasses.replace(LEVEL, noise=0.02)
+    errors = [
+        (sensed(joints, Draw(3), dataclasses.replace(noisy, distance=far)) - joints).std((1, 2, 3))
+        for far in (0, 0.4)
+    ]
+    ratio = errors[1] / errors[0]
+    assert ratio.min() < 0.5
+    assert ratio.max() > 2
 
 
 def test_a_lost_joint_stays_where_it_was(programs):

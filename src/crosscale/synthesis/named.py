@@ -13,8 +13,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from crosscale.errors import CrosscaleError
-from crosscale.synthesis.performers import Manner, place
-from crosscale.synthesis.programs import KEYS, Draw, Programs, draw_programs
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
+from crosscale.synthesis.performers import place
+from crosscale.synthesis.programs import KEYS, Programs, draw_programs
 
 Direction = tuple[float, float, float]  # outward, up and back
 DOWN: Direction = (0, -1, 0)

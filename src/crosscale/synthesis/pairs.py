@@ -10,8 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crosscale.synthesis.performers import JOINTS, Manner, about_y, place, sensed
-from crosscale.synthesis.programs import Draw, Programs, siblings
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
+from crosscale.synthesis.performers import JOINTS, place
+from crosscale.synthesis.programs import Programs, siblings
+from crosscale.synthesis.rotation import about_y
+from crosscale.synthesis.sensor import mistaken, sensed
 
 APART, HAND_TO_BODY, HAND_TO_HAND = range(3)  # what of two people comes near each other
 _TOUCHING = 0.1  # share of a gap that is left when they touch
@@ -122,6 +126,7 @@ def perform_together(
     other = other + _way(one, other, meeting, draw)
     aside = math.pi / 2 + draw.normal(count, 1, spread=0.4)
     bodies = [about_y(each, aside) for each in (one, other)]
+    bodies = [mistaken(each, draw, manner) for each in bodies]
     if pooling is not None:
         bodies = [(pooling @ each.flatten(2)).unflatten(2, each.shape[2:]) for each in bodies]
     seen = torch.stack(sensed(torch.cat(bodies, 1), draw, manner).chunk(2, 1), 1)

@@ -13,54 +13,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from crosscale.skeleton.layout import Layout
-from crosscale.synthesis.programs import ELBOW, KEYS, KNEE, LEFT, RIGHT, Draw, Programs
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
+from crosscale.synthesis.programs import KEYS, KNEE, LEFT, RIGHT, Programs
+from crosscale.synthesis.reaching import ELBOW
+from crosscale.synthesis.rotation import about, about_x, about_y
+from crosscale.synthesis.sensor import mistaken, sensed
 
 JOINTS = Layout.load("ntu25").joints
 OUTWARD = (-1.0, 1.0)  # which way x is outward, of the left and the right side
 _CONTACT_HEIGHT = 0.02  # metres: a foot this much above the other bears 1/e of its weight
 _TRUNK = 0.5  # metres from the hips to the shoulders, of a body of usual size
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How far performances differ; standard deviations unless told otherwise.
-
-    Attributes:
-        size: of the logarithm of a body's size, and
-        proportions: of that of each bone.
-        pace: of the logarithm of the exponent by which time is bent.
-        crop: share of the time that is cut off, before and after, at most.
-        rest: share of a clip that passes before the action, and after it, at most.
-        amount: of the logarithm of how far waves, bows and jumps go.
-        style: of directions of limbs, all key poses alike, and
-        carelessness: of each key pose for itself.
-        tilt: of the camera, radians.
-        shift: of each joint for the whole clip, metres: sensors place joints differently.
-        sway: of slow unrest, metres at most.
-        noise: of fast unrest, metres at most.
-        hidden: how wrong a sensor is about joints that the body hides from it, metres; it stands
-            aside by
-        side: degrees at most.
-        lost: share of performances in which a joint is lost for a while, and
-        spikes: in which joints jump for single frames.
-    """
-
-    size: float = 0.1
-    proportions: float = 0.08
-    pace: float = 0.35
-    crop: float = 0.3
-    rest: float = 0.27
-    amount: float = 0.25
-    style: float = 0.2
-    carelessness: float = 0.12
-    tilt: float = 0.15
-    shift: float = 0.04
-    sway: float = 0.04
-    noise: float = 0.02
-    hidden: float = 0.1
-    side: float = 75.0
-    lost: float = 0.15
-    spikes: float = 0.4
 
 
 def perform(
@@ -84,7 +47,7 @@ def perform(
         and the sensor errs.
     """
     manner = manner or Manner()
-    joints = place(programs, draw, frames, manner)
+    joints = mistaken(place(programs, draw, frames, manner), draw, manner)
     if pooling is not None:
         joints = (pooling @ joints.flatten(2)).unflatten(2, joints.shape[2:])
     return sensed(joints, draw, manner).permute(0, 2, 3, 1).contiguous()
@@ -192,7 +155,7 @@ class _Trunk:
 
     def turned(self, directions: Tensor) -> Tensor:
         """(B, ..., 3, T) turned as the chest is."""
-        return _about(about_y(directions, self.twist), self.axis, self.bow)
+        return about(about_y(directions, self.twist), self.axis, self.bow)
 
     def carried(self, limbs: Tensor, held: Tensor) -> Tensor:
         """Arms (B, 2, 3, T) turned as the chest is; of one that is not held, it hangs (B, 2, T)."""
@@ -214,7 +177,7 @@ def _trunk(programs: Programs, draw: Draw, clock: _Clock, amount: Tensor) -> _Tr
     stance = functional.normalize(upright + draw.normal(count, 3, spread=0.05), dim=1)
     stance = stance[:, :, None].expand(-1, -1, moved.shape[1])
     axis = programs.bow_axis[:, :, None]
-    up = _about(stance, axis, bow)
+    up = about(stance, axis, bow)
     return _Trunk(up, axis, bow, (programs.twist * amount)[:, None] * moved, moved)
 
 
@@ -237,9 +200,9 @@ def _legs(
     phase = phase[:, None] + phase.new_tensor([0.0, math.pi])[:, None]  # (B, 2, T)
     step = (programs.lift[:, None] * clock.walking)[:, None]
     depth = ((programs.squat * amount).clamp(0, 1.1)[:, None] * moved)[:, None]
-    thigh = _about_x(thigh, 0.5 * step * phase.sin() + 1.5 * depth)
+    thigh = about_x(thigh, 0.5 * step * phase.sin() + 1.5 * depth)
     knee = knee + 0.9 * step * (phase - 1.2).sin().clamp(min=0) + 1.9 * depth
-    return [thigh, _about_x(thigh, -knee.clamp(0, KNEE))]
+    return [thigh, about_x(thigh, -knee.clamp(0, KNEE))]
 
 
 def _arms(
@@ -276,7 +239,7 @@ def _arms(
     pace = 2 * math.pi * programs.cadence[:, None] * clock.frames + draw.uniform(count, 1)
     swing = pace[:, None] + pace.new_tensor([math.pi, 0.0])[:, None]
     swing = 0.4 * (programs.lift[:, None] * clock.walking)[:, None] * swing.sin()
-    return [_about_x(_outward(upper), swing), _about_x(_outward(forearm), 1.2 * swing)]
+    return [about_x(_outward(upper), swing), about_x(_outward(forearm), 1.2 * swing)]
 
 
 def _held(programs: Programs, clock: _Clock) -> Tensor:
@@ -365,85 +328,8 @@ def _on_the_floor(
     return about_y(joints, heading) + path[:, None]
 
 
-def sensed(joints: Tensor, draw: Draw, manner: Manner) -> Tensor:
-    """Joints (B, V, 3, T) as a tilted sensor that errs would give them."""
-    count, places, _, frames = joints.shape
-    tilt = draw.normal(2, count, 1, spread=manner.tilt)
-    x = _about_x(joints, tilt[0])
-    x, y, z = x.unbind(2)
-    cos, sin = tilt[1].cos()[:, None], tilt[1].sin()[:, None]
-    x = torch.stack([cos * x - sin * y, sin * x + cos * y, z], 2)
-    shift = draw.normal(count, places, 3, 1, spread=manner.shift)
-    knots = draw.normal(count, places * 3, 6, spread=manner.sway) * draw.uniform(count, 1, 1)
-    sway = functional.interpolate(knots, size=frames, mode="linear", align_corners=True)
-    noise = draw.normal(count, places * 3, frames, spread=manner.noise) * draw.uniform(count, 1, 1)
-    noise = functional.avg_pool1d(noise, 3, 1, 1)
-    x = x + shift + (sway + noise).unflatten(1, (places, 3))
-    spikes = draw.uniform(count, places, 1, frames) < 0.01 * draw.chance(
-        manner.spikes, count, 1, 1, 1
-    )
-    x = x + spikes * draw.normal(count, places, 3, 1, spread=0.15)
-    return _lost(x + _unseen(joints, draw, manner), draw, manner)
-
-
-def _unseen(joints: Tensor, draw: Draw, manner: Manner) -> Tensor:
-    """How far a sensor that sees a body from one side is wrong about what the body hides."""
-    count, places, _, frames = joints.shape
-    side = draw.uniform(count, 1, low=-1, high=1) * math.radians(manner.side)
-    from_middle = joints - joints.mean(1, keepdim=True)
-    away = from_middle[:, :, 2] * side.cos()[:, None] - from_middle[:, :, 0] * side.sin()[:, None]
-    knots = draw.normal(count, places * 3, 8, spread=manner.hidden) * draw.uniform(count, 1, 1)
-    wrong = functional.interpolate(knots, size=frames, mode="linear", align_corners=True)
-    hidden = ((away - 0.1) / 0.05).sigmoid()  # what lies behind the middle of the body
-    return wrong.unflatten(1, (places, 3)) * hidden[:, :, None]
-
-
-def _lost(x: Tensor, draw: Draw, manner: Manner) -> Tensor:
-    """A sensor that loses sight of a joint leaves it where it was for a while."""
-    count, places, _, frames = x.shape
-    begin = draw.integer(1, frames - 2, count)
-    end = begin + draw.integer(2, max(2, frames // 3), count)
-    joint = torch.arange(places, device=x.device) == draw.integer(0, places - 1, count)[:, None]
-    joint &= draw.chance(manner.lost, count, 1)
-    time = torch.arange(frames, device=x.device)
-    while_lost = (time >= begin[:, None]) & (time < end[:, None])
-    held = x.gather(3, (begin - 1).view(-1, 1, 1, 1).expand(-1, places, 3, 1))
-    return torch.where((joint[:, :, None] & while_lost[:, None])[:, :, None], held, x)
-
-
 def _outward(directions: Tensor) -> Tensor:
     """(B, 2, 3, T) from outward, up and back to x, y and z."""
     sign = directions.new_ones(2, 3, 1)
     sign[LEFT, 0] = OUTWARD[LEFT]
     return directions * sign
-
-
-def _about_x(directions: Tensor, angle: Tensor) -> Tensor:
-    """Turn (B, ..., 3, T) about x by an angle that fits (B, ..., T)."""
-    x, y, z = directions.unbind(-2)
-    while angle.dim() < y.dim():
-        angle = angle.unsqueeze(1)
-    cos, sin = angle.cos(), angle.sin()
-    return torch.stack([x, cos * y - sin * z, sin * y + cos * z], -2)
-
-
-def about_y(directions: Tensor, angle: Tensor) -> Tensor:
-    """Turn (B, ..., 3, T) to the left by an angle (B, T) or (B, 1)."""
-    x, y, z = directions.unbind(-2)
-    while angle.dim() < y.dim():
-        angle = angle.unsqueeze(1)
-    cos, sin = angle.cos(), angle.sin()
-    return torch.stack([cos * x + sin * z, y, cos * z - sin * x], -2)
-
-
-def _about(directions: Tensor, axis: Tensor, angle: Tensor) -> Tensor:
-    """Turn (B, ..., 3, T) about an axis (B, 3, 1) by an angle (B, T)."""
-    while angle.dim() < directions.dim():
-        angle = angle.unsqueeze(1)
-    while axis.dim() < directions.dim():
-        axis = axis.unsqueeze(1)
-    axis = axis.expand_as(directions)
-    cos, sin = angle.cos(), angle.sin()
-    along = (axis * directions).sum(-2, keepdim=True)
-    aside = torch.linalg.cross(axis, directions, dim=-2)
-    return directions * cos + aside * sin + axis * along * (1 - cos)

@@ -17,9 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.reaching import ELBOW, reaching
+
 KEYS = 6  # key poses at most
 LEFT, RIGHT = 0, 1
-ELBOW, KNEE = 2.5, 2.3  # radians, the furthest that they bend
+KNEE = 2.3  # radians, the furthest that one bends
 
 
 @dataclass(frozen=True)
@@ -137,52 +140,24 @@ _STAYS = ("trunk_stays", "trunk_rises")
 _WALK = ("walks", "walk_from", "walk_to", "travels", "cadence", "turning", "lift", "repeats")
 
 
-class Draw:
-    """Random tensors on a device, from one seed."""
-
-    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
-        self.generator = torch.Generator(device).manual_seed(seed)
-        self.device = device
-
-    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Between two numbers."""
-        drawn = torch.rand(shape, generator=self.generator, device=self.device)
-        return low + (high - low) * drawn
-
-    def normal(self, *shape: int, spread: float = 1.0) -> Tensor:
-        """Around zero."""
-        return spread * torch.randn(shape, generator=self.generator, device=self.device)
-
-    def chance(self, share: float, *shape: int) -> Tensor:
-        """True in a share of the places."""
-        return self.uniform(*shape) < share
-
-    def integer(self, low: int, high: int, *shape: int) -> Tensor:
-        """From low to high, both included."""
-        return torch.randint(low, high + 1, shape, generator=self.generator, device=self.device)
-
-    def factor(self, *shape: int, spread: float) -> Tensor:
-        """Ratios around one."""
-        return self.normal(*shape, spread=spread).exp()
-
-
 def draw_programs(count: int, draw: Draw) -> Programs:
     """Programs, each drawn for itself."""
     fine = draw.chance(0.35, count)  # many key poses near each other, else few and far apart
-    both = draw.chance(0.35, count)  # arms do the same
+    holds = draw.chance(0.08, count)  # both hands hold something still
+    both = draw.chance(0.35, count) | holds  # arms do the same
     arms = torch.stack([draw.chance(0.75, count), draw.chance(0.55, count)], 1)
     arms = torch.where(draw.chance(0.3, count)[:, None], arms.flip(1), arms) | both[:, None]
     upper, bend, elbow = _arms(count, fine, draw)
-    reaches = draw.chance(0.25, count)
-    reached = _reaching(count, draw)
+    reaches = draw.chance(0.25, count) | holds
+    reached = reaching(draw, count, 2, KEYS)
 
     def either(reaching: Tensor, free: Tensor) -> Tensor:
         return torch.where(reaches.view(-1, *[1] * (free.dim() - 1)), reaching, free)
 
     upper, bend, elbow = map(either, reached, (upper, bend, elbow))
-    again = _again(count, draw)
+    again = torch.where(holds[:, None], 0, _again(count, draw))
     upper, bend, elbow = (_in_order(limb, again) for limb in (upper, bend, elbow))
-    turned = draw.chance(0.4, count) & both  # one arm is a key pose behind the other
+    turned = draw.chance(0.4, count) & both & ~holds  # one arm is a key pose behind the other
 
     def same(limbs: Tensor) -> Tensor:
         """Left as right where both arms do the same."""
@@ -213,7 +188,7 @@ def draw_programs(count: int, draw: Draw) -> Programs:
         knee=draw.uniform(count, 2, KEYS, high=1.9) * draw.chance(0.6, count, 2, 1),
         arms=arms,
         legs=torch.stack([draw.chance(0.3, count), draw.chance(0.2, count)], 1),
-        waves=draw.chance(0.45, count, 2),
+        waves=draw.chance(0.45, count, 2) & ~holds[:, None],
         wave_size=torch.stack([size, size * narrow], 2),
         wave_turn=torch.where(draw.chance(0.5, count, 2), math.pi / 2, -math.pi / 2),
         wave_axis=functional.normalize(draw.normal(count, 2, 3), dim=-1),
@@ -242,8 +217,8 @@ def draw_programs(count: int, draw: Draw) -> Programs:
         * torch.where(draw.chance(0.15, count), -1.0, 1.0),
         turning=sometimes(0.3, draw.uniform(count, low=-2.5, high=2.5)),
         lift=draw.uniform(count, low=0.3, high=1.2),
-        from_rest=draw.chance(0.75, count),
-        to_rest=draw.chance(0.7, count),
+        from_rest=draw.chance(0.75, count) & ~holds,
+        to_rest=draw.chance(0.7, count) & ~holds,
         repeats=torch.where(draw.chance(0.25, count), draw.integer(2, 4, count), 1),
     )
 
@@ -266,51 +241,6 @@ def _arms(count: int, fine: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]
     elbow = torch.where(fine[:, None, None], close, elbow)
     straight = draw.chance(0.35, count, 2, 1)
     return upper, bend, torch.where(straight, 0.12 * elbow, elbow).clamp(0, ELBOW)
-
-
-# Where hands go, from the shoulder of their side: outward, up and back, metres of a usual body.
-_TARGETS = (
-    (-0.18, 0.16, -0.14),  # mouth
-    (-0.10, 0.24, -0.02),  # ear
-    (-0.16, 0.38, -0.02),  # top of the head
-    (-0.30, -0.02, -0.13),  # the other shoulder
-    (-0.17, -0.12, -0.18),  # chest
-    (-0.17, -0.36, -0.18),  # belly
-    (0.03, -0.45, -0.08),  # hip
-    (-0.15, -0.42, 0.16),  # behind the back
-    (-0.16, -0.10, -0.42),  # before the chest
-    (-0.08, -0.30, -0.42),  # on a table
-    (0.00, 0.00, -0.60),  # straight ahead
-    (-0.05, 0.35, -0.42),  # on a shelf
-    (-0.10, 0.58, -0.05),  # above the head
-    (0.55, 0.00, -0.10),  # to the side
-    (0.40, 0.40, -0.10),  # to the side and up
-    (-0.05, -0.55, -0.22),  # down before the body
-)
-_UPPER_ARM, _FOREARM = 0.28, 0.33  # metres, the forearm with half the hand
-
-
-def _reaching(count: int, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
-    """Arms whose hands go to places that hands go to: as `_arms`.
-
-    Two links reach a target in one plane; the elbow hangs down and out of it.
-    """
-    places = torch.tensor(_TARGETS, device=draw.device)
-    target = places[draw.integer(0, len(places) - 1, count, 2, KEYS)]
-    target = target + draw.normal(count, 2, KEYS, 3, spread=0.12)
-    far = target.norm(dim=-1, keepdim=True).clamp(0.2, _UPPER_ARM + _FOREARM - 0.01)
-    ahead = functional.normalize(target, dim=-1)
-    low = torch.tensor([0.45, -0.8, 0.35], device=draw.device)
-    aside = low + draw.normal(count, 2, KEYS, 3, spread=0.3)
-    aside = aside - (aside * ahead).sum(-1, keepdim=True) * ahead
-    aside = functional.normalize(aside, dim=-1)
-    a, b = _UPPER_ARM, _FOREARM
-    cos = ((a * a + far * far - b * b) / (2 * a * far)).clamp(-1, 1)
-    sin = (1 - cos * cos).sqrt()
-    upper = cos * ahead + sin * aside
-    bend = sin * ahead - cos * aside
-    elbow = math.pi - ((a * a + b * b - far * far) / (2 * a * b)).clamp(-1, 1).acos()
-    return upper, bend, elbow[..., 0].clamp(0, ELBOW)
 
 
 def _again(count: int, draw: Draw) -> Tensor:

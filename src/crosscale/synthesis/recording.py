@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosscale.synthesis.camera import about, draw_camera, record
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
 from crosscale.synthesis.named import Action, action
-from crosscale.synthesis.performers import JOINTS, Manner, place
-from crosscale.synthesis.programs import Draw, Programs, mirrored
+from crosscale.synthesis.performers import JOINTS, place
+from crosscale.synthesis.programs import Programs, mirrored
 
 SUBJECTS_A_SETUP = 4
 _ACTOR, _CAMERA, _PERFORMANCE, _SENSOR = range(4)  # what a random stream is for

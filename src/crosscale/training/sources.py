@@ -20,9 +20,11 @@ from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
+from crosscale.synthesis.draw import Draw
+from crosscale.synthesis.manner import Manner
 from crosscale.synthesis.pairs import Meeting, draw_meetings, perform_together, sibling_pairs
-from crosscale.synthesis.performers import Manner, perform
-from crosscale.synthesis.programs import Draw, Programs, draw_programs, siblings
+from crosscale.synthesis.performers import perform
+from crosscale.synthesis.programs import Programs, draw_programs, siblings
 from crosscale.transforms.preprocess import (
     ClipSource,
     ClipTensors,
