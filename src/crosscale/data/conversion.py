@@ -8,6 +8,7 @@ import numpy as np
 
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
+from crosscale.skeleton.canonical import CANONICAL, canonical_pooling
 from crosscale.skeleton.layout import PEOPLE, Layout
 
 TORSO = 0.5  # metres from hips to shoulders, about that of an adult
@@ -54,7 +55,7 @@ def in_layout(source: CoordinateSource, wanted: Layout) -> CoordinateSource:
     try:
         return Converted(source, wanted)
     except CrosscaleError as error:
-        people = wanted.name == PEOPLE and PEOPLE not in source.layout.scales
+        people = wanted.name in (PEOPLE, CANONICAL) and PEOPLE not in source.layout.scales
         raise CrosscaleError(
             f"the recordings have layout {source.layout.name}, the encoder was trained on "
             f"{wanted.name}: {error}"
@@ -65,12 +66,12 @@ def in_layout(source: CoordinateSource, wanted: Layout) -> CoordinateSource:
 def to_layout(recordings: Recordings, layout: Layout, target: Layout) -> Recordings:
     """Bring recordings to a coarser layout, in space and of one body size; copies them.
 
-    An encoder of parts sees people of any sensor alike: in metres or not, tall or short.
+    An encoder of such a layout sees people of any sensor alike: in metres or not, tall or short.
 
     Args:
         recordings: (R, V, C) rows of the layout's V joints.
-        layout: has a scale whose nodes are the target's joints.
-        target: such as `part10`.
+        layout: has a scale whose nodes are the target's joints, or for `body16` one of ten parts.
+        target: such as `part10` or `body16`.
 
     Raises:
         CrosscaleError: when it has not.
@@ -85,8 +86,11 @@ def pooling(layout: Layout, target: Layout) -> np.ndarray:
     """(P, V) float32 weights that make the target's P joints from the layout's V.
 
     Raises:
-        CrosscaleError: when the layout has no scale of the target's joints, hung together alike.
+        CrosscaleError: when the layout has no scale of the target's joints, and is not of people or
+            the target another one than the canonical body.
     """
+    if target.name == CANONICAL and PEOPLE in layout.scales:
+        return canonical_pooling(layout)
     graph = layout.scales.get(target.name)
     if graph is None or set(graph.names) != set(target.joints):
         raise CrosscaleError(
