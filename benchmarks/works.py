@@ -20,7 +20,7 @@ from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.probes.knn import knn_scores
-from crosscale.evaluation.probes.linear import LinearProbe, one_thread
+from crosscale.evaluation.probes.linear import LinearProbe
 from crosscale.models.published import from_published, load_whole
 from crosscale.objectives.base import Batch, StreamSpec
 from crosscale.objectives.moco import MoCo, MoCoSettings
@@ -32,7 +32,7 @@ from crosscale.synthesis.performers import perform
 from crosscale.synthesis.programs import draw_programs
 from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import ClipTensors, Preprocess, preprocess
-from crosscale.utils.repeatable import repeatable
+from crosscale.utils.repeatable import one_thread, repeatable
 
 LAYOUT = "ntu25"
 FRAMES = 50

@@ -10,6 +10,7 @@ from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.evaluation.probes.knn import knn_scores
 from crosscale.skeleton.layout import Layout
+from crosscale.synthesis import ClipName, record_clips
 from crosscale.transforms.preprocess import Preprocess, preprocess
 
 LAYOUT = Layout.load("ntu25")
@@ -41,6 +42,19 @@ def test_nearest_neighbours_give_the_same_bits(with_one_and_two):
     x = np.random.default_rng(0).normal(size=(3000, 256)).astype(np.float32)
     labels = np.arange(2500) % 10
     one, two = with_one_and_two(lambda: torch.as_tensor(knn_scores(x[:2500], labels, x[2500:], 10)))
+    assert torch.equal(one, two)
+
+
+def test_synthetic_recordings_are_the_same_and_leave_the_number_as_it_was(with_one_and_two):
+    name = ClipName(subject=2, repetition=1, action=4, camera=1)  # long enough to be split
+
+    def recorded() -> torch.Tensor:
+        before = torch.get_num_threads()
+        [recording] = record_clips([name], seed=0)
+        assert torch.get_num_threads() == before
+        return torch.as_tensor(recording.coordinates)
+
+    one, two = with_one_and_two(recorded)
     assert torch.equal(one, two)
 
 

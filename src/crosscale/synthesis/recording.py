@@ -10,6 +10,7 @@ from crosscale.synthesis.manner import Manner
 from crosscale.synthesis.named import Action, action
 from crosscale.synthesis.performers import JOINTS, place
 from crosscale.synthesis.programs import Programs, mirrored
+from crosscale.utils.repeatable import one_thread
 
 SUBJECTS_A_SETUP = 4
 _ACTOR, _CAMERA, _PERFORMANCE, _SENSOR = range(4)  # what a random stream is for
@@ -66,6 +67,7 @@ def record_clips(
     return [_seen_by_camera(name, seed, scene) for name in names]
 
 
+@one_thread()
 def perform_scene(name: ClipName, seed: int, frames: tuple[int, int]) -> np.ndarray:
     """The performance that cameras see: floor y = 0, its middle near the origin.
 

@@ -20,6 +20,17 @@ def repeatable() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread within the block: how work is split may change its last digits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def derived_seed(seed: int, name: str) -> int:
     """A seed of 63 bits for one purpose, unrelated to those of other seeds and purposes."""
     high, low = np.random.SeedSequence([seed, *name.encode()]).generate_state(2, np.uint32)

@@ -1,7 +1,6 @@
 """Linear evaluation: one linear layer trained on frozen features."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from torch.nn import functional
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.probes.base import Probe
 from crosscale.utils.progress import tracked
+from crosscale.utils.repeatable import one_thread
 
 Normalise = Literal["none", "standardise", "l2"]
 
@@ -184,14 +184,3 @@ def new_layer(width: int, classes: int, generator: torch.Generator) -> nn.Linear
     nn.init.normal_(layer.weight, std=0.01, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread within the block."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
