@@ -2,6 +2,7 @@
 
 import csv
 import shlex
+from contextlib import contextmanager
 from hashlib import sha256
 
 import numpy as np
@@ -16,6 +17,7 @@ from crosscale.synthesis.examples import example_recording, write_examples
 from crosscale.synthesis.formats import bvh_text
 from crosscale.synthesis.performers import JOINTS
 from crosscale.synthesis.recording import ClipName, perform_scene
+from crosscale.utils.progress import displayed_by
 
 FORMATS = ("mediapipe", "openpose", "bvh", "skeleton", "deeplabcut")
 LIMBS = {
@@ -31,7 +33,16 @@ LIMBS = {
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made") / "examples"
-    write_examples(folder)
+    told = []
+
+    @contextmanager
+    def display(what, total):
+        assert what == "writing recordings"
+        yield told.append
+        assert sum(told) == total  # progress ends at its end
+
+    with displayed_by(display):
+        assert write_examples(folder) == sum(told)
     return folder
 
 

@@ -1,6 +1,7 @@
 """Example recordings, in the files of other programs: tutorials begin with them."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from crosscale.synthesis.formats import (
@@ -16,9 +17,11 @@ from crosscale.synthesis.named import NAMED_ACTIONS
 from crosscale.synthesis.recording import ClipName, Recording, perform_scene, record_clips
 from crosscale.synthesis.write import skeleton_text
 from crosscale.utils.files import atomic_folder
+from crosscale.utils.progress import tracked
 
 ACTORS, LABELLED = 8, 3  # of whom the first are labelled
 FEW = 3  # actors, of the formats that are there to be looked at
+COUNT = 85  # recordings of all formats
 FRAMES = (45, 90)  # the shortest and the longest clip
 EXERCISES = {  # by what they are called here
     "squat": "squat", "sit": "sit down", "stand": "stand up", "lift": "pick up", "wave": "wave",
@@ -55,7 +58,8 @@ def write_examples(out: Path, seed: int = 0) -> int:
     """
     with atomic_folder(out) as folder:
         (folder / "README.txt").write_text(_README)
-        return sum(write(folder, seed) for write in _FORMATS)
+        written = chain.from_iterable(write(folder, seed) for write in _FORMATS)
+        return sum(1 for _ in tracked(written, "writing recordings", COUNT))
 
 
 def example_recording(seed: int = 0) -> tuple[str, str]:
@@ -65,7 +69,7 @@ def example_recording(seed: int = 0) -> tuple[str, str]:
     return f"{exercise}_actor{ACTORS}.json", text
 
 
-def _exercises(folder: Path, seed: int) -> int:
+def _exercises(folder: Path, seed: int) -> Iterator[str]:
     (folder / "mediapipe").mkdir()
     rows = ["name,label"]
     for name, exercise, actor in _plan(EXERCISES, ACTORS):
@@ -73,36 +77,33 @@ def _exercises(folder: Path, seed: int) -> int:
         (folder / "mediapipe" / f"{name}.json").write_text(text)
         if actor <= LABELLED:
             rows.append(f"{name},{exercise}")
+        yield name
     (folder / "mediapipe.csv").write_text("\n".join([*rows, ""]))
-    return len(EXERCISES) * ACTORS
 
 
-def _videos(folder: Path, seed: int) -> int:
-    plan = [*_plan(("clap", "jump"), FEW)]
-    for name, action, actor in plan:
+def _videos(folder: Path, seed: int) -> Iterator[str]:
+    for name, action, actor in _plan(("clap", "jump"), FEW):
         seen = seen_as(_recorded(action, actor, seed).coordinates[:, 0], "openpose25")
         write_openpose(folder / "openpose" / name, list(in_pixels(seen)[:, None]))
-    return len(plan)
+        yield name
 
 
-def _capture(folder: Path, seed: int) -> int:
-    plan = [*_plan(("throw", "kick", "bow"), FEW)]
-    for name, action, actor in plan:
+def _capture(folder: Path, seed: int) -> Iterator[str]:
+    for name, action, actor in _plan(("throw", "kick", "bow"), FEW):
         scene = perform_scene(_clip(action, actor), seed, FRAMES)
         path = _in_folder(folder / "bvh", action, name)
         path.with_suffix(".bvh").write_text(bvh_text(scene[:, 0]))
-    return len(plan)
+        yield name
 
 
-def _pairs(folder: Path, seed: int) -> int:
-    plan = [*_plan(("handshake", "push"), FEW)]
-    for name, action, actor in plan:
+def _pairs(folder: Path, seed: int) -> Iterator[str]:
+    for name, action, actor in _plan(("handshake", "push"), FEW):
         path = _in_folder(folder / "skeleton", action, name)
         path.with_suffix(".skeleton").write_text(skeleton_text(_recorded(action, actor, seed)))
-    return len(plan)
+        yield name
 
 
-def _mice(folder: Path, seed: int) -> int:
+def _mice(folder: Path, seed: int) -> Iterator[str]:
     (folder / "mouse.yaml").write_text(LAYOUT)
     for action in MOUSE_ACTIONS:
         for mouse in range(1, FEW + 1):
@@ -110,10 +111,17 @@ def _mice(folder: Path, seed: int) -> int:
                 path = _in_folder(folder / "deeplabcut", action, f"mouse{mouse}_{take}")
                 found = perform_mouse(action, mouse, take, seed)
                 write_deeplabcut(path.parent, path.name, list(PARTS), found)
-    return len(MOUSE_ACTIONS) * FEW * 2
+                yield path.name
 
 
-_FORMATS: tuple[Callable[[Path, int], int], ...] = (_exercises, _videos, _capture, _pairs, _mice)
+# Each yields the name of a recording that it has written.
+_FORMATS: tuple[Callable[[Path, int], Iterator[str]], ...] = (
+    _exercises,
+    _videos,
+    _capture,
+    _pairs,
+    _mice,
+)
 
 
 def _plan(actions: Iterable[str], actors: int) -> Iterator[tuple[str, str, int]]:
