@@ -58,7 +58,7 @@ def test_what_tells_the_labelled_clips_apart_is_chosen_and_told(candidates, good
     chosen = fit_best(candidates, vectors, labels, None, head)
     assert chosen.kind == good
     assert chosen.head.cv_accuracy_ == 1
-    assert {"encoder": "the encoder", "rocket": "MiniRocket"}[good] in chosen.why.split(",")[0]
+    assert {"encoder": "the encoder", "rocket": "MiniRocket"}[good] in chosen.why.split("(")[0]
     assert "both side by side" in chosen.why
 
 
@@ -66,7 +66,8 @@ def test_of_equals_the_shortest_is_taken(candidates):
     vectors, labels = vectors_of(candidates, ["encoder", "rocket"])
     chosen = fit_best(candidates, vectors, labels, None, LinearHead)
     assert chosen.kind == "encoder"
-    assert chosen.why.startswith("the encoder, the first of those that name most")
+    assert chosen.why.startswith("the encoder (held-out labelled clips named right: the encoder 1")
+    assert chosen.why.endswith("; of equals the first is taken)")
 
 
 def test_where_nothing_can_be_held_out_both_are_taken_and_that_is_told(candidates):
@@ -121,12 +122,13 @@ def test_classify_says_what_it_chose_and_the_head_is_used_so(run, store, tmp_pat
     path, out = tmp_path / "head", tmp_path / "named.csv"
     fit = ["classify", str(run), str(store.path), "--out", str(out)]
     assert main([*fit, "--labels", str(table), "--save", str(path)]) == 0
-    told = capsys.readouterr().out
-    assert "the first of those that name most held-out labelled clips right: the encoder" in told
+    told = " ".join(capsys.readouterr().out.split())
+    assert "features: MiniRocket (held-out labelled clips named right: the encoder" in told
+    assert "of equals the first is taken" in told
     for kind in ("rocket", "both"):
         words = [*fit, "--labels", str(table), "--features", kind, "--save", str(path)]
         assert main(words) == 0
-        assert "told apart by" not in capsys.readouterr().out
+        assert "features: " not in capsys.readouterr().out
         assert load_head(path).features == kind
         assert main([*fit, "--head", str(path)]) == 0
         again = out.read_text()

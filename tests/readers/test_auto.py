@@ -88,7 +88,7 @@ def test_several_formats_are_told_with_reasons(tmp_path):
 
 
 def test_an_unknown_format_is_told_with_what_is_there(tmp_path):
-    with pytest.raises(CrosscaleError, match="has no format that is known; it has no files"):
+    with pytest.raises(CrosscaleError, match="has no files: name the folder with the recordings"):
         recognise(tmp_path)
     for i in range(3):
         (tmp_path / f"{i}.pdf").write_bytes(b"")

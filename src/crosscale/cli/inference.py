@@ -302,7 +302,7 @@ def _fit(
         f"{counted(len(rows), 'labelled clip')} of {counted(len(head.classes_), 'class')}"
     )
     if chosen.why:
-        console.print(f"told apart by {chosen.why}")
+        console.print(f"features: {chosen.why}")
     if head.cv_clips_:
         what = "clips and subclips" if subclips else "clips"
         apart = people is not None and head.cv_groups_

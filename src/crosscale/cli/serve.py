@@ -91,7 +91,7 @@ def serve(
         )
     _tell(console, service)
     if why:
-        console.print(f"actions are told apart by {why}")
+        console.print(f"features: {why}")
     app = make_app(service, host=None if local else host)
     with displayed_by(None):  # what requests ask for is shown on their page
         listen(

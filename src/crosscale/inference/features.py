@@ -96,7 +96,7 @@ class Chosen:
     Attributes:
         kind: of the features.
         head: fitted on them.
-        why: in a sentence; empty where there was no choice.
+        why: which they are, with the figures that decided; empty where there was no choice.
     """
 
     kind: FeatureKind
@@ -133,7 +133,7 @@ def fit_best(
     last = candidates.kinds[-1]
     if not heads[last].cv_clips_:
         return Chosen(
-            last, heads[last], f"{NAMES[last]}, for no labelled clip can be spared to compare them"
+            last, heads[last], f"{NAMES[last]} (no labelled clip can be spared to compare them)"
         )
     best = max(heads, key=lambda kind: heads[kind].cv_accuracy_)
     return Chosen(best, heads[best], _why(best, {k: h.cv_accuracy_ for k, h in heads.items()}))
@@ -163,6 +163,6 @@ def rocket_beside(model: Model) -> Model | None:
 
 def _why(best: FeatureKind, accuracy: Mapping[FeatureKind, float]) -> str:
     figures = ", ".join(f"{NAMES[kind]} {100 * value:.1f} %" for kind, value in accuracy.items())
-    first = [*accuracy.values()].count(accuracy[best]) > 1
-    which = "the first of those that name" if first else "which names"
-    return f"{NAMES[best]}, {which} most held-out labelled clips right: {figures}"
+    equal = [*accuracy.values()].count(accuracy[best]) > 1
+    taken = "; of equals the first is taken" if equal else ""
+    return f"{NAMES[best]} (held-out labelled clips named right: {figures}{taken})"

@@ -41,15 +41,14 @@ def recognise(source: Path) -> Recognised:
         return found[0]
     if not found:
         there = _endings(source)
-        unknown = f"{source} has no format that is known; it has {there or 'no files'}"
         if not there:
-            raise CrosscaleError(unknown)
+            raise CrosscaleError(f"{source} has no files: name the folder with the recordings")
         raise CrosscaleError(
-            f"{unknown}. If it has one (`crosscale list readers`), name it in place of auto, such "
-            "as table --layout ntu25 for rows of x y z. Otherwise there are two short ways: write "
-            "each recording with numpy.savez(file, coordinates=array), frames by joints by x y z "
-            "in metres, and prepare npz --layout LAYOUT; or write a reader of ten lines "
-            "(docs/extend.md)"
+            f"{source} has no format that is known; it has {there}. If it has one "
+            "(`crosscale list readers`), name it in place of auto, such as table --layout ntu25 "
+            "for rows of x y z. Otherwise there are two short ways: write each recording with "
+            "numpy.savez(file, coordinates=array), frames by joints by x y z in metres, and "
+            "prepare npz --layout LAYOUT; or write a reader of ten lines (docs/extend.md)"
         )
     reasons = "; ".join(f"{one.source_format}, since {one.reason}" for one in found)
     raise CrosscaleError(
