@@ -8,7 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from crosscale.encoders.engines import Engine, EngineName, available, build
+from crosscale.encoders.engines import Engine, available, build
+from crosscale.utils.choices import EngineName
 from crosscale.utils.memory import keep_freed_memory, set_malloc
 
 Work = Callable[[], object]

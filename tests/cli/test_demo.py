@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from crosscale.cli import demo as demonstration
+from crosscale.cli import demo_steps
 from crosscale.cli.demo import demo
 from crosscale.evaluation.baselines import RAW, ROCKET
 from crosscale.training.callbacks import read_metrics
@@ -12,7 +12,7 @@ from crosscale.training.callbacks import read_metrics
 
 def test_a_small_demo_makes_what_it_tells_of(tmp_path, monkeypatch, capsys):
     small = {"encoder.width": 8, "source.epoch_clips": 64, "training.batch_size": 32}
-    monkeypatch.setattr(demonstration, "RECIPE", small | {"output.dim": 8, "output.batches": 2})
+    monkeypatch.setattr(demo_steps, "RECIPE", small | {"output.dim": 8, "output.batches": 2})
     report = demo(out=tmp_path / "demo", actors=4, epochs=2)
     told = " ".join(capsys.readouterr().out.split())
     few, nearest = (100 * one.headline_top1["test"] for one in report.evaluations)

@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from crosscale.encoders import engines
-from crosscale.encoders.engines import EngineName, available, build, choose
+from crosscale.encoders.engines import available, build, choose
 from crosscale.encoders.fused import SPECTRAL_CHANNELS
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.choices import EngineName
 
 FRAMES = 12
 LAYOUT = Layout.load("ntu25")

@@ -86,7 +86,7 @@ def test_a_seed_gives_the_same_files(examples, tmp_path):
 
 
 def test_the_commands_that_it_prints_can_be_typed_for_any_folder(monkeypatch, capsys):
-    monkeypatch.setattr("crosscale.cli.examples.write_examples", lambda out, seed: 1)
+    monkeypatch.setattr("crosscale.synthesis.examples.write_examples", lambda out, seed: 1)
     assert main(["examples", "my recordings"]) == 0
     command = shlex.split(capsys.readouterr().out.splitlines()[2])
     assert command[1:4] == ["prepare", "auto", "my recordings/mediapipe"]

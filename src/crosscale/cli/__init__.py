@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from crosscale.cli.parser import CrosscaleParser
 
 # heading: {command: module.function}. Modules are imported when called, and the help of all
-# commands is read from their text, because PyTorch takes seconds.
+# commands is read from their text; what computes is imported by functions when they run, because
+# PyTorch takes seconds, which a wrong option should not wait for.
 SECTIONS: dict[str, dict[str, str]] = {
     "data": {
         "prepare": "data.prepare",

@@ -6,12 +6,7 @@ from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.data.store_files import is_store
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.comparison.benchmark import OWN, run_benchmark
-from crosscale.evaluation.comparison.benchmark_page import write_benchmark
-from crosscale.evaluation.few import DRAWS
-from crosscale.models.checkpoint import load_encoders
-from crosscale.models.hub import resolve
-from crosscale.utils.devices import usable
+from crosscale.utils.choices import DRAWS, OWN
 
 
 def benchmark(
@@ -47,6 +42,12 @@ def benchmark(
     Returns:
         The tables.
     """
+    from crosscale.evaluation.comparison.benchmark import run_benchmark
+    from crosscale.evaluation.comparison.benchmark_page import write_benchmark
+    from crosscale.models.checkpoint import load_encoders
+    from crosscale.models.hub import resolve
+    from crosscale.utils.devices import usable
+
     usable(device)
     if draws < 1:
         raise CrosscaleError(f"draws must be 1 or more, not {draws}")

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.comparison.cells import is_of, run_cells
-from crosscale.evaluation.comparison.page import write_tables
-from crosscale.evaluation.comparison.plan import Cell, Plan, read_plan
-from crosscale.evaluation.comparison.results import Result, read_results
-from crosscale.evaluation.comparison.table import compare as summarise
 from crosscale.utils.files import only_writer
+
+if TYPE_CHECKING:
+    from crosscale.evaluation.comparison.plan import Cell, Plan
+    from crosscale.evaluation.comparison.results import Result
 
 
 def compare(
@@ -35,6 +35,10 @@ def compare(
     Returns:
         The tables: Markdown, CSV and HTML.
     """
+    from crosscale.evaluation.comparison.cells import is_of
+    from crosscale.evaluation.comparison.plan import read_plan
+    from crosscale.evaluation.comparison.results import read_results
+
     read = read_plan(plan)
     console = Console(soft_wrap=True, highlight=False)
     if tables_only:
@@ -49,18 +53,20 @@ def compare(
     return written
 
 
-def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
+def _run(plan: "Plan", out: Path, device: str, console: Console) -> list[Path]:
+    from crosscale.evaluation.comparison.cells import run_cells
+
     written: list[Path] = []
     with only_writer(out):
 
         def say(text: str) -> None:
             console.print(text, markup=False)
 
-        def begin(cell: Cell, number: int, left: float | None) -> None:
+        def begin(cell: "Cell", number: int, left: float | None) -> None:
             wait = "" if left is None else f"; about {_duration(left)} left"
             say(f"cell {number} of {len(plan.cells)}: {cell.title}{wait}")
 
-        def finished(results: Mapping[Cell, Result]) -> None:
+        def finished(results: "Mapping[Cell, Result]") -> None:
             written[:] = _write(plan, out, results, {})
 
         run_cells(plan, out, device, begin=begin, finished=finished, say=say)
@@ -68,8 +74,11 @@ def _run(plan: Plan, out: Path, device: str, console: Console) -> list[Path]:
 
 
 def _write(
-    plan: Plan, out: Path, valid: Mapping[Cell, Result], found: Mapping[Cell, Result]
+    plan: "Plan", out: Path, valid: "Mapping[Cell, Result]", found: "Mapping[Cell, Result]"
 ) -> list[Path]:
+    from crosscale.evaluation.comparison.page import write_tables
+    from crosscale.evaluation.comparison.table import compare as summarise
+
     left_out = [cell for cell in found if cell not in valid]
     return write_tables(summarise(plan, valid, left_out), out)
 

@@ -19,8 +19,9 @@ from crosscale.readers import make_reader
 from crosscale.readers.auto import recognise
 from crosscale.readers.mocap.space import Units, Up
 from crosscale.readers.naming import Naming
-from crosscale.readers.prepare import COUNTED, REPORT, PrepareReport, Runner
+from crosscale.readers.prepare import COUNTED, REPORT, PrepareReport
 from crosscale.readers.prepare import prepare as prepare_store
+from crosscale.utils.choices import Runner
 from crosscale.utils.text import counted
 
 _SHOWN = 10  # of a list that may be long; the whole of it is in the report

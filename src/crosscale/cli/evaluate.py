@@ -12,7 +12,6 @@ from rich.console import Console
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.data.splits import only_split
 from crosscale.encoders.base import Pooling
-from crosscale.encoders.engines import EngineChoice
 from crosscale.encoders.readout import Layers
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.baselines import baselines as measured_baselines
@@ -37,6 +36,7 @@ from crosscale.evaluation.table import accuracy_table
 from crosscale.models.checkpoint import untrained
 from crosscale.models.hub import resolve
 from crosscale.training.callbacks import read_metrics
+from crosscale.utils.choices import EngineChoice
 from crosscale.utils.progress import progress
 
 _FROZEN = ("engine", "pooling", "layers", "mirror")  # options that fine-tuning has no use for

@@ -4,7 +4,6 @@ import shlex
 from pathlib import Path
 
 from crosscale.cli.console import plain_console
-from crosscale.synthesis.examples import write_examples
 
 
 def examples(out: Path, *, seed: int = 0) -> int:
@@ -22,6 +21,8 @@ def examples(out: Path, *, seed: int = 0) -> int:
     Returns:
         How many recordings were written.
     """
+    from crosscale.synthesis.examples import write_examples
+
     count = write_examples(out, seed)
     folder = shlex.quote(str(out))
     plain_console().print(f"""{count} recordings written to {out}. What to do next, for example:

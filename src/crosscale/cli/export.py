@@ -2,25 +2,21 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
-from crosscale.encoders.stgcn import EncoderSettings
 from crosscale.errors import CrosscaleError
-from crosscale.models.checkpoint import load_encoders
-from crosscale.models.export import TOLERANCE, Exported, export_onnx, export_torch
-from crosscale.models.folder import write_model_folder
-from crosscale.models.hub import push as push_to_hub
-from crosscale.models.hub import resolve
-from crosscale.models.published_file import import_checkpoint, read_published, write_published
 from crosscale.skeleton.layout import Layout
-from crosscale.transforms.preprocess import PUBLISHED, Preprocess
+from crosscale.transforms.settings import PUBLISHED, Preprocess
 from crosscale.utils.progress import progress
 from crosscale.utils.text import counted
 
+if TYPE_CHECKING:
+    from crosscale.models.export import Exported
 
-def onnx(run: Path, *, out: Path) -> Exported:
+
+def onnx(run: Path, *, out: Path) -> "Exported":
     """Write all streams as one ONNX file, for any number of clips of any length, and check it.
 
         crosscale export onnx runs/nwucla --out nwucla.onnx
@@ -34,11 +30,15 @@ def onnx(run: Path, *, out: Path) -> Exported:
         out: the file, or a folder, in which it becomes encoder.onnx. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
     """
+    from crosscale.models.checkpoint import load_encoders
+    from crosscale.models.export import export_onnx
+    from crosscale.models.hub import resolve
+
     with progress("exporting and checking"):
         return _told(export_onnx(load_encoders(resolve(run)), _file_in(out, ".onnx")))
 
 
-def torch_program(run: Path, *, out: Path) -> Exported:
+def torch_program(run: Path, *, out: Path) -> "Exported":
     """Write all streams as one `torch.export` program, load it again, and check it.
 
         crosscale export torch runs/nwucla --out nwucla.pt2
@@ -51,6 +51,10 @@ def torch_program(run: Path, *, out: Path) -> Exported:
         out: the file, or a folder, in which it becomes encoder.pt2. A JSON file beside it tells
             inputs, outputs, joints and how clips are prepared.
     """
+    from crosscale.models.checkpoint import load_encoders
+    from crosscale.models.export import export_torch
+    from crosscale.models.hub import resolve
+
     with progress("exporting and checking"):
         return _told(export_torch(load_encoders(resolve(run)), _file_in(out, ".pt2")))
 
@@ -67,6 +71,10 @@ def published(run: Path, *, out: Path) -> None:
     Args:
         out: the file, ending in .pt.
     """
+    from crosscale.models.checkpoint import load_encoders
+    from crosscale.models.hub import resolve
+    from crosscale.models.published_file import write_published
+
     _check_ending(out, ".pt")
     trained = load_encoders(resolve(run))
     write_published(trained, out)
@@ -114,6 +122,9 @@ def import_published(
         bodies: whether empty bodies are averaged in, as the published code does.
         preprocess: how clips are prepared; by default as the published code does.
     """
+    from crosscale.encoders.stgcn import EncoderSettings
+    from crosscale.models.published_file import import_checkpoint, read_published
+
     if data is None and layout is None:
         raise CrosscaleError(
             "name the data that it was trained on (--data STORE), or where that is not at hand, "
@@ -149,6 +160,8 @@ def folder(run: Path, *, out: Path, license: str = "other") -> Path:
             the folder come into the card.
         out: the folder to make.
     """
+    from crosscale.models.folder import write_model_folder
+
     _check_free(out)
     write_model_folder(run, out, license, out.name)
     plain_console().print(f"model folder: {out}")
@@ -168,6 +181,8 @@ def push(run: Path, repository: str, *, license: str = "other", private: bool = 
         repository: user/model; made where it does not exist.
         private: make a new repository visible to its owner only.
     """
+    from crosscale.models.hub import push as push_to_hub
+
     address = push_to_hub(run, repository, license, private=private)
     plain_console().print(f"pushed: {address}")
     return address
@@ -191,7 +206,9 @@ def _check_free(out: Path) -> None:
         raise CrosscaleError(f"{out} exists already; choose another folder")
 
 
-def _told(exported: Exported) -> Exported:
+def _told(exported: "Exported") -> "Exported":
+    from crosscale.models.export import TOLERANCE
+
     console = plain_console()
     for stream, difference in exported.differences.items():
         console.print(

@@ -7,10 +7,6 @@ from pathlib import Path
 from crosscale.cli.console import plain_console, until_nobody_reads
 from crosscale.errors import CrosscaleError
 from crosscale.inference.camera import frame_line, frames_of
-from crosscale.inference.features import saved
-from crosscale.inference.live import LiveClassifier
-from crosscale.inference.stream import answer_lines, listen
-from crosscale.models.model import load
 from crosscale.pose.blazepose import BlazePose
 from crosscale.pose.pictures import open_camera, open_video
 from crosscale.pose.pose_estimator import CONFIDENCE, PeopleFollower
@@ -54,6 +50,11 @@ def live(
         socket: HOST:PORT of this machine to listen at instead of standard input, such as
             127.0.0.1:7000; answers go back to the one who sends frames.
     """
+    from crosscale.inference.features import saved
+    from crosscale.inference.live import LiveClassifier
+    from crosscale.inference.stream import answer_lines, listen
+    from crosscale.models.model import load
+
     model = load(run, device=device)
     fitted, embedder = saved(head, model)
     skeleton = Layout.load(layout)

@@ -4,14 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from crosscale.cli.data import merge, prepare
-from crosscale.cli.evaluate import evaluate
-from crosscale.cli.export import folder
-from crosscale.cli.pretrain import train
 from crosscale.errors import CrosscaleError
-from crosscale.training.distributed import team_fabric
-from crosscale.training.loop import RECIPE_FILE
-from crosscale.training.recipe import read_recipe
 
 RECIPE = "sensors/skeletonclr"
 
@@ -44,6 +37,14 @@ def retrain(
     Returns:
         The model folder, which all commands take in place of `parts`.
     """
+    from crosscale.cli.data import merge, prepare
+    from crosscale.cli.evaluate import evaluate
+    from crosscale.cli.export import folder
+    from crosscale.cli.pretrain import train
+    from crosscale.training.distributed import team_fabric
+    from crosscale.training.loop import RECIPE_FILE
+    from crosscale.training.recipe import read_recipe
+
     stores, run, model = out / "stores", out / "run", out / "parts"
     if model.exists():
         raise CrosscaleError(f"{model} is there already; name another folder with --out")

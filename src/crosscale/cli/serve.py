@@ -9,17 +9,16 @@ from rich.console import Console
 from crosscale.cli.console import plain_console
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError, needs
-from crosscale.inference.features import Candidates, FeatureChoice, fit_best, saved
-from crosscale.inference.head import HEADS, Head, make_head
-from crosscale.inference.index import Index
-from crosscale.inference.labels import people_of
-from crosscale.models.model import Model, load
-from crosscale.models.side_by_side import Embedder
 from crosscale.serve import webcam as assets
+from crosscale.utils.choices import FeatureChoice
 from crosscale.utils.progress import displayed_by, progress
 from crosscale.utils.text import counted
 
 if TYPE_CHECKING:
+    from crosscale.inference.head import Head
+    from crosscale.inference.index import Index
+    from crosscale.models.model import Model
+    from crosscale.models.side_by_side import Embedder
     from crosscale.serve.service import Service
 
 LOOPBACK = "127.0.0.1"
@@ -57,6 +56,9 @@ def serve(
             the server.
         port: the port to listen at; 0 takes a free one.
     """
+    from crosscale.inference.index import Index
+    from crosscale.models.model import load
+
     with needs("the web app", extra="serve"):
         from crosscale.serve.app import make_app
         from crosscale.serve.guard import is_loopback
@@ -125,12 +127,16 @@ def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
 
 def _head(
     name: str,
-    model: Model,
-    index: Index | None,
+    model: "Model",
+    index: "Index | None",
     store: ClipStore | None,
     features: FeatureChoice = "auto",
-) -> tuple[Head, Embedder, str]:
+) -> "tuple[Head, Embedder, str]":
     """A head, what gives the embeddings that it judges, and why these, where there was a choice."""
+    from crosscale.inference.features import Candidates, fit_best, saved
+    from crosscale.inference.head import HEADS, make_head
+    from crosscale.inference.labels import people_of
+
     if name not in HEADS:
         fitted, embedder = saved(Path(name), model)
         return fitted.head, embedder, ""

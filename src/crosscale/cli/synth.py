@@ -1,11 +1,14 @@
 """`crosscale synth`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crosscale.cli.console import plain_console
-from crosscale.synthesis import SyntheticSet, SyntheticSettings, write_synthetic
 from crosscale.utils.progress import progress
 from crosscale.utils.text import counted
+
+if TYPE_CHECKING:
+    from crosscale.synthesis import SyntheticSet
 
 
 def synth(
@@ -20,7 +23,7 @@ def synth(
     seed: int = 0,
     workers: int | None = None,
     overwrite: bool = False,
-) -> SyntheticSet:
+) -> "SyntheticSet":
     """Make a synthetic data set of stick figures, in the format and naming of NTU RGB+D.
 
         crosscale synth recordings --classes 4 --subjects 4 --cameras 2
@@ -36,6 +39,8 @@ def synth(
         seed: the same settings and seed give the same files.
         overwrite: replace a synthetic data set that exists.
     """
+    from crosscale.synthesis import SyntheticSettings, write_synthetic
+
     settings = SyntheticSettings(classes, subjects, cameras, repetitions, clips, frames, seed)
     with progress("writing clips", settings.clips or settings.combinations) as advance:
         made = write_synthetic(

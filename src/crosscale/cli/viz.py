@@ -7,18 +7,10 @@ from rich.console import Console
 from crosscale.cli.console import plain_console
 from crosscale.data.splits import Split, protocols, split
 from crosscale.data.store import ClipStore
-from crosscale.encoders.engines import EngineName
 from crosscale.errors import CrosscaleError
-from crosscale.models.model import load
 from crosscale.skeleton.layout import Layout
-from crosscale.training.recipe import read_recipe
+from crosscale.utils.choices import EngineName
 from crosscale.utils.text import counted
-from crosscale.viz.drawn_views import drawn_views
-from crosscale.viz.embedding_map import frames_kept, map_html, sampled
-from crosscale.viz.film import write_film
-from crosscale.viz.layout_figure import layout_facts, left_out, write_layout
-from crosscale.viz.layout_places import mean_pose, tree_places
-from crosscale.viz.page import clips_html, view_about, view_title, write_page
 from crosscale.viz.player_clip import rows_of, stored_clip
 
 
@@ -48,6 +40,11 @@ def view(
     Returns:
         The page.
     """
+    from crosscale.training.recipe import read_recipe
+    from crosscale.viz.drawn_views import drawn_views
+    from crosscale.viz.film import write_film
+    from crosscale.viz.page import clips_html, view_about, view_title, write_page
+
     console = plain_console()
     opened = ClipStore.open(store)
     rows = rows_of(opened, clips)
@@ -94,6 +91,10 @@ def map_clips(
     Returns:
         The page.
     """
+    from crosscale.models.model import load
+    from crosscale.viz.embedding_map import frames_kept, map_html, sampled
+    from crosscale.viz.page import write_page
+
     console = plain_console()
     if not run.exists() and (data is None or out is None):
         raise CrosscaleError(
@@ -129,6 +130,9 @@ def check_layout(layout: str, *, out: Path | None = None, store: Path | None = N
     Returns:
         The layout.
     """
+    from crosscale.viz.layout_figure import layout_facts, left_out, write_layout
+    from crosscale.viz.layout_places import mean_pose, tree_places
+
     console = plain_console()
     checked = Layout.load(layout)
     console.print(f"layout {checked.name} is well-formed", style="green")

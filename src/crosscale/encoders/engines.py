@@ -13,15 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Literal, Protocol, cast, get_args
+from typing import Protocol, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from crosscale.errors import CrosscaleError, nearest, needs
-
-EngineName = Literal["torch", "compiled", "openvino", "onnxruntime"]
-EngineChoice = Literal["auto", EngineName]
+from crosscale.utils.choices import EngineName
 
 # What an engine needs, and the extra of this package that brings it.
 LIBRARIES: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(

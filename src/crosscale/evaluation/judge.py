@@ -13,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 
 from crosscale.evaluation.few import (
     COUNTS,
-    DRAWS,
     Fold,
     Reading,
     Rows,
@@ -22,6 +21,7 @@ from crosscale.evaluation.few import (
     scores_of,
     unit,
 )
+from crosscale.utils.choices import DRAWS
 
 MOST_AXES = 512  # of half-whitened features
 ALL, NEAREST = "all labels", "nearest neighbour"

@@ -12,7 +12,6 @@ from crosscale.data.conversion import in_layout
 from crosscale.data.splits import ALL, Split, folds, only_split, protocols, usual
 from crosscale.data.store import ClipStore
 from crosscale.encoders.base import Pooling
-from crosscale.encoders.engines import EngineChoice
 from crosscale.encoders.readout import Layers
 from crosscale.errors import CrosscaleError, refuse_unknown
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
@@ -24,6 +23,7 @@ from crosscale.evaluation.probes import make_probe, parameters
 from crosscale.evaluation.semi import SHARES, FewLabels
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
+from crosscale.utils.choices import EngineChoice
 from crosscale.utils.devices import usable
 
 

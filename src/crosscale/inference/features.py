@@ -15,10 +15,10 @@ from crosscale.inference.head_file import FittedHead, check_encoder, load_head
 from crosscale.models.model import Model, load_model
 from crosscale.models.side_by_side import Embedder, SideBySide
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.choices import FeatureChoice
 from crosscale.utils.progress import tracked
 
 FeatureKind = Literal["encoder", "rocket", "both"]
-FeatureChoice = Literal["auto", "encoder", "rocket", "both"]
 ROCKET = "rocket"  # the encoder that nobody trained
 NAMES: Mapping[FeatureKind, str] = MappingProxyType(
     {"encoder": "the encoder", "rocket": "MiniRocket", "both": "both side by side"}

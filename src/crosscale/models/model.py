@@ -13,7 +13,6 @@ from torch.nn import functional
 from crosscale.data.conversion import CoordinateSource, in_layout
 from crosscale.encoders import described
 from crosscale.encoders.base import Encoder, mean_over_bodies
-from crosscale.encoders.engines import EngineName
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.clips import Clips, InMemory, NamedSource, open_source
@@ -22,6 +21,7 @@ from crosscale.models.hub import resolve
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import ClipTensors
+from crosscale.utils.choices import EngineName
 from crosscale.utils.devices import usable
 from crosscale.utils.progress import tracked
 from crosscale.utils.text import listed

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from crosscale.data.clip import Clip
 from crosscale.data.official import differences
@@ -22,10 +22,10 @@ from crosscale.readers.mocap.space import doubts, measured
 from crosscale.readers.naming import Naming
 from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
+from crosscale.utils.choices import Runner
 from crosscale.utils.progress import tracked
 from crosscale.utils.text import alike, composed
 
-Runner = Literal["here", "ray"]
 REPORT = "report.json"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 COUNTED = ("label", "subject", "camera", "setup")

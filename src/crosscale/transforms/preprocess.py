@@ -6,7 +6,7 @@ Only bodies that are there are worked on, each as planes (P, C, T, V): P bodies 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,63 +17,14 @@ from crosscale.data.conversion import CoordinateSource, in_space
 from crosscale.data.recordings import Recordings
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
-from crosscale.transforms.resample import Length, Samples, sample
-
-Root = Literal["clip", "frame", "body_frame"]
-Facing = Literal["clip", "frame", "heading", "none"]
-Reference = Literal["first", "each"]
-Size = Literal["kept", "normal"]
+from crosscale.transforms.resample import Samples, sample
+from crosscale.transforms.settings import PUBLISHED as PUBLISHED
+from crosscale.transforms.settings import Facing, Root, Size
+from crosscale.transforms.settings import Preprocess as Preprocess
 
 CHUNK = 64  # clips; a few megabytes, which stay in the processor's cache from step to step
 BONE = 0.4  # metres, about the mean distance of neighbouring parts of an adult
 SHORTEST_LINE = 1e-4  # metres; a shorter shoulder line says nothing about where a body faces
-
-
-@dataclass(frozen=True)
-class Preprocess:
-    """How clips become a tensor.
-
-    Attributes:
-        frames: how many frames (T) every clip is resampled to.
-        root: what is subtracted. `clip`: the first body's root at the first frame, which keeps
-            trajectories and where two people stand to each other; `frame`: the first body's root
-            in each frame; `body_frame`: each body's own root in each frame, as published.
-        facing: `clip`: one turn about the vertical axis per clip; `frame`: one per frame and body,
-            as published; `heading`: one turn per clip in the plane x, y, which is the floor of an
-            animal seen from above, until it heads up; `none`.
-        length: `present`: from the first to the last frame in which somebody is there;
-            `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
-        bodies: how many people a clip has room for; further ones are left out.
-        reference: which body is the first one that `root`, `facing` and `size` speak of: `first`
-            of the recording; or `each` in turn, so that M is `bodies` squared: the features of a
-            clip, a mean over M, then do not depend on which of two people was recorded first.
-        size: `kept`; or `normal`: each clip is scaled until its first body's bones, in the mean,
-            are as long as those of a usual body, for people of any size and sensors that place
-            joints differently.
-    """
-
-    frames: int = 50
-    root: Root = "clip"
-    facing: Facing = "clip"
-    length: Length = "present"
-    bodies: int = 2
-    size: Size = "kept"
-    reference: Reference = "first"
-
-    @property
-    def places(self) -> int:
-        """How many bodies (M) a preprocessed clip has room for, each as often as it is seen."""
-        return self.bodies if self.reference == "first" else self.bodies**2
-
-    def __post_init__(self) -> None:
-        if self.frames < 1 or self.bodies < 1:
-            raise CrosscaleError(
-                f"preprocessing needs at least 1 frame and 1 body, not {self.frames} frames and "
-                f"{self.bodies} bodies"
-            )
-
-
-PUBLISHED = Preprocess(root="body_frame", facing="frame", length="published")
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,13 @@ are there, so each resulting frame needs two rows and a share, whatever lies bet
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
 
 from crosscale.data.recordings import Recordings
 from crosscale.transforms.frames import centres
-
-Length = Literal["present", "published"]
+from crosscale.transforms.settings import Length
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,16 @@ from crosscale.evaluation.baselines import (
 )
 from crosscale.evaluation.extract import extract
 from crosscale.evaluation.features import UNLABELLED
-from crosscale.evaluation.few import DRAWS, Fold
+from crosscale.evaluation.few import Fold
 from crosscale.evaluation.judge import COLUMNS, MOST_AXES, Answers, judge
 from crosscale.evaluation.multirocket import MULTIROCKET, multirocket_vectors
 from crosscale.evaluation.retrieval import side_by_side
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
 from crosscale.transforms.preprocess import load
+from crosscale.utils.choices import DRAWS, OWN
 from crosscale.utils.progress import tracked
 
-OWN = "own"  # the first protocol that comes with a store
 RESAMPLES = 2000
 FLOORS = (RAW, ROCKET, HALF_WHITE)
 STEP = 2  # raw coordinates of every other frame are compared
