@@ -39,7 +39,7 @@ def test_a_head_of_the_index_is_fitted_on_what_tells_its_clips_apart(model, inde
     for features, dim in (("encoder", 16), ("rocket", 9_996), ("both", 10_012)):
         head, namer, _ = _head("linear", model, index, store, features)
         assert head.n_features_in_ == namer.dim == dim
-    assert "held-out labelled clips right" in _head("linear", model, index, store)[2]
+    assert "held-out labelled clips named right" in _head("linear", model, index, store)[2]
     with pytest.raises(CrosscaleError, match="needs the clips of the index"):
         _head("linear", model, index, None, "rocket")
 
