@@ -10,7 +10,7 @@ from torch.nn import functional
 from crosscale.cli import main
 from crosscale.data.splits import split
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.finetune import Finetune, finetune, save_tuned, tune
+from crosscale.evaluation.finetune import Finetune, finetune, save_tuned, sources_told, tune
 from crosscale.evaluation.probes import make_probe
 from crosscale.evaluation.probes.linear import new_layer
 from crosscale.evaluation.semi import draw
@@ -265,3 +265,8 @@ def test_fine_tuned_encoders_never_take_the_place_of_a_runs_own(run, make_run, c
         assert "whose encoders would be replaced" in capsys.readouterr().err
         assert (out / "encoder.safetensors").read_bytes() == before
         assert not (out / "results.json").exists()
+
+
+def test_of_what_encoders_learned_from_each_is_told_once_and_in_words():
+    assert sources_told("own + own + motion programs") == "own recordings + motion programs"
+    assert sources_told("nwucla") == "nwucla"

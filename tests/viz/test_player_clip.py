@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from player_pages import body, decoded
 
+from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.skeleton.layout import Layout
 from crosscale.viz.page import view_about, view_title
 from crosscale.viz.player_clip import PlayedClip, node_sides, player_json, rows_of, stored_clip
@@ -98,9 +99,12 @@ def test_animals_get_no_line_that_is_meant_for_a_trunk():
     assert player_json(PlayedClip("a", x, layout))["bars"] == []
 
 
-def test_a_title_tells_what_is_seen(store):
+def test_a_title_tells_what_is_seen(store, tmp_path):
     clips = [stored_clip(store, row) for row in rows_of(store, [])]
     assert view_title(store, clips) == "mine: jump, sit, wave"
+    with StoreWriter(tmp_path / "ward", name="own", layout=store.layout) as writer:
+        writer.add(store[0])
+    assert view_title(ClipStore.open(tmp_path / "ward"), clips[:1]) == "ward: jump"
     rows = [store.names.index("sit_2")]
     assert view_about(store, rows, chosen=True) == (
         "1 of 6 clips. Layout kinect20: 20 joints in space."

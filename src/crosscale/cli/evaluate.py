@@ -26,6 +26,7 @@ from crosscale.evaluation.finetune import (
     check_target,
     finetune,
     save_tuned,
+    sources_told,
 )
 from crosscale.evaluation.plots import NO_FIGURES, can_draw
 from crosscale.evaluation.probes import GIVEN, PROBES
@@ -209,10 +210,10 @@ def _report(
 ) -> Report:
     """Print the figures, and write them."""
     sources = judged.pretrained_elsewhere
-    others = f", pre-trained on {', '.join(sources)}" if sources else ""
+    others = f", pre-trained on {', '.join(map(sources_told, sources))}" if sources else ""
     streams = [s for s in evaluations[0].scores if s != "sum"]
     report = Report(
-        title=f"{judged.store.name}, {evaluations[0].protocol}{others}: {', '.join(streams)}",
+        title=f"{judged.store.title}, {evaluations[0].protocol}{others}: {', '.join(streams)}",
         evaluations=evaluations,
         features=features,
         pretraining={run: read_metrics(_kept_in(run, folder)) for run in judged.trained},
@@ -221,7 +222,7 @@ def _report(
     )
     console = Console()
     if others:
-        console.print(f"transfer{others}, judged on {judged.store.name}")
+        console.print(f"transfer{others}, judged on {judged.store.title}")
     console.print(accuracy_table(report))
     if told := verdict(report):
         console.print(told)

@@ -103,7 +103,7 @@ def map_clips(
     model = load(run, device=device, engine=engine)
     store = ClipStore.open(data or model.trained.store_path)
     parts = _parts(store, protocol, model.trained.protocol, console)
-    title = f"Map of {store.name} by {run.resolve().name}"
+    title = f"Map of {store.title} by {run.resolve().name}"
     rows = sampled(len(store), clips, seed)
     frames = frames_kept(store, rows)
     html = map_html(store, model, rows, frames, parts, seed=seed, title=title)

@@ -178,6 +178,11 @@ class ClipStore:
         return values
 
     @property
+    def title(self) -> str:
+        """What pages call it: its kind, or of recordings of one's own the folder's name."""
+        return self.path.resolve().name if self.name == "own" else self.name
+
+    @property
     def shards(self) -> int:
         """Number of files that hold the frames."""
         return len(self._frames)

@@ -286,3 +286,9 @@ def save_tuned(
 def pretrained_on(encoders: TrainedEncoders) -> str:
     """Name of the data set that encoders were pre-trained on without labels."""
     return str(encoders.details.get("pretrained_on", encoders.details["store"]))
+
+
+def sources_told(names: str) -> str:
+    """The names of several data sets, joined by ` + `, each once and as a reader takes them."""
+    told = ["own recordings" if name == "own" else name for name in names.split(" + ")]
+    return " + ".join(dict.fromkeys(told))

@@ -18,7 +18,7 @@ from crosscale.evaluation.evaluation import Evaluation, evaluate_features
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import Features, merge_features
 from crosscale.evaluation.few import COUNTS, Few
-from crosscale.evaluation.finetune import Finetune, finetune, pretrained_on
+from crosscale.evaluation.finetune import Finetune, finetune, pretrained_on, sources_told
 from crosscale.evaluation.probes import make_probe, parameters
 from crosscale.evaluation.semi import SHARES, FewLabels
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
@@ -173,7 +173,7 @@ class Runs:
     def about(self) -> dict[str, str]:
         """How the figures were made, for a reader."""
         store = self.store
-        facts = f"{store.name} ({store.path}), {len(store)} clips, layout {store.layout.name}"
+        facts = f"{store.title} ({store.path}), {len(store)} clips, layout {store.layout.name}"
         layouts = {e.layout.name for e in self.trained.values()} - {store.layout.name}
         facts += f", brought to {' and '.join(sorted(layouts))}" if layouts else ""
         return {"judged on": facts} | {run: _told(e) for run, e in self.trained.items()}
@@ -233,8 +233,8 @@ def _told(encoders: TrainedEncoders) -> str:
     """Where a run's encoders come from."""
     facts: Any = encoders.details
     told = (
-        f"{', '.join(encoders.encoders)}; pre-trained on {pretrained_on(encoders)} without labels, "
-        f"epoch {facts['epoch']}, seed {facts['seed']}"
+        f"{', '.join(encoders.encoders)}; pre-trained on {sources_told(pretrained_on(encoders))} "
+        f"without labels, epoch {facts['epoch']}, seed {facts['seed']}"
     )
     told += "; with an output layer, fitted after training" if encoders.output else ""
     if "finetuned" in facts:

@@ -224,7 +224,7 @@ class MixedSource(Source):
         self.recorded = count - self.performed
         self.stage = Stage(settings, self.layout, preprocess, device) if self.performed else None
         self.classes = ()
-        titles = [store.name for store in stores] if self.recorded else []
+        titles = [store.title for store in stores] if self.recorded else []
         self.title = " + ".join([*titles, *(["motion programs"] if self.performed else [])])
         self.paths = tuple(store.path for store in stores)
         self.names = [

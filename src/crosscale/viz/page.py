@@ -72,7 +72,7 @@ def _columns(count: int) -> int:
 def view_title(store: ClipStore, clips: Sequence[PlayedClip]) -> str:
     """What is seen: the store, and the classes of its clips, or names where there are none."""
     seen = list(dict.fromkeys(clip.label or clip.name for clip in clips))
-    return f"{store.name}: {listed(seen, TOLD)}"
+    return f"{store.title}: {listed(seen, TOLD)}"
 
 
 def view_about(store: ClipStore, rows: Sequence[int], *, chosen: bool) -> str:
