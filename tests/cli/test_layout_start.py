@@ -46,6 +46,8 @@ def test_a_layout_is_begun_completed_and_used(table, tmp_path, capsys):
     assert set(source) == {"name", "joints", "hips", "parents"}, (
         "what need not be told is not asked"
     )
+    assert main(["layout", "check", str(out)]) == 2
+    assert "still has a question mark under parents" in capsys.readouterr().err
     out.write_text(yaml.safe_dump({**source, **ANSWERS}))
     arguments = ["prepare", "auto", str(table.parent), "--layout", str(out), "--out", str(store)]
     assert main([*arguments, "--up", "y"]) == 0

@@ -71,3 +71,8 @@ def test_a_first_step_without_anything_to_tell_apart_has_no_loss_yet():
     assert line(0.0) == line(1e-7) == "no loss yet, 12 clips/s"
     assert line(0.25) == "loss 0.250, 12 clips/s"
     assert line(-0.9) == "loss -0.900, 12 clips/s", "a similarity that is made large"
+
+
+def test_an_epoch_tells_whose_nearest_neighbour_was_right_in_per_cent():
+    line = told(EpochEnd(2, 2, {"loss": 1.5, "joint/knn": 0.8333}, 30.0, None))
+    assert line == "loss 1.500, 30 clips/s, nearest neighbour of joint right 83.3 %"

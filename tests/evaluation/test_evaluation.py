@@ -112,7 +112,7 @@ def test_unlabelled_clips_are_left_out_and_counted():
     found = evaluate_features("knn", features(labels=labels), halves())
     assert (found.train.used, found.train.unlabelled) == (58, 2)
     assert (found.tests["official"].used, found.tests["official"].unlabelled) == (59, 1)
-    assert "training part: 2 clips without a label were left out." in found.notes
+    assert "training part: left out 2 clips without a label." in found.notes
     assert found.metrics["official"]["sum"].clips == 59
 
 
@@ -244,7 +244,9 @@ def test_clips_that_folds_separate_from_their_like_are_left_out_of_leak_free():
         "test": 120,
         "leak_free": 117,
     }
-    assert any("3 clips equal a clip of another fold" in note for note in found.notes)
+    assert any(
+        "3 clips with an equal in another fold, in all coordinates" in note for note in found.notes
+    )
 
 
 def test_a_class_that_only_one_fold_holds_is_told():

@@ -192,7 +192,10 @@ def test_a_verdict_tells_how_far_the_headline_is_from_what_needs_no_training():
 def test_notes_reach_the_page():
     given = features()
     given.labels[:3] = -1
-    assert "3 clips without a label were left out." in Page(report_html(make_report(given))).text
+    assert (
+        "training part: left out 3 clips without a label."
+        in Page(report_html(make_report(given))).text
+    )
 
 
 def test_parts_that_are_not_given_are_left_out():

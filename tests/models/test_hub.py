@@ -69,7 +69,8 @@ def test_a_fetched_model_is_found_again_without_a_network(hub: Hub, run, monkeyp
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", dead)
     monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", dead)
     assert resolve("somebody/walks") == first
-    with pytest.raises(CrosscaleError, match=r"no run at somebody/runs here, and from the hub: .+"):
+    told = r"no run at somebody/runs here, and none from the Hugging Face hub: .+"
+    with pytest.raises(CrosscaleError, match=told):
         resolve("somebody/runs")
 
 

@@ -7,7 +7,8 @@ from crosscale.errors import CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.auto import recognise
 from crosscale.readers.by_name import TellsJoints
-from crosscale.skeleton.starter import START, UNKNOWN, starter_of, starter_text
+from crosscale.skeleton.layout import UNKNOWN
+from crosscale.skeleton.starter import START, starter_of, starter_text
 from crosscale.utils.files import atomic_path
 from crosscale.utils.text import counted
 

@@ -78,14 +78,12 @@ def train(
     fate = "used" if recipe.training.last_batch == "use" else "dropped"
     console.print(
         f"{counted(count, 'clip')}, {counted(steps, 'step')} an epoch"
-        + (f" (the last batch of {rest} is {fate})" if rest else "")
+        + (f" (the last batch of {rest} is {fate})" if rest and count > batch else "")
         + f", stream{'s' * (len(recipe.streams) > 1)} {', '.join(recipe.streams)}"
         + f", on {fabric.device}"
     )
     if count < batch:
-        console.print(
-            f"{counted(count, 'clip')} are fewer than a batch of {batch}: all go in one batch"
-        )
+        console.print(f"a batch may have {batch} clips, so that one takes them all")
 
     def report(done: EpochEnd) -> None:
         judged = any(name.endswith("/knn") for name in done.metrics)

@@ -87,6 +87,8 @@ def told(done: "EpochEnd") -> str:
     words = [f"loss {loss:.3f}" if abs(loss) >= _NONE else "no loss yet"]
     words += [f"{done.clips_per_second:.0f} clips/s"] if done.clips_per_second else []
     words += [
-        f"{name} {100 * value:.1f}" for name, value in done.metrics.items() if name.endswith("/knn")
+        f"nearest neighbour of {name.removesuffix('/knn')} right {100 * value:.1f} %"
+        for name, value in done.metrics.items()
+        if name.endswith("/knn")
     ]
     return ", ".join(words)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from crosscale.data.splits import LEAK_FREE, Split
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import UNLABELLED
-from crosscale.utils.text import listed
+from crosscale.utils.text import counted, listed
 
 
 class Labelled(Protocol):
@@ -153,11 +153,12 @@ def total(tasks: Sequence[Task], folds: Sequence[Split]) -> Task:
     notes = [f"{len(folds)} folds of {by}: each is tested by what was learned from the others."]
     if len(leaked):
         notes.append(
-            f"{len(leaked)} clips equal a clip of another fold in all coordinates, and are left "
-            f"out of {LEAK_FREE.replace('_', '-')}: {listed(first.clips.names[i] for i in leaked)}."
+            f"{counted(len(leaked), 'clip')} with an equal in another fold, in all coordinates, "
+            f"left out of {LEAK_FREE.replace('_', '-')}: "
+            f"{listed(first.clips.names[i] for i in leaked)}."
         )
     if train.unlabelled:
-        notes.append(f"{train.unlabelled} clips without a label were left out.")
+        notes.append(f"Left out {counted(train.unlabelled, 'clip')} without a label.")
     unseen = [
         (name, clips)
         for task in tasks
@@ -225,7 +226,7 @@ def _notes(train: ClipCount, tests: dict[str, ClipCount]) -> list[str]:
     notes = []
     for part, count in {"training part": train, **tests}.items():
         if count.unlabelled:
-            notes.append(f"{part}: {count.unlabelled} clips without a label were left out.")
+            notes.append(f"{part}: left out {counted(count.unlabelled, 'clip')} without a label.")
     for part, count in tests.items():
         seen = {name for name, clips in train.per_class.items() if clips}
         asked = {name for name, clips in count.per_class.items() if clips}

@@ -41,7 +41,7 @@ def resolve(name: str | Path) -> Path:
         raise CrosscaleError(
             f"no run at {path}{_neighbour(path)}; crosscale itself brings {', '.join(built_in())}"
         )
-    from_hub = f"no run at {path} here, and from the hub"
+    from_hub = f"no run at {path} here, and none from the Hugging Face hub"
     with needs(f"{from_hub}: that", extra="hub"):
         from huggingface_hub import snapshot_download
 

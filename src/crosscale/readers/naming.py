@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from crosscale.errors import BadClip, CrosscaleError, nearest
 from crosscale.readers.base import Item
-from crosscale.utils.text import composed, shown
+from crosscale.utils.text import composed, counted, shown
 
 # Of recordings, which tables of files name too.
 ENDING = re.compile(
@@ -116,8 +116,8 @@ def rows_by_clip(table: Path, clips: Iterable[str]) -> dict[str, Mapping[str, An
             raise CrosscaleError(f"{table} names {shown(name)} a second time, without its ending")
     if strange:
         raise CrosscaleError(
-            f"{table} names {len(strange)} clips that are not there, first '{shown(strange[0])}': "
-            f"{_hint(strange[0], known)}"
+            f"{table} names {counted(len(strange), 'clip')} not to be found, "
+            f"first '{shown(strange[0])}': {_hint(strange[0], known)}"
         )
     return found
 

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.joint_names import LEFT, RIGHT
-from crosscale.skeleton.layout import Layout
-from crosscale.skeleton.starter import UNKNOWN, starter_text
+from crosscale.skeleton.layout import UNKNOWN, Layout
+from crosscale.skeleton.starter import starter_text
 
 # names without side and underscores; earlier ones are surer
 ELBOW = ("elbow", "forearm", "lowerarm", "lowarm", "radius", "ulna")

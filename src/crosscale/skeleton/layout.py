@@ -19,6 +19,7 @@ from crosscale.utils.formats import read_yaml
 
 JOINT_SCALE = "joints"
 FINE_SCALE = "fine"
+UNKNOWN = "?"  # in a layout that is to be completed
 PEOPLE = "part10"  # a scale that layouts of people have
 
 
@@ -246,6 +247,8 @@ class _LayoutParser:
         return {name: float(weight) for name, weight in zip(names, given.values(), strict=True)}
 
     def find(self, name: Any, names: Sequence[str], what: str) -> int:
+        if name == UNKNOWN:
+            self.fail(f"still has a question mark under {what}: put a name in its place")
         if name not in names:
             self.fail(f"names '{name}' under {what}, which is not one of {', '.join(names)}")
         return names.index(name)

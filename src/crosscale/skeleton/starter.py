@@ -6,9 +6,7 @@ from typing import Any
 import yaml
 
 from crosscale.skeleton.joint_names import LEFT, RIGHT, find_joints, plain_name
-from crosscale.skeleton.layout import Layout
-
-UNKNOWN = "?"
+from crosscale.skeleton.layout import UNKNOWN, Layout
 
 
 def starter_of(names: Sequence[str], edges: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
