@@ -124,13 +124,16 @@ def test_computing_twice_for_less_memory_changes_no_bit(dropout):
     assert all(norm.momentum == 0.1 for norm in encoder.modules() if hasattr(norm, "momentum"))
 
 
-@pytest.mark.parametrize("channels", [2, 7, 8])
-def test_every_other_frame_of_few_channels_is_mixed_as_a_matrix_multiply_would(channels):
+@pytest.mark.parametrize("channels", [2, 7, 8, 9])
+@pytest.mark.parametrize(("nodes", "frames"), [(25, 50), (33, 32)])
+def test_every_other_frame_of_few_channels_is_mixed_as_a_matrix_multiply_would(
+    channels, nodes, frames
+):
     # Repeated, since what writes past its memory is not found out at once.
     for seed in range(20):
         torch.manual_seed(seed)
         around = ThinnedConvolution(channels, 2 * channels, 1, stride=(1, 2))
-        x = torch.randn(16, channels, 25, 50).contiguous(memory_format=torch.channels_last)
+        x = torch.randn(16, channels, nodes, frames).contiguous(memory_format=torch.channels_last)
         x.requires_grad_()
         slow = torch.einsum("oi,nivt->novt", around.weight[:, :, 0, 0], x[..., ::2])
         slow = slow + around.bias[:, None, None]

@@ -196,15 +196,15 @@ class Block(nn.Module):
 class ThinnedConvolution(nn.Conv2d):
     """A 1×1 convolution of every other frame.
 
-    Of few channels, frames are left out before it: where a processor has AVX2 and nothing newer,
-    the backward pass of a strided one writes past its memory (oneDNN, issue 6035).
+    Of at most eight channels, frames are left out before it: on some processors the backward pass
+    of a strided one writes past its memory (oneDNN, issue 6035).
     """
 
     FEW = 8
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, V, T) to (N, C', V, T')."""
-        if self.in_channels >= self.FEW:
+        if self.in_channels > self.FEW:
             return super().forward(x)
         return functional.conv2d(x[..., :: self.stride[1]], self.weight, self.bias)
 
