@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -294,8 +296,10 @@ def test_a_head_without_calibration_can_be_saved_too(tmp_path):
 @BOTH
 def test_damaged_and_foreign_heads_are_refused(kind, tmp_path):
     path = tmp_path / "head"
-    with pytest.raises(CrosscaleError, match="no head at"):
+    with pytest.raises(CrosscaleError, match=r"no head at .*: make one with"):
         load_head(path)
+    with pytest.raises(CrosscaleError, match="no head at liner: did you mean 'linear'"):
+        load_head(Path("liner"))
     save_head(FittedHead(make_head(kind).fit(*blobs()), "f"), path)
     tensors, facts = read_safetensors(path, "crosscale head 2")
     path.write_bytes(path.read_bytes()[:-100])

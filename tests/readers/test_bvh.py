@@ -225,7 +225,7 @@ def test_the_first_file_that_can_be_read_tells_the_layout(write, tmp_path):
 
 def test_a_source_without_any_whole_file_is_told(write, tmp_path):
     source = write("HIERARCHY", "0.bvh").parent
-    with pytest.raises(CrosscaleError, match=r"of 1 recording none can be used; 0.bvh: line"):
+    with pytest.raises(CrosscaleError, match=r"the recording cannot be used; 0.bvh: line"):
         prepare(make_reader("bvh"), source, tmp_path / "store")
 
 

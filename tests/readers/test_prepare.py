@@ -74,7 +74,7 @@ def test_strict_does_not_mind_what_is_left_out_on_purpose(source, tmp_path):
 
 def test_no_usable_recording_makes_no_store(source, tmp_path):
     with pytest.raises(
-        CrosscaleError, match=r"of 2 recordings in .* none can be used; .*cut in frame 3"
+        CrosscaleError, match=r"none of the 2 recordings can be used; .*cut in frame 3"
     ):
         prepare(PretendReader(), source("bad", "bad"), tmp_path / "out")
     with pytest.raises(CrosscaleError, match=r"all 2 recordings in .* are left out: on the list"):

@@ -78,3 +78,15 @@ def test_what_ignores_ctrl_c_goes_on_ignoring_it() -> None:
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_comparison_that_is_stopped_says_that_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt("go on with --resume")  # as the training loop says it
+
+    monkeypatch.setattr("crosscale.evaluation.comparison.plan.read_plan", lambda path: None)
+    monkeypatch.setattr("crosscale.evaluation.comparison.cells.run_cells", stopped)
+    assert main(["compare", "plan.yaml", "--out", str(tmp_path / "compared")]) == INTERRUPTED
+    assert capsys.readouterr().err == "crosscale: stopped; the same command goes on with it\n"

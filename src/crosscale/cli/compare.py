@@ -8,6 +8,7 @@ from rich.console import Console
 
 from crosscale.errors import CrosscaleError
 from crosscale.utils.files import only_writer
+from crosscale.utils.stopping import goes_on_by_itself
 
 if TYPE_CHECKING:
     from crosscale.evaluation.comparison.plan import Cell, Plan
@@ -57,7 +58,7 @@ def _run(plan: "Plan", out: Path, device: str, console: Console) -> list[Path]:
     from crosscale.evaluation.comparison.cells import run_cells
 
     written: list[Path] = []
-    with only_writer(out):
+    with only_writer(out), goes_on_by_itself():
 
         def say(text: str) -> None:
             console.print(text, markup=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from crosscale.errors import CrosscaleError
+from crosscale.utils.stopping import goes_on_by_itself
 
 RECIPE = "sensors/skeletonclr"
 
@@ -57,7 +58,8 @@ def retrain(
         merge([stores / source_format for source_format in sources], out=stores / "both")
     recipe = read_recipe(RECIPE, {"seed": seed, "training.epochs": epochs})
     begun = (run / RECIPE_FILE).is_file()
-    train(recipe, data=[stores / "both"], out=run, resume=begun, device=device)
+    with goes_on_by_itself():
+        train(recipe, data=[stores / "both"], out=run, resume=begun, device=device)
     console = Console()
     for name in ("both", *sources):
         console.print(f"accuracy on {name}, in per cent:")

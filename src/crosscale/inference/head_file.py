@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from crosscale.errors import BadCheckpoint, CrosscaleError
+from crosscale.errors import BadCheckpoint, CrosscaleError, nearest
 from crosscale.inference.head import HEADS, Head, LinearHead
 from crosscale.utils.tensors import read_safetensors, write_safetensors
 
@@ -74,8 +74,10 @@ def load_head(path: Path, encoder: str | None = None) -> FittedHead:
         BadCheckpoint: when it is damaged, or another program's.
     """
     if not path.is_file():
+        near = nearest(str(path), HEADS)
+        make = f"make one with crosscale classify RUN STORE --save {path}"
         raise CrosscaleError(
-            f"no head at {path}: make one with crosscale classify RUN STORE --save {path}"
+            f"no head at {path}: {near if near.startswith('did you mean') else make}"
         )
     tensors, facts = read_safetensors(path, FORMAT, OLDER)
     if "kind" not in facts:

@@ -12,7 +12,7 @@ from typing import ClassVar, TypeVar
 
 from crosscale.errors import BadClip, CrosscaleError, readable
 from crosscale.readers.base import Item, OwnRecordings
-from crosscale.utils.text import counted
+from crosscale.utils.text import none_can
 
 BEGINNING = 1 << 16  # bytes of a file that are looked at to tell its format
 GZIP = ".gz"
@@ -195,7 +195,7 @@ def first_read(items: Sequence[Item], read: Callable[[Item], T]) -> T:
             return read(item)
         except BadClip as error:
             fault = fault or error
-    raise CrosscaleError(f"of {counted(len(items), 'recording')} none can be used; {fault}")
+    raise CrosscaleError(f"{none_can(len(items), 'recording')} be used; {fault}")
 
 
 def kept_open(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:

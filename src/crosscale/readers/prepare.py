@@ -24,7 +24,7 @@ from crosscale.readers.reading import Outcome, read_all, read_over_cluster
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.choices import Runner
 from crosscale.utils.progress import tracked
-from crosscale.utils.text import alike, composed, counted
+from crosscale.utils.text import alike, composed, none_can
 
 REPORT = "report.json"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -261,8 +261,7 @@ def _told(
 def _nothing(source: Path, report: PrepareReport) -> str:
     if report.skipped:
         first = report.skipped[0].reason
-        count = counted(len(report.skipped), "recording")
-        return f"of {count} in {source} none can be used; {first}"
+        return f"{source}: {none_can(len(report.skipped), 'recording')} be used; {first}"
     reasons = ", ".join(report.left_out)
     return f"all {report.left_out.total()} recordings in {source} are left out: {reasons}"
 

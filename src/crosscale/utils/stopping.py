@@ -44,6 +44,15 @@ def signals_stop() -> Iterator[None]:
 
 
 @contextmanager
+def goes_on_by_itself() -> Iterator[None]:
+    """Say of what is stopped within that the same command goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("the same command goes on with it") from error
+
+
+@contextmanager
 def stop_held_back() -> Iterator[None]:
     """Ctrl-C waits until the block ends; a process started inside never sees it."""
     if not hasattr(signal, "pthread_sigmask"):

@@ -40,6 +40,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else many}"
 
 
+def none_can(number: int, what: str) -> str:
+    """That nothing can: `none of the 2 recordings can`, `the recording cannot`."""
+    return f"the {what} cannot" if number == 1 else f"none of the {number:,} {what}s can"
+
+
 def listed(items: Iterable[object], limit: int = 5) -> str:
     """The first few items by name and the number of the rest, for a message."""
     items = list(items)
