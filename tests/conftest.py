@@ -1,3 +1,4 @@
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from crosscale.skeleton.layout import Layout
 
 # Threads that wait for each other cost far more than they give where several tests run at once.
 torch.set_num_threads(1)
+# What a disk keeps when the power fails no test sees, and to wait for it takes as long as the rest.
+os.fsync = lambda descriptor: None
 
 FEW = 20  # examples of a property without the slow tests, where a test names no number itself
 SHARED = Path(__file__).parents[2] / "shared"

@@ -108,6 +108,20 @@ def test_a_folder_appears_whole(tmp_path):
     assert contents(target.parent) == {"store": "folder", "store/a.txt": "a"}
 
 
+def test_all_is_on_the_disk_before_it_has_its_name_and_then_the_name(tmp_path, monkeypatch):
+    target, told = tmp_path / "results", []
+
+    def sync(descriptor):
+        told.append((os.fstat(descriptor).st_ino, target.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_folder(target, "new")
+    written = [(path.stat().st_ino, False) for path in (target, *target.rglob("*"))]
+    assert len(written) == 3
+    assert sorted(told[:-1]) == sorted(written)
+    assert told[-1] == (tmp_path.stat().st_ino, True)
+
+
 def test_an_existing_folder_is_kept_unless_told_otherwise(tmp_path):
     target = tmp_path / "store"
     write_folder(target, "old")
