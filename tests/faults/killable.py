@@ -144,7 +144,7 @@ COMMANDS = {
         "old_store",
     ),
     "pretrain": Killed((*PRETRAIN, "--out", "new_run"), "new_run", again=resumed),
-    "linear": Killed(("evaluate", "linear", "run", "--baselines"), "run"),
+    "linear": Killed(("evaluate", "linear", "run", "--epochs=2", "--baselines"), "run"),
     "knn": Killed(("evaluate", "knn", "run"), "run"),
     "finetune": Killed(("evaluate", "finetune", "run", "--epochs=2"), "run"),
     "embed": Killed(("embed", "run", "store", "--out", "vectors.parquet"), "vectors.parquet"),

@@ -1,8 +1,8 @@
 """Whatever moment a command is killed at, starting it again gives what it would have given.
 
-The short form kills each command a few times; the long one (`-m slow`) as often as the environment
-variable CROSSCALE_KILLS says, 9 times by default. Half the kills come at a random time, half right
-before a random change to the file system, where a gap between two steps would be.
+The short form kills two commands a few times; the long one (`-m slow`) kills each as often as the
+environment variable CROSSCALE_KILLS says, 9 times by default. Half the kills come at a random time,
+half right before a random change to the file system, where a gap between two steps would be.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killable import COMMANDS, EACH, IN_ONE_STEP, Commands, state
+from killable import COMMANDS, EACH, IN_ONE_STEP, QUICK, Commands, state
 
 from crosscale.cli import INTERRUPTED
 
@@ -84,6 +84,7 @@ def trial(request, commands, inputs):
     return Trial(request.param, commands, inputs)
 
 
+@pytest.mark.parametrize("trial", sorted(QUICK), indirect=True)
 def test_a_command_killed_a_few_times_and_started_again_gives_the_same(trial):
     trial.kill_often(SHORT, random.Random(trial.name))
 
