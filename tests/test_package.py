@@ -100,6 +100,7 @@ for line in (
     "index parts store --out index",
     "search index a",
     "view store --out page.html",
+    "layout check kinect20",
     "map parts --data store --out map.html",
 ):
     assert main(line.split()) == 0, line

@@ -78,6 +78,7 @@ CALLS = {
 TAKE_NO_STORE = {"camera", "webcam", "list", "completion", "demo", "examples", "synth", "retrain"}
 ACTIONS = ("bow", "hop", "wave")
 NOBODYS, PEOPLES = "clips of nobody", "clips of people"
+OF_WEIGHTS = ("export onnx", "export torch")  # they take long, and ask nothing of whose clips
 
 
 def test_every_command_is_called():
@@ -137,10 +138,12 @@ def store(request, recordings, tmp_path_factory):
     return request.param, places
 
 
+def of(commands):
+    return [(command, call) for command in commands for call in CALLS[command]]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("command", "call"), [(command, call) for command, calls in CALLS.items() for call in calls]
-)
+@pytest.mark.parametrize(("command", "call"), of([c for c in CALLS if c not in OF_WEIGHTS]))
 def test_it_ends_well_or_says_the_remedy(store, command, call, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(server, "listen", lambda *_: None)
     whose, places = store
@@ -159,3 +162,11 @@ def test_it_ends_well_or_says_the_remedy(store, command, call, tmp_path, capsys,
     if remedy:
         assert remedy in told
         assert len(told.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", [NOBODYS], indirect=True)
+@pytest.mark.parametrize(("command", "call"), of(OF_WEIGHTS))
+def test_weights_are_exported(store, command, call, tmp_path):
+    words = call.format(**store[1], out=tmp_path / "out").split()
+    assert main([*command.split(), *words]) == 0

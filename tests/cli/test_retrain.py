@@ -9,20 +9,20 @@ from crosscale.encoders import described
 from kinect_folders import skeletons, write_nwucla, write_utdmhad
 
 
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    """Folders in the form of NW-UCLA and of UTD-MHAD."""
-    root = tmp_path_factory.mktemp("sources")
-    write_nwucla(root / "nw-ucla")
-    write_utdmhad(root / "utd-mhad")
-    return root / "nw-ucla", root / "utd-mhad"
-
-
 @pytest.mark.slow
-def test_from_recordings_to_a_model_folder_that_is_loaded_like_parts(sources, tmp_path):
-    nwucla, utdmhad = map(str, sources)
-    again = ["retrain", nwucla, utdmhad, "--out", str(tmp_path / "again"), "--epochs", "1"]
+def test_from_recordings_to_a_model_folder_that_is_loaded_like_parts(tmp_path, capsys):
+    """What was begun is gone on with."""
+    write_nwucla(tmp_path / "nw-ucla")
+    write_utdmhad(tmp_path / "utd-mhad")
+    told = ["--out", str(tmp_path / "again"), "--epochs", "1"]
+    begun, again = (
+        ["retrain", str(tmp_path / "nw-ucla"), str(tmp_path / other), *told]
+        for other in ("nowhere", "utd-mhad")
+    )
+    assert main(begun) == USER_ERROR
+    assert "nowhere" in capsys.readouterr().err
     assert main(again) == 0
+    assert "nw-ucla" not in capsys.readouterr().out  # its store was there
     model = crosscale.load(tmp_path / "again" / "parts")
     shipped = crosscale.load("parts")
     assert model.layout.joints == shipped.layout.joints
@@ -33,13 +33,3 @@ def test_from_recordings_to_a_model_folder_that_is_loaded_like_parts(sources, tm
     assert "nwucla | xview" in card
     assert "utdmhad | odd_even" in card
     assert main(again) == USER_ERROR  # it is there
-
-
-@pytest.mark.slow
-def test_what_was_begun_is_gone_on_with(sources, tmp_path, capsys):
-    nwucla, utdmhad = map(str, sources)
-    again = ["retrain", nwucla, "--out", str(tmp_path), "--epochs", "1"]
-    assert main([*again[:2], str(tmp_path / "nowhere"), *again[2:]]) == USER_ERROR
-    assert "nowhere" in capsys.readouterr().err
-    assert main([*again[:2], utdmhad, *again[2:]]) == 0
-    assert "nw-ucla" not in capsys.readouterr().out  # its store was there

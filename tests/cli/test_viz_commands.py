@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,13 +112,3 @@ def test_layout_check_tells_what_a_layout_says_and_draws_it(store, capsys):
     Path("mine.yaml").write_text("name: mine\njoints: [a, b]\n")
     assert main(["layout", "check", "mine.yaml"]) == 2
     assert "mine.yaml lacks parents" in capsys.readouterr().err
-
-
-def test_what_draws_no_figure_does_without_matplotlib(store):
-    calls = [["view", "store"], ["layout", "check", "ntu25"]]
-    code = (
-        "import sys; sys.modules['matplotlib'] = None; from crosscale.cli import main; "
-        f"assert not any([main(words) for words in {calls}])"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=store.parent, check=True)
-    assert (store.parent / "view.html").is_file()

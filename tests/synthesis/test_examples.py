@@ -2,6 +2,7 @@
 
 import csv
 import shlex
+import shutil
 from contextlib import contextmanager
 from hashlib import sha256
 
@@ -93,7 +94,12 @@ def test_the_commands_that_it_prints_can_be_typed_for_any_folder(monkeypatch, ca
 
 
 @pytest.mark.slow
-def test_the_commands_that_it_prints_name_the_exercises(tmp_path, monkeypatch, capsys):
+def test_the_commands_that_it_prints_name_the_exercises(examples, tmp_path, monkeypatch, capsys):
+    def write(out, seed):
+        shutil.copytree(examples, out)
+        return 40
+
+    monkeypatch.setattr("crosscale.synthesis.examples.write_examples", write)
     monkeypatch.chdir(tmp_path)
     assert main(["examples", "recordings"]) == 0
     told = capsys.readouterr().out.splitlines()

@@ -70,10 +70,15 @@ def train(store, out, *options, by=(), status=0):
     return said
 
 
+def train_here(store, out, *options):
+    """Train in this process, which has one thread too."""
+    assert main(["pretrain", *SETTINGS, "--data", str(store), "--out", str(out), *options]) == 0
+
+
 @pytest.fixture(scope="module")
 def alone(store, tmp_path_factory):
     out = tmp_path_factory.mktemp("alone") / "run"
-    train(store, out, EPOCHS + "2")
+    train_here(store, out, EPOCHS + "2")
     return out
 
 
@@ -140,7 +145,7 @@ def test_a_run_goes_on_with_another_number_of_processes(store, alone, tmp_path):
         said, _ = run.communicate(timeout=PATIENCE)
     assert run.returncode in (0, INTERRUPTED), said
     assert "Traceback" not in said
-    train(store, out, EPOCHS + "2", "--resume")
+    train_here(store, out, EPOCHS + "2", "--resume")
     assert_same(alone, out)
 
 
