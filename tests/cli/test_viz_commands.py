@@ -101,6 +101,9 @@ def test_map_marks_clips_of_another_store_by_its_own_protocol(run, tmp_path, cap
     assert "not marked" not in capsys.readouterr().out
     parts = ["test", "train"] * 3  # odd subjects train
     assert f'"parts": {json.dumps(parts)}' in Path("other.html").read_text()
+    arguments = ["map", "body", "--data", str(other), "--out", "body.html"]
+    assert main(arguments) == 0  # though what it was trained by tests nothing
+    assert f'"parts": {json.dumps(parts)}' in Path("body.html").read_text()
 
 
 def test_layout_check_tells_what_a_layout_says_and_draws_it(store, capsys):

@@ -1,9 +1,10 @@
+import itertools
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 
-from crosscale.evaluation.plots import confusion_svg, curves_svg, map_svg, tsne
+from crosscale.evaluation.plots import class_colours, confusion_svg, curves_svg, map_svg, tsne
 
 
 def texts(svg):
@@ -63,3 +64,13 @@ def test_t_sne_maps_few_and_many_clips_the_same_each_time(clips):
 def test_there_is_no_map_of_too_few_clips_or_of_clips_all_alike():
     assert tsne(np.eye(3, dtype=np.float32), seed=0) is None
     assert tsne(np.ones((50, 5), np.float32), seed=0) is None
+
+
+@pytest.mark.parametrize("count", [5, 9, 10, 20, 40])
+def test_colours_of_classes_differ_and_stand_out_from_white_and_from_a_dark_page(count):
+    colours = np.array(class_colours(count))
+    linear = np.where(colours < 0.04, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    assert (1.05 / (luminance + 0.05)).min() > 2
+    assert ((luminance + 0.05) / (0.0103 + 0.05)).min() > 2.8
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(colours, 2)) > 0.08

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from crosscale.cli.console import plain_console
-from crosscale.data.splits import Split, protocols, split
+from crosscale.data.splits import ALL, Split, protocols, split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
@@ -149,12 +149,15 @@ def check_layout(layout: str, *, out: Path | None = None, store: Path | None = N
 
 def _parts(store: ClipStore, protocol: str | None, trained: str, console: Console) -> Split | None:
     """The parts to mark; the run's own protocol need not be one of another store."""
+    own = protocols(store)
+    if protocol is None and trained == ALL:  # which tests nothing anywhere
+        return split(store, own[0]) if own else None
     try:
         return split(store, protocol or trained)
     except CrosscaleError as error:
         if protocol is not None:
             raise
-        if own := protocols(store):
+        if own:
             return split(store, own[0])
         console.print(f"clips are not marked as train and test: {error}", style="yellow")
         return None

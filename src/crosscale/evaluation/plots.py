@@ -3,7 +3,6 @@
 Matplotlib is imported where a figure is drawn: pages that only play clips do without it.
 """
 
-import colorsys
 import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +41,7 @@ STYLE: dict[Any, Any] = {
     "axes.prop_cycle": "cycler('color', ['#1f5a94', '#c8553d', '#3b8b5a', '#8a5aa8', '#b8862b', "
     "'#4aa3a8', '#6b6f76'])",
 }
-# Matplotlib's ten of Tableau.
+# Matplotlib's of Tableau without the grey, which stands for clips without a label.
 FEW_COLOURS = (
     (0x1F, 0x77, 0xB4),
     (0xFF, 0x7F, 0x0E),
@@ -51,7 +50,6 @@ FEW_COLOURS = (
     (0x94, 0x67, 0xBD),
     (0x8C, 0x56, 0x4B),
     (0xE3, 0x77, 0xC2),
-    (0x7F, 0x7F, 0x7F),
     (0xBC, 0xBD, 0x22),
     (0x17, 0xBE, 0xCF),
 )
@@ -111,7 +109,7 @@ def map_svg(points: NDArray[np.float32], labels: NDArray[np.int64], classes: Seq
     shown = np.unique(labels).tolist()
     medians = np.array([np.median(points[labels == label], axis=0) for label in shown])
     medians = _apart(medians, np.ptp(points, axis=0))
-    colours = class_colours(len(classes))
+    colours = dict(zip(shown, class_colours(len(shown)), strict=True))
     with drawn(9, 6.6) as figure:
         axes = figure.add_subplot()
         axes.set_axis_off()
@@ -222,12 +220,41 @@ def _cell_numbers(axes: "Axes", shares: NDArray[np.float64]) -> None:
 
 
 def class_colours(count: int) -> list[tuple[float, float, float]]:
-    """As many colours that can be told apart, red, green and blue from 0 to 1."""
-    if count <= 10:
+    """As many colours that can be told apart, red, green and blue from 0 to 1.
+
+    All of them stand out from white paper and from a dark page.
+    """
+    if count <= len(FEW_COLOURS):
         return [(red / 255, green / 255, blue / 255) for red, green, blue in FEW_COLOURS][:count]
     # Neighbours lie far apart in hue, and those of like hue differ in lightness.
-    turn, lightness = (5**0.5 - 1) / 2, (0.38, 0.62, 0.5)
-    return [colorsys.hls_to_rgb(i * turn % 1, lightness[i % 3], 0.7) for i in range(count)]
+    turn = np.pi * (5**0.5 - 1)
+    lightness = (0.52, 0.74, 0.63) if count <= 20 else (0.52, 0.63, 0.74, 0.57, 0.69)
+    return [_oklch(lightness[i % len(lightness)], 0.15, i * turn) for i in range(count)]
+
+
+def _oklch(lightness: float, chroma: float, hue: float) -> tuple[float, float, float]:
+    """Red, green and blue of a colour of OKLCH, in which equal steps look equal."""
+    a, b = chroma * np.cos(hue), chroma * np.sin(hue)
+    lab = np.array([lightness, a, b])
+    cones = np.array(
+        [
+            [1, 0.3963377774, 0.2158037573],
+            [1, -0.1055613458, -0.0638541728],
+            [1, -0.0894841775, -1.2914855480],
+        ]
+    )
+    linear = np.array(
+        [
+            [4.0767416621, -3.3077115913, 0.2309699292],
+            [-1.2684380046, 2.6097574011, -0.3413193965],
+            [-0.0041960863, -0.7034186147, 1.7076147010],
+        ]
+    )
+    light = np.clip(linear @ (cones @ lab) ** 3, 0, 1)
+    red, green, blue = np.where(
+        light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055
+    ).tolist()
+    return red, green, blue
 
 
 def as_hex(colour: Sequence[float]) -> str:

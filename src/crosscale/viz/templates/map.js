@@ -255,8 +255,9 @@ function makeLegend(container, map) {
     toggles.push([button, hidden, value]);
     return [button, sample];
   };
-  const marks = container.appendChild(element("div", "marks"));
-  for (const part of ["train", "test"].filter((name) => parts.includes(name))) {
+  const marked = ["train", "test"].filter((name) => parts.includes(name));
+  const marks = marked.length ? container.appendChild(element("div", "marks")) : null;
+  for (const part of marked) {
     toggle(marks, part, part, count(parts, part), map.hidden.parts, part);
   }
   const shown = [...new Set(labels)].sort((a, b) => (a < 0) - (b < 0) || a - b);
