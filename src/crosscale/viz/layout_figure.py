@@ -46,15 +46,20 @@ def write_layout(path: Path, layout: Layout, places: np.ndarray) -> Path:
 
 
 def layout_png(layout: Layout, places: np.ndarray) -> bytes:
-    """The figure: joints on the left, the scales beside them."""
+    """The figure: first the joints, then the scales; more than three panels in rows of two."""
     scales = {name: graph for name, graph in layout.scales.items() if name != JOINT_SCALE}
     extent = np.ptp(places, axis=0) + 1e-9
     shape = HEIGHT * float(np.clip(extent[0] / extent[1], 0.35, 1.2)) + NAMES
-    widths = [1.3 * shape, *[shape] * len(scales)]
-    with drawn(sum(widths), HEIGHT + 0.5) as figure:
-        axes = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0]
+    panels = 1 + len(scales)
+    columns = 2 if panels > 3 else panels
+    rows = -(-panels // columns)
+    widths = [1.3 * shape, *[shape] * (columns - 1)]
+    with drawn(sum(widths), rows * (HEIGHT + 0.5)) as figure:
+        axes = figure.subplots(rows, columns, squeeze=False, width_ratios=widths).flatten()
+        for panel in axes[panels:]:
+            panel.remove()
         _draw_joints(axes[0], layout, places)
-        for panel, (name, graph) in zip(axes[1:], scales.items(), strict=True):
+        for panel, (name, graph) in zip(axes[1:], scales.items(), strict=False):
             _draw_scale(panel, layout, name, graph, places)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
