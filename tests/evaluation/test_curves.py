@@ -1,7 +1,7 @@
 import numpy as np
 
 from crosscale.data.splits import Split
-from crosscale.evaluation.curves import labelled_panels, pretraining_panels
+from crosscale.evaluation.curves import explained, labelled_panels, pretraining_panels
 from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.probes.linear import LinearProbe
@@ -28,6 +28,14 @@ def test_measurements_are_plotted_by_quantity_with_a_line_for_each_stream():
         "guessing": ([1, 2], [6.2, 6.2]),
     }
     assert panels["nearest-neighbour accuracy"] == {"joint": ([2], [0.5])}
+
+
+def test_the_loss_of_one_stream_is_drawn_once_and_guessing_told_of_where_it_is_drawn():
+    rows = [{"epoch": epoch, "loss": 3.0 / epoch, "joint/loss": 3.0 / epoch} for epoch in (1, 2)]
+    alone = pretraining_panels({"run": rows})
+    assert alone["loss"] == {"joint": ([1, 2], [3.0, 1.5])}
+    assert "guessing" not in explained(alone)["loss"]
+    assert "guessing" in explained(pretraining_panels({"run": ROWS}))["loss"]
 
 
 def test_lines_of_several_runs_carry_the_run():

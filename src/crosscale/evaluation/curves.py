@@ -18,20 +18,20 @@ TITLES = {
     "lr": "learning rate",
 }
 EXPLAINED = {
-    "loss": "what training makes small. It should fall and then level off; where it stays at "
-    "“guessing”, nothing is learned.",
+    "loss": "what training makes small. It should fall and then level off.",
     TITLES["knn"]: "share of clips whose nearest neighbour has their label, which training does "
     "not see. It should rise.",
     TITLES["embedding_std"]: "how much vectors differ from clip to clip. It must not sink to 0, "
     "where all clips look alike.",
     TITLES["pos_sim"]: "cosine of what the encoder says of two views of one clip. High is good.",
-    TITLES["neg_sim"]: "the same of different clips. Low is good.",
+    TITLES["neg_sim"]: "the same of two different clips. Low is good.",
     TITLES["instance_acc"]: "how often a view finds its own clip among all others. It should rise.",
     TITLES["same_label"]: "how many of the clips that it takes for alike are of one class. It "
     "should rise.",
     TITLES["lr"]: "how large the steps are, as planned.",
 }
-CHANCE = "chance_loss"  # drawn into the plot of the loss
+CHANCE, GUESSING = "chance_loss", "guessing"  # drawn into the plot of the loss
+TOTAL = "total"
 
 
 def pretraining_panels(runs: Mapping[str, Rows]) -> Panels:
@@ -53,10 +53,22 @@ def pretraining_panels(runs: Mapping[str, Rows]) -> Panels:
                 x, y = panels.setdefault(title, {}).setdefault(name, ([], []))
                 x.append(float(epoch))  # type: ignore[arg-type]
                 y.append(float(value))  # type: ignore[arg-type]
+    loss = panels.get("loss", {})
+    alike = [name for name, line in loss.items() if name != TOTAL and line == loss.get(TOTAL)]
+    if alike:  # of one stream, whose loss is all of it
+        del loss[TOTAL]
     last = TITLES["lr"]
     first = ["loss", *(title for title in TITLES.values() if title != last)]
     order = [*first, *(title for title in panels if title not in (*first, last)), last]
     return {title: panels[title] for title in order if title in panels}
+
+
+def explained(panels: Panels) -> dict[str, str]:
+    """What a reader should know of the plots, by title."""
+    told = {title: EXPLAINED[title] for title in panels if title in EXPLAINED}
+    if any(name.endswith(GUESSING) for name in panels.get("loss", {})):
+        told["loss"] += f" Where it stays at “{GUESSING}”, nothing is learned."
+    return told
 
 
 def labelled_panels(evaluation: Evaluation) -> Panels:
@@ -75,10 +87,10 @@ def labelled_panels(evaluation: Evaluation) -> Panels:
 def _place(key: str) -> tuple[str, str]:
     """In which plot a measurement is drawn, and as which line."""
     if key == CHANCE:
-        return "loss", "guessing"
+        return "loss", GUESSING
     line, _, quantity = key.rpartition("/")
     if quantity == "loss" and not line:
-        line = "total"
+        line = TOTAL
     return TITLES.get(quantity, quantity.replace("_", " ")), line
 
 

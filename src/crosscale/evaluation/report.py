@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 import crosscale
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.baselines import RAW, ROCKET, UNTRAINED
-from crosscale.evaluation.curves import EXPLAINED, Panels, Rows, labelled_panels, pretraining_panels
+from crosscale.evaluation.curves import Panels, Rows, explained, labelled_panels, pretraining_panels
 from crosscale.evaluation.evaluation import Evaluation
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.metrics import Metrics
@@ -134,7 +134,7 @@ def report_html(report: Report) -> str:
         confusion=confusion_svg(np.array(metrics.confusion), classes) if can_draw() else None,
         map=_map(report) if can_draw() else None,
         pretraining=_curves(learning),
-        explained={title: EXPLAINED[title] for title in learning if title in EXPLAINED},
+        explained=explained(learning),
         curves=_curves(labelled_panels(headline)),
     )
 
