@@ -1,4 +1,4 @@
-"""Every page that is written, on a light desk and on a dark phone."""
+"""Every page that is written, on desks and phones, light and dark."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from crosscale.viz.layout_places import tree_places
 from crosscale.viz.page import clips_html
 
 pytestmark = pytest.mark.slow
-SCREENS = {"desk, light": (1440, 900), "phone, dark": (390, 844)}
+SCREENS = {"desk": (1440, 900), "phone": (390, 844)}
 
 
 def view(store, kinect20, folder):
@@ -104,11 +104,12 @@ def test_a_page_has_no_grave_finding_and_no_part_beside_the_screen(
     path = tmp_path / "page.html"
     path.write_text(make(store, kinect20, tmp_path), encoding="utf-8")
     for screen, (width, height) in SCREENS.items():
-        scheme = screen.rpartition(" ")[2]
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(path.as_uri())
-        assert findings(page) == [], screen
-        room = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert room <= 0, screen
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert findings(page) == [], (screen, scheme)
+            room = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert room <= 0, (screen, scheme)
         assert page.locator("main h1").count() == 1
         page.close()
