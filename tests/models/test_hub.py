@@ -87,6 +87,8 @@ def test_a_mistyped_path_stays_on_this_machine(unreachable, tmp_path, monkeypatc
     (tmp_path / "runs" / "nwucla").mkdir(parents=True)
     with pytest.raises(CrosscaleError, match="no run at runs/nwucal: did you mean 'runs/nwucla'"):
         resolve("runs/nwucal")
+    with pytest.raises(CrosscaleError, match=r"no run at nowhere; crosscale itself brings body"):
+        resolve("nowhere")
     for wrong in ("/absent/run", "./absent/run", "../absent", "run", "a/b/c", "absent/../x", ""):
         if wrong:
             with pytest.raises(CrosscaleError, match="no run at"):

@@ -128,6 +128,11 @@ def test_an_existing_folder_is_kept_unless_told_otherwise(tmp_path):
     before = contents(tmp_path)
     with pytest.raises(CrosscaleError, match=r"store exists already; .*--overwrite"):
         write_folder(target, "new")
+    with (
+        pytest.raises(CrosscaleError, match=r"store exists already; choose another folder$"),
+        atomic_folder(target),
+    ):
+        pass
     assert contents(tmp_path) == before
 
 

@@ -109,9 +109,9 @@ def _neighbour(path: Path) -> str:
     if (hint := nearest(str(path), built_in())).startswith("did you mean"):
         return f": {hint}"
     folders = [other for other in path.parent.iterdir() if other.is_dir()]
-    runs = [folder for folder in folders if (folder / ENCODER_FILE).is_file()] or folders
-    names = [str(path.parent / folder.name) for folder in runs]
-    return f": {nearest(str(path), names)}" if names else f": {path.parent} holds no folder"
+    runs = [folder for folder in folders if (folder / ENCODER_FILE).is_file()]
+    hint = nearest(str(path), [str(path.parent / folder.name) for folder in runs or folders])
+    return f": {hint}" if runs or hint.startswith("did you mean") else ""
 
 
 @contextmanager

@@ -116,8 +116,8 @@ def rows_by_clip(table: Path, clips: Iterable[str]) -> dict[str, Mapping[str, An
             raise CrosscaleError(f"{table} names {shown(name)} a second time, without its ending")
     if strange:
         raise CrosscaleError(
-            f"{table} names {counted(len(strange), 'clip')} not to be found, "
-            f"first '{shown(strange[0])}': {_hint(strange[0], known)}"
+            f"{table} names {counted(len(strange), 'clip')} not to be found; mend such rows, or "
+            f"take them out. First '{shown(strange[0])}': {_hint(strange[0], known)}"
         )
     return found
 

@@ -38,14 +38,20 @@ def atomic_path(target: Path | str) -> AbstractContextManager[Path]:
     return _atomic(Path(target), is_folder=False, overwrite=True)
 
 
-def atomic_folder(target: Path | str, *, overwrite: bool = False) -> AbstractContextManager[Path]:
+def atomic_folder(
+    target: Path | str, *, overwrite: bool | None = None
+) -> AbstractContextManager[Path]:
     """Give a temporary folder beside `target` that takes its place when the block succeeds.
 
     A reader that holds files of a replaced folder open keeps reading the old ones.
     Whatever else the block raises passes through unchanged.
 
+    Args:
+        target: the folder to make.
+        overwrite: whether it may replace another; None where no option of the command lets it.
+
     Raises:
-        CrosscaleError: when `target` exists and `overwrite` is false, or cannot be written.
+        CrosscaleError: when `target` exists and `overwrite` is not true, or cannot be written.
     """
     return _atomic(Path(target), is_folder=True, overwrite=overwrite)
 
@@ -83,9 +89,10 @@ def sha256(path: Path | str) -> str:
 
 
 @contextmanager
-def _atomic(target: Path, *, is_folder: bool, overwrite: bool) -> Iterator[Path]:
+def _atomic(target: Path, *, is_folder: bool, overwrite: bool | None) -> Iterator[Path]:
     if target.exists() and not overwrite:
-        raise CrosscaleError(f"{target} exists already; choose another folder or say --overwrite")
+        way_on = "" if overwrite is None else " or say --overwrite"
+        raise CrosscaleError(f"{target} exists already; choose another folder{way_on}")
     with _begun(target, is_folder) as temporary:
         with _explained(target, temporary):
             yield temporary

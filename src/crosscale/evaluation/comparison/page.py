@@ -130,10 +130,11 @@ def _tests_legend(comparison: Comparison) -> str:
     """How to read the differences."""
     tested = sum(apart.p is not None for apart in comparison.differences.values())
     were = "was" if tested == 1 else "were"
+    tests = f"{counted(tested, 'test')} {were} made and p is not corrected for their number"
     return (
         "Differences in percentage points, of the sum of streams or the only one, paired by seed; "
-        f"p of a two-sided paired t test. {counted(tested, 'test')} {were} made and p is not "
-        "corrected for their number; seeds vary the training, never the clips of the test."
+        f"p of a two-sided paired t test. {tests if tested else 'Here none could be made'}; seeds "
+        "vary the training, never the clips of the test."
     )
 
 
