@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from uploads_made import npz
 
+from accessibility import findings
 from crosscale.serve import webcam
 from crosscale.serve.app import make_app
 from crosscale.serve.limits import Limits
@@ -156,6 +157,26 @@ def test_an_example_can_be_tried_and_another_format_chosen(plain):
         page.select_option("#format", "mediapipe")
         until(page, "!find('facts').textContent.includes('pose_world_landmarks')")
         assert "squat_actor8.json" in page.inner_text("#facts")
+
+
+def test_the_page_has_no_grave_finding_and_no_part_beside_the_screen(plain):
+    with page_of(plain, bypass_csp=True, reduced_motion="reduce") as page:  # for axe-core
+
+        def assert_well(shown):
+            for width, height in ((1440, 900), (390, 844)):
+                page.set_viewport_size({"width": width, "height": height})
+                for scheme in ("light", "dark"):
+                    page.emulate_media(color_scheme=scheme)
+                    assert findings(page) == [], (shown, width, scheme)
+                    room = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                    assert room <= 0, (shown, width, scheme)
+
+        assert_well("start")
+        page.click("#example")
+        until(page, "app.nearStages.length === 6")
+        assert_well("example")
+        page.evaluate("tell('bad.npz: this has no format that is known', true)")
+        assert_well("error")
 
 
 def test_without_the_pose_estimator_the_page_says_what_to_run(plain):
