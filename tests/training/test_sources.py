@@ -190,3 +190,13 @@ def test_mixtures_that_cannot_be_are_refused(changes):
     recipe = read_recipe("programs/body", changes)
     with pytest.raises(CrosscaleError):
         make_source(recipe, [], torch.device("cpu"))
+
+
+@pytest.mark.parametrize("data", ["own", "nwucla", "utdmhad", "ntu60", "sensors"])
+def test_body_adapts_to_recordings_of_any_recipe_beside_pairs_of_people(tmp_path, data):
+    recipe = read_recipe(f"{data}/adapt", {"protocol": "all", "source.epoch_clips": 64})
+    source = make_source(recipe, [made(tmp_path / "store", 12)], torch.device("cpu"))
+    taken = source.take(source.epoch(0)[:32], ["query", "key"], seed=0)
+    assert (recipe.start, source.layout.name) == ("body", "part10")
+    assert set(taken) == {"query", "key"}
+    assert taken["query"].coordinates.shape == (32, 3, 48, 10, 4)  # two people, from each
