@@ -10,6 +10,7 @@ import yaml
 
 from crosscale.cli import COMMANDS, main
 from crosscale.serve import server
+from shared_places import see_no_places
 from stick_figures import act
 from tiny_run import TINY
 
@@ -167,6 +168,7 @@ def test_it_ends_well_or_says_the_remedy(store, command, call, tmp_path, capsys,
 @pytest.mark.slow
 @pytest.mark.parametrize("store", [NOBODYS], indirect=True)
 @pytest.mark.parametrize(("command", "call"), of(OF_WEIGHTS))
-def test_weights_are_exported(store, command, call, tmp_path):
+def test_weights_are_exported_and_nothing_of_this_machine(store, command, call, tmp_path):
     words = call.format(**store[1], out=tmp_path / "out").split()
     assert main([*command.split(), *words]) == 0
+    see_no_places(tmp_path, Path(store[1]["store"]).parent)

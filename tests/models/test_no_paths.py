@@ -1,14 +1,14 @@
-"""What is shared of a run says nothing of the machine that made it."""
+"""What is shared of a run says nothing of the machine that made it.
 
-import zipfile
-from pathlib import Path
+Exported programs are looked at where every command is called.
+"""
 
 import pytest
 
-import crosscale
 from crosscale.cli import main
 from crosscale.models.checkpoint import DATA_FILE, ENCODER_FILE, load_encoders
 from crosscale.utils.tensors import read_safetensors, write_safetensors
+from shared_places import see_no_places
 from tiny_run import TINY
 
 OLD = ("format", "encoder", "store_path")
@@ -32,21 +32,8 @@ def old_run(trained_run, store, tmp_path):
     return tmp_path / "old"
 
 
-def _check(path: Path, store):
-    """No file below a path holds a folder of this machine, also within archives."""
-    parts = [file.read_bytes() for file in path.rglob("*") if file.is_file()]
-    parts += [path.read_bytes()] if path.is_file() else []
-    for archive in filter(zipfile.is_zipfile, [path, *path.rglob("*")]):
-        with zipfile.ZipFile(archive) as members:
-            parts += [members.read(name) for name in members.namelist()]
-    assert parts
-    of_package = Path(crosscale.__file__).parents[1]
-    for place in (store.path.parent, of_package, Path(pytest.__file__).parents[1], Path.home()):
-        assert not any(str(place).encode() in part for part in parts), place
-
-
 def test_the_store_is_noted_beside_the_encoders(trained_run, store):
-    _check(trained_run / ENCODER_FILE, store)
+    see_no_places(trained_run / ENCODER_FILE, store.path.parent)
     assert str(store.path) in (trained_run / DATA_FILE).read_text()
     assert load_encoders(trained_run).store_path == store.path
     assert load_encoders(trained_run / ENCODER_FILE).store_path == store.path
@@ -62,7 +49,7 @@ def test_evaluation_asks_for_a_store_where_none_is_known(trained_run, tmp_path, 
 def test_a_model_folder_and_published_weights_hold_no_path(which, request, store, tmp_path):
     run = request.getfixturevalue(which)
     assert main(["export", "folder", str(run), "--out", str(tmp_path / "m")]) == 0
-    _check(tmp_path / "m", store)
+    see_no_places(tmp_path / "m", store.path.parent)
     shared, own = load_encoders(tmp_path / "m"), load_encoders(run)
     assert (shared.fingerprint == own.fingerprint) == (which == "trained_run")
     assert {n: v for n, v in own.details.items() if n not in OLD} == {
@@ -70,13 +57,4 @@ def test_a_model_folder_and_published_weights_hold_no_path(which, request, store
     }
     assert own.store_path == store.path
     assert main(["export", "published", str(run), "--out", str(tmp_path / "p.pt")]) == 0
-    _check(tmp_path / "p.pt", store)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("kind", "ending"), [("onnx", "onnx"), ("torch", "pt2")])
-def test_programs_hold_no_path(kind, ending, trained_run, store, tmp_path):
-    if kind == "onnx":
-        pytest.importorskip("onnxscript", reason="needs crosscale[onnxruntime]")
-    assert main(["export", kind, str(trained_run), "--out", str(tmp_path / f"a.{ending}")]) == 0
-    _check(tmp_path, store)
+    see_no_places(tmp_path / "p.pt", store.path.parent)
