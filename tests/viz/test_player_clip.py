@@ -9,7 +9,14 @@ from player_pages import body, decoded
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.skeleton.layout import Layout
 from crosscale.viz.page import view_about, view_title
-from crosscale.viz.player_clip import PlayedClip, node_sides, player_json, rows_of, stored_clip
+from crosscale.viz.player_clip import (
+    PlayedClip,
+    grounded,
+    node_sides,
+    player_json,
+    rows_of,
+    stored_clip,
+)
 
 ENDS = ("shoulder", "hip")
 
@@ -91,6 +98,19 @@ def test_shoulders_and_hips_are_joined_where_no_joint_lies_between_them():
     for left, right in (kinect.shoulders, kinect.hips):
         x[..., left, 0], x[..., right, 0] = 0.4, -0.4
     assert player_json(PlayedClip("a", x, kinect))["bars"] == []
+
+
+def test_who_is_told_of_about_the_hips_stands_on_the_floor_all_the_time():
+    layout = Layout.load("blazepose33")
+    x = body(layout, 0, frames=4)
+    x -= x[:, :, list(layout.root)].mean(axis=2, keepdims=True)
+    x[2, ..., 1] *= 0.5  # a squat: feet nearer to the hips
+    standing = grounded(x, layout)
+    assert np.ptp(x[..., 1].min(axis=(1, 2))) > 0.1
+    np.testing.assert_allclose(standing[..., 1].min(axis=(1, 2)), 0)
+    np.testing.assert_allclose(np.diff(standing, axis=2), np.diff(x, axis=2), atol=1e-6)
+    walking = x + np.linspace(0, 1, 4, dtype=np.float32)[:, None, None, None]
+    assert grounded(walking, layout) is walking
 
 
 def test_animals_get_no_line_that_is_meant_for_a_trunk():

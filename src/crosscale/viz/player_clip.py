@@ -15,6 +15,7 @@ from crosscale.utils.text import composed, places_of
 Precision = Literal["float32", "float16"]
 CLASSES = 6  # shown when no clip is named
 BETWEEN = 0.5  # lengths of a line, within which a joint lies near its middle
+ROOTED = 0.02  # metres: so near to the origin is the root of a body that is told about it
 Edges = Sequence[tuple[int, int]]
 
 
@@ -58,12 +59,27 @@ class PlayedClip:
         return replace(self, coordinates=self.coordinates[kept])
 
 
+def grounded(coordinates: np.ndarray, layout: Layout) -> np.ndarray:
+    """The same, but of a body whose root is the origin in every frame with its lowest joint at 0.
+
+    So MediaPipe tells where joints are: without this, who squats would draw the feet up.
+    """
+    x = coordinates
+    if x.shape[1] > 1 or x.shape[3] == 2 or not np.isfinite(x).all():
+        return x
+    if np.abs(x[:, :, list(layout.root)].mean(axis=2)).max() > ROOTED:
+        return x
+    standing = x.copy()
+    standing[..., 1] -= x[..., 1].min(axis=(1, 2), keepdims=True)
+    return standing
+
+
 def stored_clip(store: ClipStore, row: int) -> PlayedClip:
-    """A clip of a store as it was recorded."""
+    """A clip of a store as it was recorded, on its floor."""
     label, rate = int(store.labels[row]), float(store.column("frame_rate")[row])
     return PlayedClip(
         store.names[row],
-        store.coordinates(row),
+        grounded(store.coordinates(row), store.layout),
         store.layout,
         label=store.classes[label] if label >= 0 else None,
         rate=rate if np.isfinite(rate) else None,
