@@ -239,7 +239,10 @@ function introduce(status) {
   find("camera").disabled = !live.ready || !live.assets;
   find("camera").title = live.problem || "";
   if (live.problem) {
-    find("welcome").append(element("p", "soft", `Webcam: ${live.problem}.`));
+    const told = element("p", "soft", "Webcam: ");
+    const parts = `${live.problem}.`.split("`"); // every other one is a command
+    told.append(...parts.map((part, i) => (i % 2 ? element("code", "", part) : part)));
+    find("welcome").append(told);
   }
 }
 
