@@ -9,7 +9,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOKS = sorted(DOCS.glob("*.ipynb"))
-SIZE, SMALL = "CLASSES, ACTORS, EPOCHS = 6, 8, 10", "CLASSES, ACTORS, EPOCHS = 3, 4, 2"
+SIZE, SMALL = "CLASSES, ACTORS, EPOCHS = 6, 8, 60", "CLASSES, ACTORS, EPOCHS = 3, 4, 2"
 
 
 def code_of(notebook: Path) -> str:
