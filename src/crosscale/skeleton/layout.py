@@ -290,7 +290,10 @@ class _LayoutParser:
             for _ in names:
                 node = indices[node]
             if node != centre:
-                self.fail(f"never reaches the centre from {names[start]}")
+                self.fail(
+                    f"never reaches the centre, {names[centre]}, from {names[start]}: mend under "
+                    "parents what hangs on what, or take out the line of the joint that all hang on"
+                )
         return indices
 
     def scale(self, name: str, given: Any, joints: Sequence[str]) -> Graph:
