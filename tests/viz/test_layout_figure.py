@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 from player_pages import assert_needs_no_network
 
+from crosscale.data.clip import Clip
+from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout, builtin_layouts
 from crosscale.viz.layout_figure import layout_facts, layout_png, left_out, write_layout
@@ -41,6 +43,25 @@ def test_the_mean_pose_of_a_store_faces_the_viewer(store, kinect20):
     assert places.shape == (20, 2)
     assert np.isfinite(across).all()
     assert ends[0] + ends[2] > ends[1] + ends[3]  # the person's left on the viewer's right
+
+
+def test_an_animal_seen_from_above_heads_up_whichever_way_it_ran(tmp_path):
+    mouse = Layout.load("mouse8")
+    pose = {"nose": 3, "neck": 2, "left_ear": 2.5 + 1j / 2, "right_ear": 2.5 - 1j / 2, "back": 0}
+    pose |= {"left_hip": -1 + 1j, "right_hip": -1 - 1j, "tail_base": -2}  # heads to x
+    complex_pose = np.array([pose[joint] for joint in mouse.joints])
+    with StoreWriter(tmp_path / "mice", name="mice", layout=mouse) as writer:
+        for i in range(12):
+            turned = complex_pose * np.exp(2j * np.pi * i / 12)
+            x = np.stack([turned.real, turned.imag], -1).astype(np.float32)
+            writer.add(Clip(f"mouse {i}", np.repeat(x[None, None], 5, axis=0), ("0",)))
+    places = mean_pose(mouse, ClipStore.open(tmp_path / "mice"))
+    at = dict(zip(mouse.joints, places, strict=True))
+    assert at["nose"][1] > at["neck"][1] > at["back"][1] > at["tail_base"][1]
+    assert abs(at["nose"][0]) < 1e-3
+    for joint in ("ear", "hip"):
+        assert at[f"left_{joint}"][0] < -0.05
+        np.testing.assert_allclose(at[f"left_{joint}"] * [-1, 1], at[f"right_{joint}"], atol=1e-3)
 
 
 def test_a_store_of_other_joints_gives_no_pose(store):

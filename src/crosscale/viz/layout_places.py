@@ -7,7 +7,7 @@ import torch
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
-from crosscale.skeleton.layout import Layout
+from crosscale.skeleton.layout import PEOPLE, Layout
 from crosscale.transforms.preprocess import Preprocess, load
 
 CLIPS = 300  # enough for a mean pose
@@ -27,7 +27,9 @@ STEPS: dict[str, tuple[float, float]] = {
 
 
 def mean_pose(layout: Layout, store: ClipStore) -> np.ndarray:
-    """The mean pose of a store's clips, each turned to face the viewer: (J, 2), y up.
+    """The mean pose of a store's clips: (J, 2), y up.
+
+    People are turned to face the viewer; animals in the plane, seen from above, to head up.
 
     Raises:
         CrosscaleError: when the store's clips have other joints.
@@ -38,10 +40,13 @@ def mean_pose(layout: Layout, store: ClipStore) -> np.ndarray:
             f"{layout.name}; give another store, or none"
         )
     rows = np.linspace(0, len(store) - 1, min(len(store), CLIPS)).astype(int)
-    clips = load(store, rows.tolist(), Preprocess(frames=16, root="body_frame"))
+    from_above = store.coordinates(0).shape[-1] == 2 and PEOPLE not in layout.scales
+    turned = Preprocess(frames=16, root="body_frame", facing="heading" if from_above else "clip")
+    clips = load(store, rows.tolist(), turned)
     bodies = clips.coordinates.permute(0, 4, 2, 3, 1)[clips.body_mask]  # (P, T, J, 3)
     mean = bodies.to(torch.float64).mean(dim=(0, 1)).numpy()
-    return mean[:, :2] * [-1, 1]  # turned clips have the person's left at -x
+    # turned clips have the left at -x, where it is seen from above too
+    return mean[:, :2] if from_above else mean[:, :2] * [-1, 1]
 
 
 def tree_places(layout: Layout) -> np.ndarray:
