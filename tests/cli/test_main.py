@@ -196,7 +196,7 @@ def test_stopping_while_libraries_are_imported_is_one_line(library, tmp_path):
     )
     path = os.pathsep.join([str(tmp_path), *sys.path])
     done = subprocess.run(
-        [sys.executable, "-m", "crosscale", "embed", "--help"],
+        [sys.executable, "-m", "crosscale", "pretrain", "--help"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": path},

@@ -181,7 +181,8 @@ def odd_array(array: np.ndarray, draw: Draw) -> np.ndarray:
             array.flat[draw.randrange(array.size)] = draw.choice([0, 1, 2, 100, 127])
             return array
         case 3 if _numeric(array):
-            return array.astype(draw.choice(["S4", "U4", "?", "i1", "u8", "i8", "c16"]))
+            with np.errstate(invalid="ignore"):  # of numbers that an integer cannot hold
+                return array.astype(draw.choice(["S4", "U4", "?", "i1", "u8", "i8", "c16"]))
         case 4 if _numeric(array):
             return array.astype(draw.choice([">f8", "<f2", ">f4", "<f8"]))
         case 5 if array.ndim:

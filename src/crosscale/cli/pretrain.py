@@ -83,7 +83,9 @@ def train(
         + f", on {fabric.device}"
     )
     if count < batch:
-        console.print(f"a batch may have {batch} clips, so that one takes them all")
+        console.print(
+            f"{counted(count, 'clip')} are fewer than a batch of {batch}: all go in one batch"
+        )
 
     def report(done: EpochEnd) -> None:
         judged = any(name.endswith("/knn") for name in done.metrics)
