@@ -22,11 +22,13 @@ SETTINGS = {
 }
 # Those of the recipes of each objective, where the data's are not meant for it.
 ADAMW = {"optimiser.name": "adamw", "optimiser.lr": 2e-3}
+LONGER = {"training.epochs": 120, "save_every": 120}  # half is enough on some machines only
 OWN = {
-    "moco": ADAMW,
+    "moco": {**ADAMW, **LONGER},
     "infonce": ADAMW,
     "vicreg": {**ADAMW, "objective.dim": 256},
-    "masked": {**ADAMW, "objective.momentum": 0.95},  # a teacher that follows within so few steps
+    # A teacher that follows within so few steps.
+    "masked": {**ADAMW, **LONGER, "objective.momentum": 0.95},
     "sum": {
         **ADAMW,
         "objective.parts": [
