@@ -219,7 +219,7 @@ def test_the_command_writes_figures_and_encoders_and_leaves_the_run_as_it_was(ru
     assert found["train"]["per_class"] == {"carry": 8, "throw": 8, "sit down": 8}
     assert found["config"]["share"] == 1.0
     page = (run / "finetune" / "report.html").read_text()
-    assert "Fine-tuning with 100 % of the labels, xview" in page
+    assert "Fine-tuning with 100 % of the labels, protocol xview" in page
     assert "Encoder and linear layer, trained together with labels." in page
     assert "frozen" not in page
 
