@@ -223,7 +223,8 @@ def places(run, store, made, tmp_path, other_run):
         ("classify {run} {store} --out {at}/o.csv --labels {at}/none.csv", "none.csv cannot be"),
         (
             "classify {run} {store} --out {at}/o.csv --labels {at}/who.csv",
-            "or take them out. First 'bow_77': did you mean 'bow_07'",
+            "who.csv names 1 clip not to be found; mend such rows, or take them out. "
+            "First 'bow_77': did you mean 'bow_07'",
         ),
         ("classify {run} {store} --out {at}/o.csv --labels {at}/blank.csv", "no label for bow_00"),
         ("classify {run} {store} --out {at}/o.csv --labels {at}/lone.csv", "labels 1 class;"),

@@ -75,7 +75,8 @@ def test_a_table_names_some_clips_and_wins(source, ending):
     [
         (
             "name,label\nwalk/s1_d,x\n",
-            "names 1 clip not to be found; mend such rows, .*First 'walk/s1_d': did you",
+            "names 1 clip not to be found; mend such rows, or take them out. "
+            "First 'walk/s1_d': did you",
         ),
         ("label\nx\n", "needs a column name; it has label"),
         ("name,lable\ns1_a,x\n", "no field 'lable': did you mean 'label'"),

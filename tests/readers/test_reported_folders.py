@@ -151,8 +151,10 @@ def test_zeros_that_a_spreadsheet_took_away_are_told(shared, tmp_path, capsys):
     words = ["prepare", "npz", folder / "in", "--layout", "kinect20", "--out", tmp_path / "store"]
     assert main([*map(str, words), "--table", str(folder / "zeros_lost.csv")]) == 2
     told = " ".join(capsys.readouterr().err.split())
-    assert "names 6 clips not to be found; mend such rows" in told
-    assert "First '0': there is '000'; spreadsheets take" in told
+    assert (
+        "names 6 clips not to be found; mend such rows, or take them out. "
+        "First '0': there is '000'; spreadsheets take"
+    ) in told
 
 
 def test_a_stray_file_beside_class_folders_is_set_aside_alone(prepared, tmp_path):
