@@ -19,6 +19,7 @@ from crosscale.readers import reading
 from crosscale.utils.cluster import over_cluster
 from kinect_folders import write_nwucla
 
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # which Ray reads once, where it is imported
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'crosscale[ray]'")
 PATIENCE = 300  # seconds, for what ends much sooner
 MARK = "CROSSCALE_TEST_CLUSTER"
@@ -138,6 +139,8 @@ def test_what_a_worker_refuses_arrives_as_it_was_raised(marked):
 
     with pytest.raises(BadClip, match=r"^clip 0 is bad$"):
         spread(refusing, (), [0, 1])
+    with pytest.raises(ray.exceptions.RaySystemError, match="has not been started"):
+        ray.put(1)  # as a thread of Ray's does that is late: no cluster is started for it
 
 
 @pytest.mark.slow

@@ -17,9 +17,13 @@ from crosscale.errors import CrosscaleError, needs
 from crosscale.utils.quiet import compiled_parts_muted
 
 ANSWER = 5.0  # seconds for a cluster to answer in; Ray itself would try for many minutes
-# Ray tells of itself otherwise, at home and on the terminal.
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
-
+# Ray tells of itself otherwise, at home and on the terminal; and where a thread of its own is late,
+# it starts a second cluster, by which the process ends.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+}
 
 Worker = Callable[[Any], Any]
 
@@ -62,11 +66,12 @@ def over_cluster(
             num_cpus=0 if on_gpus else 1,
             num_gpus=1 if on_gpus else 0,
         )
-        for row in results.iter_rows():
-            (result,) = row["result"]
-            if isinstance(result, CrosscaleError):
-                raise result
-            yield result
+        # Fetched ahead, they would be by a thread that may still be at it when the cluster is gone.
+        for batch in results.iter_batches(batch_size=None, prefetch_batches=0):
+            for (result,) in batch["result"]:
+                if isinstance(result, CrosscaleError):
+                    raise result
+                yield result
 
 
 class _Guarded:
