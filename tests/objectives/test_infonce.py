@@ -34,6 +34,15 @@ def test_the_loss_is_the_cross_entropy_of_finding_the_other_view():
     torch.testing.assert_close(objective(batch).loss, wanted)
 
 
+def test_vectors_that_are_near_are_told_apart_in_mixed_precision_too():
+    objective, _ = step({"objective.temperature": 0.01})
+    around = torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
+    one = functional.normalize(torch.ones(12, 16) + 0.02 * around, dim=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = objective._loss(one, one)
+    torch.testing.assert_close(mixed, objective._loss(one, one))
+
+
 def test_scales_of_a_clip_are_positives_of_each_other():
     objective, batch = step({"streams": ["joint", "joint@body5"]})
     output = objective(batch)

@@ -87,7 +87,9 @@ class InfoNCE(Objective):
 
     def _loss(self, one: Tensor, other: Tensor) -> Tensor:
         """Cross entropy of finding each clip's other view (N, D), both ways."""
-        logits = one @ other.T / self.settings.temperature
+        # Rounded to half precision, as products are in mixed precision, near ones would be equal.
+        with torch.autocast(one.device.type, enabled=False):
+            logits = one @ other.T / self.settings.temperature
         own = torch.arange(len(logits), device=logits.device)
         there, back = (functional.cross_entropy(each, own) for each in (logits, logits.T))
         return (there + back) / 2
