@@ -1,5 +1,7 @@
 """The compiled way of reading `.skeleton` files gives what the slow way gives, or gives up."""
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -198,3 +200,28 @@ def test_files_are_read_without_numba(compiled_anew, monkeypatch):
     monkeypatch.delitem(sys.modules, "crosscale.readers.datasets.skeleton_scan")
     assert text_module._compiled() is None
     assert exactly(parse(PLAIN, JOINTS)) == exactly(scan(PLAIN, JOINTS))
+
+
+FIRST_USE = """
+from contextlib import contextmanager
+from crosscale.readers.datasets.skeleton_text import parse
+from crosscale.utils.progress import displayed_by
+
+@contextmanager
+def display(what, total):
+    print(what)
+    yield
+
+with displayed_by(display):
+    parse(b"1\\n0\\n", 2)
+"""
+
+
+def test_the_first_use_tells_that_it_compiles_and_later_ones_do_not(tmp_path):
+    def told():
+        command = [sys.executable, "-c", FIRST_USE]
+        kept = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        return subprocess.run(command, capture_output=True, check=True, text=True, env=kept).stdout
+
+    assert told() == "compiling the reader, the first time only\n"
+    assert told() == ""

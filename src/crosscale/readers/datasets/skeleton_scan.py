@@ -7,10 +7,14 @@ The compiled functions pass a line or a place in the text from one to the next; 
 that somebody gave up. Importing this module needs numba.
 """
 
+from contextlib import ExitStack
+
 import numpy as np
 from numba import njit
+from numba.core.event import Event, Listener, install_listener
 
 from crosscale.data.tracks import Sightings
+from crosscale.utils.progress import progress
 
 _TAB, _NEWLINE, _CR, _SPACE, _TILDE = (ord(c) for c in "\t\n\r ~")
 _PLUS, _MINUS, _POINT, _COMMA, _UNDERSCORE, _ZERO, _E = (ord(c) for c in "+-.,_0e")
@@ -31,6 +35,27 @@ _POWER = 22
 _POWERS = np.array([float(f"1e{power}") for power in range(_POWER + 1)])
 
 _GAVE_UP = -1
+
+
+def make_ready() -> None:
+    """Load the compiled functions; where there are none yet, compile and keep them."""
+    with ExitStack() as told, install_listener("numba:compile", _Compiling(told)):
+        scan(b"1\n0\n", 1)
+
+
+class _Compiling(Listener):
+    """Tells of it, once, when numba begins to compile."""
+
+    def __init__(self, told: ExitStack) -> None:
+        self._told: ExitStack | None = told
+
+    def on_start(self, event: Event) -> None:
+        if self._told is not None:
+            self._told.enter_context(progress("compiling the reader, the first time only"))
+            self._told = None
+
+    def on_end(self, event: Event) -> None:
+        pass
 
 
 def scan(content: bytes, joints: int) -> Sightings | None:

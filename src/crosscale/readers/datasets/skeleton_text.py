@@ -75,9 +75,9 @@ def _compiled() -> Callable[[bytes, int], Sightings | None] | None:
     """The fast way; None without numba, or where numba has no place to keep what it compiles."""
     try:
         # numba takes longer to import than most commands run
-        from crosscale.readers.datasets.skeleton_scan import scan
+        from crosscale.readers.datasets.skeleton_scan import make_ready, scan
 
-        scan(b"1\n0\n", 1)  # compiles, so that a failure is none of the first file's
+        make_ready()  # so that a failure is none of the first file's
     except (ImportError, OSError, RuntimeError):
         return None
     return scan
