@@ -35,9 +35,9 @@ from crosscale.synthesis import ClipName, record_clips
 from crosscale.synthesis.named import action
 from crosscale.training.callbacks import EpochEnd, read_metrics
 from crosscale.training.loop import pretrain
+from crosscale.training.mixed import PERFORMED
 from crosscale.training.recipe import Recipe, read_recipe
 from crosscale.training.setup import make_objective
-from crosscale.training.sources import PERFORMED
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import StoredClips
 

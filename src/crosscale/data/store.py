@@ -6,8 +6,6 @@ reads it meanwhile sees the old one whole or the new one whole.
 
 import hashlib
 import json
-import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -32,24 +30,24 @@ from crosscale.data.store_files import (
     SCHEMA,
     SHARDED,
     TABLE,
+    Row,
     describe,
-    digest,
     read_table,
     refuse_to_replace,
+    row_of,
+    settled,
     shard_file,
 )
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.files import atomic_folder, sha256
 from crosscale.utils.formats import canonical, with_checksum
-from crosscale.utils.text import composed, places_of
+from crosscale.utils.text import composed, natural, places_of
 
 # Columns of the table that are fields of a clip.
 CLIP_FIELDS = ("subject", "camera", "setup", "repetition", "frame_rate", "part")
-Row = dict[str, Any]  # a clip's row of the table, its label still a name
 
 _TRIES = 50
-_PAUSES, _PAUSE = 5, 0.02  # seconds; while a new store takes its place there is none for an instant
 
 
 class ClipStore:
@@ -92,12 +90,12 @@ class ClipStore:
         """
         path = Path(path)
         for _ in range(_TRIES):
-            description, fault = _settled(path), None
+            description, fault = settled(path), None
             try:
                 store = cls(path, description, Frames(path, description), read_table(path))
             except CrosscaleError as error:
                 fault = error
-            if _settled(path) != description:
+            if settled(path) != description:
                 continue  # another store has taken the place of this one meanwhile
             if fault is not None:
                 raise fault
@@ -327,7 +325,7 @@ class StoreWriter:
         if self._frames is None:
             self._frames = self._begin_shard()
         self._frames.write(clip.coordinates)
-        row = _row_of(clip)
+        row = row_of(clip)
         for field, value in row.items():
             self._columns[field].append(value)
         self._columns["first_row"].append(self._rows)
@@ -374,7 +372,7 @@ class StoreWriter:
         self._end_shard()
         labels = self._columns["label"]
         known = {label for label in labels if label is not None}
-        classes = self.classes or tuple(sorted(known, key=_natural))
+        classes = self.classes or tuple(sorted(known, key=natural))
         number = {label: i for i, label in enumerate(classes)}
         self._columns["label"] = [number.get(label) for label in labels]
         table, file = pa.table(self._columns, schema=SCHEMA), self.folder / TABLE
@@ -395,28 +393,3 @@ class StoreWriter:
             description["shards"] = [{"file": one.file, "rows": one.rows} for one in self._shards]
         text = json.dumps(with_checksum(description), indent=1, ensure_ascii=False)
         (self.folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
-
-
-def _row_of(clip: Clip) -> Row:
-    """A clip's row of the table; where it lies is not known yet, and its label is still a name."""
-    frames, bodies = clip.coordinates.shape[:2]
-    return {
-        **{field: getattr(clip, field) for field in SCHEMA.names if hasattr(clip, field)},
-        **{"frames": frames, "bodies": bodies, "body_ids": clip.bodies},
-        "digest": digest(clip.coordinates),
-    }
-
-
-def _settled(path: Path) -> dict[str, Any]:
-    """The description of a store, which may be in the middle of being replaced."""
-    for _ in range(_PAUSES):
-        try:
-            return describe(path)
-        except CrosscaleError:
-            time.sleep(_PAUSE)
-    return describe(path)
-
-
-def _natural(text: str) -> list[int | str]:
-    """Sorts a2 before a10."""
-    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", text))]

@@ -9,6 +9,7 @@ clips.parquet   one row a clip: name, place in frames.npy, label, subject, camer
 import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crosscale.data.clip import Clip
 from crosscale.errors import CrosscaleError
 from crosscale.utils.formats import checked
 
 FORMAT = "crosscale clip store"
 ONE_FILE, SHARDED = 1, 2  # versions; a program that knows no shards refuses the second by name
 DESCRIPTION, FRAMES, TABLE = "store.json", "frames.npy", "clips.parquet"
+_PAUSES, _PAUSE = 5, 0.02  # seconds; while a new store takes its place there is none for an instant
 _SHARD = re.compile(r"frames-[0-9]{5,}\.npy")
 
 SCHEMA = pa.schema(
@@ -43,6 +46,8 @@ SCHEMA = pa.schema(
         pa.field("notes", pa.list_(pa.string()), nullable=False),
     ]
 )
+
+Row = dict[str, Any]  # a clip's row of the table, its label still a name
 
 
 def is_store(path: Path) -> bool:
@@ -91,6 +96,16 @@ def describe(path: Path) -> dict[str, Any]:
     return checked(description, path / DESCRIPTION, "copy or prepare it again")
 
 
+def settled(path: Path) -> dict[str, Any]:
+    """The description of a store, which may be in the middle of being replaced."""
+    for _ in range(_PAUSES):
+        try:
+            return describe(path)
+        except CrosscaleError:
+            time.sleep(_PAUSE)
+    return describe(path)
+
+
 def frame_files(description: Mapping[str, Any]) -> dict[str, int | None]:
     """Files of frames in order, and how many rows each has; None where only the file tells.
 
@@ -129,6 +144,16 @@ def read_table(path: Path) -> pa.Table:
     if not table.schema.equals(SCHEMA):
         raise CrosscaleError(f"{file} does not have the columns of a clip store; prepare it again")
     return table
+
+
+def row_of(clip: Clip) -> Row:
+    """A clip's row of the table; where it lies is not known yet, and its label is still a name."""
+    frames, bodies = clip.coordinates.shape[:2]
+    return {
+        **{field: getattr(clip, field) for field in SCHEMA.names if hasattr(clip, field)},
+        **{"frames": frames, "bodies": bodies, "body_ids": clip.bodies},
+        "digest": digest(clip.coordinates),
+    }
 
 
 def digest(coordinates: np.ndarray) -> str:

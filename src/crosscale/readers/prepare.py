@@ -15,7 +15,8 @@ from typing import Any
 
 from crosscale.data.clip import Clip
 from crosscale.data.official import differences
-from crosscale.data.store import ClipStore, Row, StoreWriter
+from crosscale.data.store import ClipStore, StoreWriter
+from crosscale.data.store_files import Row
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, Reader, fitted
 from crosscale.readers.mocap.space import doubts, measured

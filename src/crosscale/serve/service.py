@@ -1,6 +1,5 @@
 """What the server can do, apart from HTTP: one method for each question of the API."""
 
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -41,7 +40,7 @@ from crosscale.serve.replies import (
     Segmented,
     Status,
 )
-from crosscale.serve.uploads import FILES, Sent, Upload, shown, stored
+from crosscale.serve.uploads import Sent, stored
 from crosscale.skeleton.layout import Layout, builtin_layouts
 from crosscale.viz.player_clip import player_json, stored_clip
 
@@ -54,17 +53,6 @@ SAME = 0.999  # similarity, below which a clip of the index is not the very reco
 # Labelled clips of an action, and by how many points probabilities are off in the mean; see
 # docs/own-data.md, where it was measured.
 ROUGH = ((10, 4), (5, 5), (3, 7), (2, 8))
-# Options that messages name, and what the page has in their place.
-_OPTIONS = (
-    (
-        re.compile(r"(Complete a layout begun|Write a layout of such names).*"),
-        "This page takes joints of built-in layouts, and of the encoder's own",
-    ),
-    (re.compile(r"prepare it apart, with --layout ([\w.]+)"), r"choose \1 at Joints"),
-    (re.compile(r"`?--layout ([\w.]+)`?"), r"\1 at Joints"),
-    (re.compile(r"`?--layout`?"), "Joints"),
-    (re.compile(r"`?--([a-z-]+)"), r"\1"),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,14 +142,14 @@ class Service:
                     self.limits,
                 )
             except CrosscaleError as error:
-                raise CrosscaleError(_renamed(str(error), upload)) from None
+                raise CrosscaleError(upload.told(str(error))) from None
             skipped = [
-                {"name": _named(one["name"], upload), "reason": _renamed(one["reason"], upload)}
+                {"name": upload.called(one["name"]), "reason": upload.told(one["reason"])}
                 for one in found.skipped
             ]
             opened = ClipStore.open(upload.folder / STORE)
-            names = [_named(name, upload) for name in opened.names]
-            how = _renamed(found.how, upload)
+            names = [upload.called(name) for name in opened.names]
+            how = upload.told(found.how)
             yield Recording(opened, names, replace(found, how=how, skipped=skipped))
 
     def embed(self, recording: Recording) -> NDArray[np.float32]:
@@ -387,22 +375,6 @@ def store_of(index: Index, given: Path | None) -> ClipStore | None:
             "store that the index was made from"
         )
     return store
-
-
-def _named(name: str, upload: Upload) -> str:
-    """As the sender calls a clip; one out of a file of many clips has its name from there."""
-    return upload.names.get(name.rpartition("/")[2], shown(name))
-
-
-def _renamed(message: str, upload: Upload) -> str:
-    """A message without the server's folders, in the sender's names."""
-    for option, here in _OPTIONS:
-        message = option.sub(here, message)
-    files, here = str(upload.folder / FILES), "the upload"
-    told = {f"{files}/": "", files: here, str(upload.folder): here, **upload.names}
-    # All at once, as a sender's name may look like one that the server made up.
-    made = "|".join(re.escape(name) for name in sorted(told, key=len, reverse=True))
-    return " ".join(re.sub(made, lambda found: told[found[0]], message).split())
 
 
 def _trust(head: Head) -> str:

@@ -24,6 +24,17 @@ _TELLING = (
     (re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII), "a{}_s{}_e{}_v{}"),  # NW-UCLA
     (re.compile(r".*_(\d{12})_keypoints", re.ASCII), f"{CLIP}_{{}}_keypoints"),  # OpenPose
 )
+# Options that messages name, and what the page has in their place.
+_OPTIONS = (
+    (
+        re.compile(r"(Complete a layout begun|Write a layout of such names).*"),
+        "This page takes joints of built-in layouts, and of the encoder's own",
+    ),
+    (re.compile(r"prepare it apart, with --layout ([\w.]+)"), r"choose \1 at Joints"),
+    (re.compile(r"`?--layout ([\w.]+)`?"), r"\1 at Joints"),
+    (re.compile(r"`?--layout`?"), "Joints"),
+    (re.compile(r"`?--([a-z-]+)"), r"\1"),
+)
 
 
 class Sent(Protocol):
@@ -50,6 +61,20 @@ class Upload:
 
     folder: Path
     names: dict[str, str]
+
+    def called(self, name: str) -> str:
+        """As the sender calls a clip; one out of a file of many clips has its name from there."""
+        return self.names.get(name.rpartition("/")[2], shown(name))
+
+    def told(self, message: str) -> str:
+        """A message without the server's folders, in the sender's names."""
+        for option, here in _OPTIONS:
+            message = option.sub(here, message)
+        files, here = str(self.folder / FILES), "the upload"
+        told = {f"{files}/": "", files: here, str(self.folder): here, **self.names}
+        # All at once, as a sender's name may look like one that the server made up.
+        made = "|".join(re.escape(name) for name in sorted(told, key=len, reverse=True))
+        return " ".join(re.sub(made, lambda found: told[found[0]], message).split())
 
 
 @contextmanager

@@ -5,14 +5,12 @@ equals one that is not, bit for bit.
 """
 
 import dataclasses
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,6 +44,7 @@ from crosscale.utils.files import atomic_path, only_writer
 from crosscale.utils.formats import read_yaml
 from crosscale.utils.progress import tracked
 from crosscale.utils.repeatable import derived_seed, repeatable
+from crosscale.utils.stopping import stop_requests
 from crosscale.utils.tensors import write_safetensors
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def pretrain(
         stack.enter_context(repeatable())
         run.team.first(lambda: stack.enter_context(only_writer(folder)))
         # Before the state is read: what reads it can take an interruption for a damaged file.
-        stopped = stack.enter_context(_stop_requests())
+        stopped = stack.enter_context(stop_requests())
         run.progress = progress = run.team.first(lambda: run.begin(resume, say))
         run.team.share(objective, optimiser)
         trained, stepper = fabric.setup(objective, optimiser)
@@ -395,22 +394,3 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     }
-
-
-@contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps."""
-    asked = False
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -35,12 +35,23 @@ def signals_stop() -> Iterator[None]:
     stopping = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background of a shell
         stopping.append(signal.SIGINT)
-    before = {number: signal.signal(number, stop) for number in stopping}
-    try:
+    with _handled_by(stop, stopping):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C and SIGTERM into a question that the loop asks between steps."""
+    asked = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    with _handled_by(note, (signal.SIGINT, signal.SIGTERM)):
+        yield lambda: asked
 
 
 @contextmanager
@@ -68,3 +79,15 @@ def stop_held_back() -> Iterator[None]:
 def leave_stopping_to_parent() -> None:
     """Ctrl-C reaches all processes of a terminal; only the parent acts on it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _handled_by(
+    handler: Callable[[int, FrameType | None], None], signals: Iterable[signal.Signals]
+) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in signals}
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)

@@ -1,5 +1,6 @@
 """Words for messages: what files of others hold made readable, and many things listed."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,6 +21,11 @@ def composed(name: str) -> str:
 def places_of(names: Iterable[str]) -> dict[str, int]:
     """Places of names, by the form that is compared: look for `composed` ones in it."""
     return {composed(name): place for place, name in enumerate(names)}
+
+
+def natural(text: str) -> list[int | str]:
+    """What to sort by so that a2 comes before a10."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", text))]
 
 
 def alike(names: Iterable[str]) -> list[str]:
