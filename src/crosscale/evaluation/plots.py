@@ -66,12 +66,7 @@ def can_draw() -> bool:
 def drawn(
     width: float, height: float, settings: Mapping[Any, Any] = MappingProxyType({})
 ) -> "Iterator[Figure]":
-    """An empty figure, to be drawn into in the style of this package.
-
-    Args:
-        width: in inches.
-        height: in inches.
-        settings: of matplotlib, beside those of the style.
+    """An empty figure of so many inches, to be drawn into in the style of this package.
 
     Raises:
         CrosscaleError: when matplotlib is not installed.

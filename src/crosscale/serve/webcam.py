@@ -49,11 +49,7 @@ def absent(folder: Path) -> str | None:
 
 
 def install(archive: Path | None, out: Path) -> None:
-    """Put the files into a folder, after a look at their checksum.
-
-    Args:
-        archive: the package as npm packs it; None has npm fetch it.
-        out: the folder; what was there is replaced.
+    """Put the package's files, or what npm fetches, into a folder, if their checksum is right.
 
     Raises:
         CrosscaleError: when it cannot be fetched, or is not what was published.

@@ -124,10 +124,7 @@ class Recipe:
 
 
 def recipe_type(names: Mapping[str, str] = MappingProxyType({})) -> type[Recipe]:
-    """The type of recipes in which each group has the fields of what it names.
-
-    Args:
-        names: of encoder, objective, source, optimiser and schedule; the usual ones otherwise.
+    """The type of recipes in which each group has the fields of what it names, or of the usual.
 
     Raises:
         CrosscaleError: when there is none of a name.

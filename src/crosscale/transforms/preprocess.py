@@ -91,12 +91,7 @@ def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) 
 
 
 def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess) -> ClipTensors:
-    """Bring clips to one length, place and facing.
-
-    Args:
-        clips: N arrays (T, M, V, 2 or 3), as `Clip` has them.
-        layout: their V joints.
-        settings: what is done.
+    """Bring N clips (T, M, V, 2 or 3), as `Clip` has them, to one length, place and facing.
 
     Raises:
         CrosscaleError: when a clip does not fit the layout, or cannot be turned.
@@ -206,8 +201,6 @@ def seen_from(
     Args:
         clips: N of them.
         angle: (N,) radians by which they are turned about the vertical first.
-        layout: theirs.
-        settings: how they were preprocessed.
     """
     deep = (clips.coordinates[:, 2] != 0).flatten(1).any(dim=1)
     there = clips.body_mask.to(deep.device) & deep[:, None]

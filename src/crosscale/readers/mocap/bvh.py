@@ -65,11 +65,7 @@ def _rate(frame_time: float) -> float | None:
 
 
 def forward_kinematics(joints: Sequence[Joint], channels: np.ndarray) -> np.ndarray:
-    """Places of joints from their turns.
-
-    Args:
-        joints: V joints, parents before children.
-        channels: (T, columns) of the file, angles in degrees.
+    """Places of joints, parents before children, from channels (T, columns) with degrees.
 
     Returns:
         (T, V, 3) in the file's unit and axes.

@@ -33,10 +33,7 @@ _LENGTH = "FRAME"
 
 
 def load_pickle(path: Path | str) -> Any:
-    """Read a pickle that holds plain containers, numbers, strings and numpy arrays.
-
-    Args:
-        path: a file of any pickle protocol, written by Python 2 or 3.
+    """Read a pickle of any protocol that holds plain containers, numbers, strings and arrays.
 
     Raises:
         CrosscaleError: when it cannot be read, is damaged or holds anything else; nothing of it
@@ -55,12 +52,7 @@ def load_pickle(path: Path | str) -> Any:
 
 
 def unpickled(content: bytes | mmap, name: str) -> Any:
-    """As `load_pickle`, of a pickle in memory.
-
-    Args:
-        content: the pickle.
-        name: what to call it in messages.
-    """
+    """As `load_pickle`, of a pickle in memory; messages call it by `name`."""
     held = BytesIO(content) if isinstance(content, bytes) else cast(IO[bytes], content)
     try:
         _refuse_hollow(held, len(content))
