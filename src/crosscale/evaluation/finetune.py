@@ -253,11 +253,7 @@ def save_tuned(
     store: ClipStore,
     protocol: str,
 ) -> list[Path]:
-    """Write what `finetune` gave, for `load_encoders`; several runs go into folders 1, 2, ...
-
-    Returns:
-        The folders written to.
-    """
+    """Write what `finetune` gave, for `load_encoders`; several runs go into folders 1, 2, ..."""
     folders = [folder] if len(trained) == 1 else [folder / str(1 + i) for i in range(len(trained))]
     for target, (run, encoders) in zip(folders, trained.items(), strict=True):
         facts: dict[str, Any] = {

@@ -60,11 +60,7 @@ class RecordingFiles(ToldByFiles, OwnRecordings):
 
 
 def refuse_absent(source: Path) -> None:
-    """Refuse a source that is not there.
-
-    Raises:
-        CrosscaleError: naming it.
-    """
+    """Refuse a source that is not there."""
     if not source.exists():
         raise CrosscaleError(f"{source} does not exist")
 
@@ -219,11 +215,7 @@ def kept_open(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]
 
 @contextmanager
 def faults_named(path: Path, name: str | None = None) -> Iterator[None]:
-    """Put the file's name, or another, before what is said to be wrong inside the block.
-
-    Raises:
-        BadClip: for one raised inside, and when the file cannot be read.
-    """
+    """Put the file's name, or another, before what is said to be wrong inside the block."""
     name = name or path.name
     try:
         yield

@@ -37,11 +37,7 @@ class Stream:
 
     @classmethod
     def parse(cls, text: str) -> "Stream":
-        """Read `modality` or `modality@scale`.
-
-        Raises:
-            CrosscaleError: naming the nearest right modality.
-        """
+        """Read `modality` or `modality@scale`."""
         modality, at, scale = text.strip().partition("@")
         return cls(cast(Modality, modality), scale if at else JOINT_SCALE)
 
@@ -49,11 +45,7 @@ class Stream:
         return self.modality if self.scale == JOINT_SCALE else f"{self.modality}@{self.scale}"
 
     def graph(self, layout: Layout) -> Graph:
-        """The graph of this stream's scale.
-
-        Raises:
-            CrosscaleError: naming the nearest of the layout's scales.
-        """
+        """The graph of this stream's scale."""
         if self.scale not in layout.scales:
             raise CrosscaleError(
                 f"layout {layout.name} has no scale '{self.scale}': "

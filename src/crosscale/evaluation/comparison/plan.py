@@ -109,9 +109,6 @@ def read_plan(path: Path) -> Plan:
     - `readouts`: what is read of frozen encoders, each `{pooling: ..., layers: ...}` or a pooling
       alone, `mean` (the default) or `nodes`.
     - `against`: the method that the others are compared with.
-
-    Raises:
-        CrosscaleError: naming the place and the nearest right name.
     """
     values = _loaded(path)
     listed = values.get("evaluations")

@@ -68,11 +68,7 @@ class Published(ToldByFiles):
         return {key: int(digits) for key, digits in named.groupdict().items()} if named else {}
 
     def bodies(self, item: Item) -> Bodies:
-        """The bodies in a file whose name is right.
-
-        Raises:
-            BadClip: naming the file and the place in it.
-        """
+        """The bodies in a file whose name is right."""
         raise NotImplementedError
 
     @classmethod

@@ -62,19 +62,11 @@ class Capture(RecordingFiles):
     notes: tuple[str, ...] = ()
 
     def take(self, path: Path) -> Take:
-        """Read one file.
-
-        Raises:
-            BadClip: naming the file and the place in it.
-        """
+        """Read one file."""
         raise NotImplementedError
 
     def layout_for(self, take: Take) -> Layout:
-        """The layout of a source that begins with this take.
-
-        Raises:
-            CrosscaleError: when there is none.
-        """
+        """The layout of a source that begins with this take."""
         return Layout.of(self.layout)
 
     def joints_in(self, source: Path) -> NamedJoints:

@@ -74,11 +74,7 @@ def _take(lines: list[str]) -> Take:
 
 
 def _counted(said: str, there: int) -> tuple[str, ...]:
-    """A note where the header is one frame off, as some programs count.
-
-    Raises:
-        BadClip: when it tells of more or fewer.
-    """
+    """A note where the header is one frame off, as some programs count."""
     if said == str(there):
         return ()
     if said not in (str(there + 1), str(there - 1)):

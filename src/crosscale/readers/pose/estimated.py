@@ -45,11 +45,7 @@ class Estimated(RecordingFiles):
             raise CrosscaleError(f"max_bodies must be 1 or more, not {self.max_bodies}")
 
     def detections(self, item: Item) -> Detections:
-        """What was found in one recording.
-
-        Raises:
-            BadClip: naming the file and the place in it.
-        """
+        """What was found in one recording."""
         raise NotImplementedError
 
     def for_source(self, source: Path) -> "Estimated":
@@ -136,11 +132,7 @@ def rows_of(people: Sequence[Person], values: Iterable[Any], size: int) -> np.nd
 
 
 def refuse_nobody(people: Sequence[Person], where: str, frames: int) -> None:
-    """Refuse a recording without people.
-
-    Raises:
-        BadClip: naming the file.
-    """
+    """Refuse a recording without people."""
     if not people:
         raise BadClip(f"{where}: none of its {frames} frames shows a body")
 
@@ -158,11 +150,7 @@ def known_ids(given: Iterable[Any]) -> list[str] | None:
 
 
 def coco_joints(count: int, where: str) -> tuple[str, ...]:
-    """Names of so many keypoints, of which the first 17 are COCO's.
-
-    Raises:
-        BadClip: for a model whose keypoints do not begin with COCO's.
-    """
+    """Names of so many keypoints, of which the first 17 are COCO's."""
     if count not in BEGIN_ALIKE:
         raise BadClip(
             f"{where} has {count} keypoints; the {BODY} of COCO can be read, and the 26, 133 and "

@@ -22,9 +22,6 @@ def landmarks_of_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Landmarks of a table, (T, 33, 3 or 4), and what was repaired.
 
     A column `frame` tells the frame of each row.
-
-    Raises:
-        BadClip: naming the file, and the columns or the line that are wrong.
     """
     table = CsvTable(path)
     places = _columns(table.header)
@@ -50,11 +47,7 @@ def landmarks_of_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def names_landmarks(path: Path) -> bool:
-    """Whether the first line of a table names x, y and z of all landmarks.
-
-    Raises:
-        BadClip: when it is no table.
-    """
+    """Whether the first line of a table names x, y and z of all landmarks."""
     return all({0, 1, 2} <= axes.keys() for axes in _columns(CsvTable(path).header))
 
 

@@ -13,11 +13,7 @@ from crosscale.readers.files import beginning
 
 
 def load_json(path: Path) -> Any:
-    """The content of a file.
-
-    Raises:
-        BadClip: naming the file, and the line where it stops being JSON.
-    """
+    """The content of a file."""
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
@@ -45,9 +41,6 @@ def numbers(rows: Sequence[Any], size: int, places: Sequence[str]) -> np.ndarray
 
     Returns:
         (B, V, size) float64, null as NaN.
-
-    Raises:
-        BadClip: naming the first row that is not a list of numbers, or of another length.
     """
     joints: int | None = None
     arrays = []
