@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosscale.augment.edge_cut import Cut, EdgeCut
+from crosscale.augment.edge_cut import EdgeCut
+from crosscale.augment.settings import Cut
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
 

@@ -1,15 +1,14 @@
 """What is read of an encoder: which of its layers, and how each is pooled to numbers of a body."""
 
 import copy
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from crosscale.encoders.base import Encoder, Pooling, pooled
+from crosscale.encoders.base import Encoder, pooled
 from crosscale.errors import CrosscaleError
-
-Layers = int | Literal["all"]
+from crosscale.utils.choices import Layers, Pooling
 
 
 class Readout(nn.Module):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from crosscale.evaluation.few import (
-    COUNTS,
     Fold,
     Reading,
     Rows,
@@ -21,7 +20,7 @@ from crosscale.evaluation.few import (
     scores_of,
     unit,
 )
-from crosscale.utils.choices import DRAWS
+from crosscale.utils.choices import COUNTS, DRAWS
 
 MOST_AXES = 512  # of half-whitened features
 ALL, NEAREST = "all labels", "nearest neighbour"

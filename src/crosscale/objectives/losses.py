@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-MultiPositive = Literal["mean_log", "log_sum"]
+from crosscale.utils.choices import MultiPositive
+
 _NEVER = -1e4  # of no weight in any softmax, yet finite: minus infinity times a mask's 0 is NaN
 
 
