@@ -14,8 +14,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
-from crosscale.readers.mocap.bvh import Bvh, forward_kinematics
-from crosscale.readers.mocap.bvh_text import parse
+from crosscale.readers.mocap.bvh import Bvh, forward_kinematics, parse
 from crosscale.readers.prepare import prepare
 
 STANDING = (0.1, 0.9, -0.3)

@@ -18,8 +18,7 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
-from crosscale.readers.pose.deeplabcut import DeepLabCut
-from crosscale.readers.pose.deeplabcut_hdf5 import read_hdf5
+from crosscale.readers.pose.deeplabcut import DeepLabCut, read_hdf5
 from crosscale.readers.pose.sleap import Sleap
 from crosscale.readers.prepare import prepare
 from crosscale.readers.safe.pickles import unpickled

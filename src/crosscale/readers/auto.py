@@ -19,12 +19,7 @@ LOOKED_AT = 10_000  # files whose endings are told when no format fits
 
 @dataclass(frozen=True)
 class Recognised:
-    """A format that fits a source.
-
-    Attributes:
-        source_format: one of `known_readers`.
-        reason: how one sees it.
-    """
+    """A format that fits a source."""
 
     source_format: str
     reason: str

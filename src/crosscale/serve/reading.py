@@ -11,7 +11,7 @@ from crosscale.errors import CrosscaleError, nearest
 from crosscale.readers import make_reader
 from crosscale.readers.auto import fitting
 from crosscale.readers.prepare import REPORT, prepare
-from crosscale.readers.tables.plain_file import open_plain
+from crosscale.readers.tables.plain import open_plain
 from crosscale.serve.limits import Limits
 from crosscale.serve.uploads import FILES
 from crosscale.skeleton.layout import PEOPLE, Layout, builtin_layouts
@@ -67,11 +67,9 @@ def read_upload(
     """Read the files in `folder/FILES` into a store, `folder/STORE`.
 
     Args:
-        folder: of the request.
         source_format: one of `FORMATS`, or `AUTO`.
         layout: of formats that do not fix it, a built-in name; None takes what the file says.
         usual: the encoder's layout, to take where the file does not say it.
-        limits: of clips, frames and people.
 
     Raises:
         CrosscaleError: when nothing can be used, or it is too much.

@@ -62,8 +62,7 @@ class InUnits:
         """Coordinates (..., 3) in metres with y up."""
         if self.units is None and self.up is None:
             return coordinates
-        placed: np.ndarray = coordinates @ (TURNS[self.up or "y"] * UNITS[self.units or "metres"]).T
-        return placed
+        return coordinates @ (TURNS[self.up or "y"] * UNITS[self.units or "metres"]).T
 
 
 def guessed(

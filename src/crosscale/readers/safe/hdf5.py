@@ -81,5 +81,4 @@ def whole(dataset: "h5py.Dataset") -> np.ndarray:
             f"{shown(dataset.name)} says {dataset.shape} numbers, but {stored} bytes are stored "
             "of them"
         )
-    values: np.ndarray = dataset[()]
-    return values
+    return np.asarray(dataset[()])

@@ -109,8 +109,7 @@ def _out_of_sight(bodies: Sequence[tuple[int, Mapping[str, Any]]], where: str) -
     levels = _numbers([body.get(key) for _, body in bodies])
     if levels.shape != (len(bodies), JOINTS):
         raise BadClip(f"{where}: {key} is not one number for each of {JOINTS} joints of each body")
-    unseen: np.ndarray = levels == 0
-    return unseen
+    return np.asarray(levels == 0)
 
 
 def _order(names: Any, layout: Layout, where: str) -> list[int]:
