@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crosscale.cli import main
-from crosscale.evaluation.multirocket import MULTIROCKET, multirocket_vectors
+from crosscale.evaluation.baselines import MULTIROCKET, multirocket_vectors
 
 MODULE = "aeon.transformations.collection.convolution_based"
 

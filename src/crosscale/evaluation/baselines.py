@@ -1,7 +1,10 @@
 """What any encoder must beat: guessing, and what needs no training.
 
 That is raw coordinates, MiniRocket (`crosscale.encoders.rocket`), the encoder before training, and
-MultiRocket where aeon is installed.
+the strongest of it, MultiRocket, where aeon is installed.
+
+Source: Tan, Dempster, Bergmeir and Webb, "MultiRocket: multiple pooling operators and
+transformations for fast and effective time series classification" (DMKD 2022), as aeon has it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,17 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from crosscale.data.conversion import in_layout
+from crosscale.data.conversion import CoordinateSource, in_layout
 from crosscale.data.splits import Split
 from crosscale.data.store import ClipStore
+from crosscale.encoders.base import mean_over_bodies
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.evaluation import evaluate_features
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import UNLABELLED, Features, merge_features
 from crosscale.evaluation.few import Few
-from crosscale.evaluation.multirocket import MULTIROCKET, multirocket_vectors
 from crosscale.evaluation.probes.knn import KnnProbe
 from crosscale.evaluation.probes.ridge import RidgeProbe
 from crosscale.evaluation.semi import FewLabels
@@ -30,6 +34,7 @@ from crosscale.utils.progress import tracked
 
 RAW = "raw coordinates"
 ROCKET = "MiniRocket"
+MULTIROCKET = "MultiRocket"
 HALF_WHITE = "MiniRocket, half-whitened"
 UNTRAINED = "untrained"
 SEEDS = (0, 1, 2)  # of untrained encoders, over which figures are averaged
@@ -50,13 +55,43 @@ def raw_features(store: ClipStore, preprocess: Preprocess) -> Features:
 
 def rocket_features(store: ClipStore) -> Features | None:
     """What the encoder `rocket` says of a store's clips; None where it cannot take their layout."""
+    if (seen := _as_rocket_sees(store)) is None:
+        return None
+    (vectors,) = extract(seen[0], store).vectors.values()
+    return Features(store.names, store.labels, store.classes, {ROCKET: vectors})
+
+
+def multirocket_vectors(store: ClipStore, train: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    """MultiRocket's features of clips as the encoder `rocket` sees them, averaged over bodies.
+
+    Args:
+        train: rows of clips, without labels, whose answers give the kernels their biases.
+
+    Returns:
+        (N, 49,728); None where aeon is not installed, or `rocket` cannot take the clips' layout.
+    """
+    try:
+        from aeon.transformations.collection.convolution_based import MultiRocket
+    except ImportError:
+        return None
+    if (seen := _as_rocket_sees(store)) is None:
+        return None
+    rocket, source = seen
+    clips = load(source, range(len(store)), rocket.preprocess)
+    clip, body = clips.body_mask.nonzero(as_tuple=True)
+    series = clips.coordinates.permute(0, 4, 1, 3, 2)[clip, body].flatten(1, 2).numpy()
+    kernels = MultiRocket(random_state=0).fit(series[np.isin(clip.numpy(), train)])
+    features = torch.from_numpy(np.asarray(kernels.transform(series), np.float32))
+    return mean_over_bodies(features, clip, len(store)).numpy()
+
+
+def _as_rocket_sees(store: ClipStore) -> tuple[TrainedEncoders, CoordinateSource] | None:
+    """The encoder `rocket`, and a store in its layout; None where that cannot be."""
     rocket = load_encoders(resolve("rocket"))
     try:
-        in_layout(store, rocket.layout)
+        return rocket, in_layout(store, rocket.layout)
     except CrosscaleError:
         return None
-    (vectors,) = extract(rocket, store).vectors.values()
-    return Features(store.names, store.labels, store.classes, {ROCKET: vectors})
 
 
 def blank_encoders(
@@ -91,7 +126,6 @@ def baselines(
             MultiRocket by the latter alone.
         trained: the encoders by run; the untrained ones have their shapes and streams, and the
             raw coordinates the preprocessing of the first.
-        store: the whole data set.
         folds: training and test clips, see `evaluate_features`.
         seed: of the probes; the figures of untrained encoders are means over three seeds of theirs.
         how: what is read of the untrained encoders.

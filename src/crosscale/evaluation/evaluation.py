@@ -127,12 +127,16 @@ def evaluate_features(
     """
     if isinstance(probe, str):
         kind, probe = kind or probe, make_probe(probe)
-    _check(probe, features)
+    if not hasattr(probe, "fit"):
+        raise CrosscaleError("fine-tuning trains the encoders, and cannot be done on features")
+    if len(features.vectors) > 1 and SUM in features.vectors:
+        raise CrosscaleError(f"a stream must not be named {SUM!r}: that is the streams' sum")
     folds = [split] if isinstance(split, Split) else split
     tasks = [make_task(features, fold) for fold in folds]
     task = total(tasks, folds)
-    if isinstance(probe, Few | Retrieval):
-        features = _with_both(features)
+    if isinstance(probe, Few | Retrieval) and len(features.vectors) > 1:
+        both = {**features.vectors, SUM: side_by_side(features.vectors)}  # as one more stream
+        features = replace(features, vectors=both, parts={})
     seen = [_whitened(features, fold) if half_white else features for fold in folds]
     if isinstance(probe, Few):
         return _of_few(probe, seen, tasks, task, seed)
@@ -275,15 +279,6 @@ def _whitened(features: Features, fold: Split) -> Features:
     return replace(features, vectors=white, parts={})
 
 
-def _with_both(features: Features) -> Features:
-    """With all streams side by side as one more, where there are several."""
-    if len(features.vectors) < 2:
-        return features
-    return replace(
-        features, vectors={**features.vectors, SUM: side_by_side(features.vectors)}, parts={}
-    )
-
-
 def with_sum(scores: Scores) -> Scores:
     """Scores by stream, and their sum where there are several."""
     if len(scores) < 2 or SUM in scores:
@@ -325,10 +320,3 @@ def _precision(features: Features, task: Task, device: torch.device | str) -> Sc
         )
         for stream, array in features.vectors.items()
     }
-
-
-def _check(probe: Any, features: Features) -> None:
-    if not hasattr(probe, "fit"):
-        raise CrosscaleError("fine-tuning trains the encoders, and cannot be done on features")
-    if len(features.vectors) > 1 and SUM in features.vectors:
-        raise CrosscaleError(f"a stream must not be named {SUM!r}: that is the streams' sum")

@@ -22,6 +22,7 @@ from crosscale.evaluation.few import (
 )
 from crosscale.utils.choices import COUNTS, DRAWS
 
+Named = tuple[Rows, NDArray[np.bool_]]  # test clips, and whether each was named right
 MOST_AXES = 512  # of half-whitened features
 ALL, NEAREST = "all labels", "nearest neighbour"
 FEW = {count: f"{count} label{'s' * (count > 1)} a class" for count in COUNTS}
@@ -48,7 +49,7 @@ class Answers:
         return float(self.weight @ self.right)
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[Rows, NDArray[np.bool_]]], alike: bool) -> "Answers":
+    def of(cls, parts: Sequence[Named], alike: bool) -> "Answers":
         """Answers that came in parts: of which each clip counts alike, or else each part."""
         clips, right = (np.concatenate(values) for values in zip(*parts, strict=True))
         sizes = [np.full(len(rows), 1 if alike else 1 / len(rows)) for rows, _ in parts]
@@ -83,7 +84,7 @@ def judge(
     for column, by in ((ALL, _by_ridge), (NEAREST, _by_neighbour)):
         parts = [by(x, labels, fold) for x, fold in zip(seen, folds, strict=True)]
         found[column] = Answers.of(parts, alike=True)
-    tried: dict[int, dict[str, list[tuple[Rows, NDArray[np.bool_]]]]] = {c: {} for c in COUNTS}
+    tried: dict[int, dict[str, list[Named]]] = {c: {} for c in COUNTS}
     readings: dict[int, Reading] = {}
     for number, rows in enumerate(drawn(labels, folds, draws, seed)):
         fold = number % len(folds)
@@ -119,18 +120,14 @@ def half_whitened(features: NDArray[np.float32], train: Rows) -> NDArray[np.floa
     return (whitened / (spread[:kept] + 1e-3 * spread[0]) ** 0.5).astype(np.float32)
 
 
-def _by_ridge(
-    x: NDArray[np.float32], labels: NDArray[np.int64], fold: Fold
-) -> tuple[Rows, NDArray[np.bool_]]:
+def _by_ridge(x: NDArray[np.float32], labels: NDArray[np.int64], fold: Fold) -> Named:
     train, test = fold
     scaler = StandardScaler().fit(x[train])
     fitted = best_penalty().fit(scaler.transform(x[train]), labels[train])
     return test, fitted.predict(scaler.transform(x[test])) == labels[test]
 
 
-def _by_neighbour(
-    x: NDArray[np.float32], labels: NDArray[np.int64], fold: Fold
-) -> tuple[Rows, NDArray[np.bool_]]:
+def _by_neighbour(x: NDArray[np.float32], labels: NDArray[np.int64], fold: Fold) -> Named:
     train, test = fold
     directions = unit(x)
     nearest = (directions[test] @ directions[train].T).argmax(axis=1)

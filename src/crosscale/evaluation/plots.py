@@ -42,17 +42,10 @@ STYLE: dict[Any, Any] = {
     "'#4aa3a8', '#6b6f76'])",
 }
 # Matplotlib's of Tableau without the grey, which stands for clips without a label.
-FEW_COLOURS = (
-    (0x1F, 0x77, 0xB4),
-    (0xFF, 0x7F, 0x0E),
-    (0x2C, 0xA0, 0x2C),
-    (0xD6, 0x27, 0x28),
-    (0x94, 0x67, 0xBD),
-    (0x8C, 0x56, 0x4B),
-    (0xE3, 0x77, 0xC2),
-    (0xBC, 0xBD, 0x22),
-    (0x17, 0xBE, 0xCF),
-)
+FEW_COLOURS = [
+    *map(bytes.fromhex, ("1f77b4", "ff7f0e", "2ca02c", "d62728", "9467bd")),
+    *map(bytes.fromhex, ("8c564b", "e377c2", "bcbd22", "17becf")),
+]
 NO_FIGURES = "Figures are left out, as matplotlib is not installed: pip install 'crosscale[plots]'"
 Lines = dict[str, tuple[list[float], list[float]]]
 

@@ -12,12 +12,11 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 
 import crosscale
 from crosscale.errors import CrosscaleError
-from crosscale.evaluation.baselines import RAW, ROCKET, UNTRAINED
+from crosscale.evaluation.baselines import MULTIROCKET, RAW, ROCKET, UNTRAINED
 from crosscale.evaluation.curves import Panels, Rows, explained, labelled_panels, pretraining_panels
 from crosscale.evaluation.evaluation import Evaluation
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.metrics import Metrics
-from crosscale.evaluation.multirocket import MULTIROCKET
 from crosscale.evaluation.plots import (
     NAMED_CLASSES,
     NO_FIGURES,
@@ -186,12 +185,9 @@ def page_template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}"
-    environment.filters["picture"] = _picture
+    data = "data:image/svg+xml;base64,"
+    environment.filters["picture"] = lambda svg: data + base64.b64encode(svg.encode()).decode()
     return environment.get_template(name)
-
-
-def _picture(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def _curves(panels: Panels) -> str | None:

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from crosscale.cli import main
-from crosscale.evaluation.baselines import HALF_WHITE, RAW, ROCKET
+from crosscale.evaluation.baselines import HALF_WHITE, MULTIROCKET, RAW, ROCKET
 from crosscale.evaluation.comparison.benchmark import Benchmark, Ground, Tallies
 from crosscale.evaluation.judge import COLUMNS, Answers
-from crosscale.evaluation.multirocket import MULTIROCKET
 
 
 def answers(right):

@@ -14,17 +14,18 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.baselines import (
     HALF_WHITE,
+    MULTIROCKET,
     RAW,
     ROCKET,
     UNTRAINED,
     blank_encoders,
+    multirocket_vectors,
     rocket_features,
 )
 from crosscale.evaluation.extract import extract
 from crosscale.evaluation.features import UNLABELLED
 from crosscale.evaluation.few import Fold
 from crosscale.evaluation.judge import COLUMNS, MOST_AXES, Answers, judge
-from crosscale.evaluation.multirocket import MULTIROCKET, multirocket_vectors
 from crosscale.evaluation.retrieval import side_by_side
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve

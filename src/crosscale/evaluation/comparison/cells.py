@@ -31,7 +31,6 @@ from crosscale.models.checkpoint import ENCODER_FILE, load_encoders
 from crosscale.training.callbacks import Callback, EpochEnd
 from crosscale.training.distributed import team_fabric
 from crosscale.training.loop import RECIPE_FILE, pretrain
-from crosscale.training.recipe import Recipe
 from crosscale.training.setup import make_source, steps_per_epoch
 from crosscale.utils.files import atomic_path
 
@@ -215,6 +214,8 @@ def _judge(
         label: runs.judge(judge.probe, judge.how, {"": folder}, kind=judge.kind, seed=cell.seed)
         for label, judge in judges.items()
     }
+    training, steps = cell.recipe.training, steps_per_epoch(cell.recipe, ground.clips)
+    trained = min(ground.clips, steps * training.batch_size) * training.epochs
     return Result(
         data=cell.data,
         method=cell.method,
@@ -225,15 +226,10 @@ def _judge(
         commit=commit(),
         seconds=seconds,
         evaluation_seconds=time.perf_counter() - started,
-        clips_per_second=_clips_trained(cell.recipe, ground.clips) / seconds,
+        clips_per_second=trained / seconds,
         parameters=sum(p.numel() for e in encoders.encoders.values() for p in e.parameters()),
         evaluations={label: judged(evaluation) for label, evaluation in found.items()},
     )
-
-
-def _clips_trained(recipe: Recipe, clips: int) -> int:
-    used = min(clips, steps_per_epoch(recipe, clips) * recipe.training.batch_size)
-    return used * recipe.training.epochs
 
 
 def _begun(folder: Path) -> dict[str, Any]:

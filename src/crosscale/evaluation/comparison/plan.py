@@ -110,7 +110,7 @@ def read_plan(path: Path) -> Plan:
       alone, `mean` (the default) or `nodes`.
     - `against`: the method that the others are compared with.
     """
-    values = _loaded(path)
+    values = _mapping(read_yaml(path), f"plan {path}")
     listed = values.get("evaluations")
     own = listed if isinstance(listed, list) else []
     refuse_unknown(values, [*_KEYS, *PROBES.paths(), *own], f"{path}: unknown")
@@ -249,10 +249,6 @@ def _typed(
         return built(kind, values, defaults)
     except CrosscaleError as error:
         raise CrosscaleError(f"{place}: {error}") from error
-
-
-def _loaded(path: Path) -> Mapping[str, Any]:
-    return _mapping(read_yaml(path), f"plan {path}")
 
 
 def _mapping(given: object, place: str) -> Mapping[str, Any]:
