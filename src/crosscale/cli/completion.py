@@ -76,8 +76,10 @@ def complete(words: Sequence[str]) -> None:
     Args:
         words: of the line behind `crosscale`, the last of them unfinished.
     """
-    may_be_path, known = _offered(_taken_apart(words))
-    print("\n".join([FILES if may_be_path else "words", *known]))
+    *before, begun = _taken_apart(words) or [""]
+    may_be_path, known = _possible(before, begun)
+    offered = [word for word in known if word.startswith(begun)]
+    print("\n".join([FILES if may_be_path else "words", *offered]))
 
 
 def _taken_apart(words: Sequence[str]) -> list[str]:
@@ -89,13 +91,6 @@ def _taken_apart(words: Sequence[str]) -> list[str]:
         elif word != "=":
             parts.append(word)
     return [*parts, ""] if words[-1:] == ["="] else parts
-
-
-def _offered(words: Sequence[str]) -> tuple[bool, list[str]]:
-    """Whether a path may stand in place of the last word, and what else, beginning as it does."""
-    *before, begun = words or [""]
-    may_be_path, known = _possible(before, begun)
-    return may_be_path, [word for word in known if word.startswith(begun)]
 
 
 def _possible(before: Sequence[str], begun: str) -> tuple[bool, Iterable[str]]:

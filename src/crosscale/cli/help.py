@@ -87,7 +87,8 @@ def command_help(
         shown = [one for one in actions if everything or one not in settings]
         if title == "options" and not everything:
             shown += used
-        sections.append(_section(title, shown))
+        if shown:
+            sections.append(table(title, ((_left(one), _right(one)) for one in shown)))
     if settings and not everything:
         rows = _names_by_group(groups)
         if rare:
@@ -113,10 +114,6 @@ def table(title: str, rows: Iterable[tuple[str, str]], indent: int = _INDENT) ->
             lines.append(f"  {left:{indent - 2}}{filled.pop(0) if filled else ''}".rstrip())
         lines += [" " * indent + line for line in filled]
     return "\n".join(lines)
-
-
-def _section(title: str, actions: list[Action]) -> str:
-    return table(title, ((_left(one), _right(one)) for one in actions)) if actions else ""
 
 
 def _usage(parser: Any) -> str:

@@ -62,9 +62,6 @@ def train(
         processes: on this machine, each with a device of its own where there are several, and its
             part of every batch. Under torchrun they are those that it starts.
         nodes: machines, under a cluster's scheduler such as Slurm.
-
-    Returns:
-        The file of trained encoders.
     """
     from crosscale.api import opened
     from crosscale.training.loop import check_folder, pretrain

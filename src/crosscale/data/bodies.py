@@ -82,8 +82,7 @@ def in_time(numbers: np.ndarray, where: str) -> np.ndarray:
             f"{at}has {len(known)} frames numbered {known[0]} to {known[-1]}; most of them would "
             "be empty"
         )
-    places: np.ndarray = (numbers.astype(np.int64) - known[:1]) // step
-    return places
+    return np.asarray((numbers.astype(np.int64) - known[:1]) // step)
 
 
 def by_clock(times: np.ndarray, where: str) -> np.ndarray:

@@ -56,8 +56,7 @@ class Clip:
     @property
     def present(self) -> np.ndarray:
         """(T, M) true where a frame shows a body."""
-        present: np.ndarray = ~np.isnan(self.coordinates[..., 0, 0])
-        return present
+        return np.asarray(~np.isnan(self.coordinates[..., 0, 0]))
 
     def _check_shape(self) -> None:
         shape = np.shape(self.coordinates)

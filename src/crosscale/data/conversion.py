@@ -98,8 +98,7 @@ def pooling(layout: Layout, target: Layout) -> np.ndarray:
             f"{target.name} of the parts {', '.join(target.joints)}"
         )
     order = [graph.names.index(name) for name in target.joints]
-    weights: np.ndarray = graph.pooling[order].astype(np.float32)
-    return weights
+    return graph.pooling[order].astype(np.float32)
 
 
 def in_space(recordings: Recordings, layout: Layout) -> Recordings:

@@ -116,7 +116,7 @@ def sighted(found: Detections, where: str, confidence: float | None = None) -> S
     frame, frames = places[len(numbers) :], int(places.max()) + 1
     there = there[np.argsort(frame[there], kind="stable")]
     joints = joints[there]
-    metre = _metre(joints)
+    metre = extent(joints) / EXTENT or 1.0
     joints = joints / metre
     if found.ids is None:
         ids = linked(frame[there], joints)
@@ -178,8 +178,7 @@ def _distances(people: np.ndarray, bodies: np.ndarray) -> np.ndarray:
     both = np.isfinite(steps)
     count = both.sum(-1)
     mean = np.where(both, steps, 0).sum(-1) / np.maximum(count, 1)
-    distances: np.ndarray = np.where(count > 0, mean, np.inf)
-    return distances
+    return np.where(count > 0, mean, np.inf)
 
 
 def _sure(found: Detections, least: float) -> tuple[np.ndarray, int]:
@@ -190,8 +189,3 @@ def _sure(found: Detections, least: float) -> tuple[np.ndarray, int]:
     low = (found.confidence < least) | (found.confidence <= 0)
     unsure = int((low & (found.confidence > 0) & np.isfinite(joints).all(-1)).sum())
     return np.where(low[..., None], np.nan, joints), unsure
-
-
-def _metre(joints: np.ndarray) -> float:
-    """Length of a metre, by the extent of most bodies (B, V, C)."""
-    return extent(joints) / EXTENT or 1.0

@@ -87,7 +87,8 @@ class Split:
 
 def protocols(store: ClipStore) -> tuple[str, ...]:
     """Protocols that come with a store: those published for its data set, or with its source."""
-    return (*PUBLISHED.get(store.name, {}), *_if_given(store))
+    given = (GIVEN,) if set(store.column("part")) == {"train", "test"} else ()
+    return (*PUBLISHED.get(store.name, {}), *given)
 
 
 def usual(store: ClipStore) -> str:
@@ -286,10 +287,6 @@ def _need_both(
                 f"{protocol} leaves no {part} clip in {store.path}: its {factor}s are {there}, "
                 f"all of them of the other part; add recordings or take {RANDOM_SUBJECTS}"
             )
-
-
-def _if_given(store: ClipStore) -> tuple[str, ...]:
-    return (GIVEN,) if set(store.column("part")) == {"train", "test"} else ()
 
 
 def _given(store: ClipStore) -> Split:

@@ -148,9 +148,11 @@ def _onnxruntime(network: nn.Module, example: Tensor, threads: int) -> Engine:
     options.inter_op_num_threads = 1
     with TemporaryDirectory() as folder, quiet("torch.onnx"):
         path = Path(folder) / "encoder.onnx"
+        # An export takes a batch of one for a constant.
+        several = example[:2] if len(example) > 1 else example.repeat(2, 1, 1, 1)
         torch.onnx.export(
             network,
-            (_at_least_two(example),),
+            (several,),
             str(path),
             input_names=["bodies"],
             dynamo=True,
@@ -165,11 +167,6 @@ def _onnxruntime(network: nn.Module, example: Tensor, threads: int) -> Engine:
         return torch.from_numpy(session.run(None, {"bodies": bodies.numpy()})[0])
 
     return run
-
-
-def _at_least_two(example: Tensor) -> Tensor:
-    """An export takes a batch of one for a constant."""
-    return example[:2] if len(example) > 1 else example.repeat(2, 1, 1, 1)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from crosscale.inference.tables import check_ending
 from crosscale.models.model import Model
 from crosscale.utils.files import atomic_path
 
+Chunks = Iterable[NDArray[np.float32]]
 FORMAT = "crosscale embeddings 1"
 ENDINGS = (".parquet", ".npz")
 
@@ -34,9 +35,7 @@ def facts_of(model: Model, store: ClipStore) -> dict[str, Any]:
     }
 
 
-def write_embeddings(
-    path: Path, model: Model, store: ClipStore, chunks: Iterable[NDArray[np.float32]]
-) -> None:
+def write_embeddings(path: Path, model: Model, store: ClipStore, chunks: Chunks) -> None:
     """Write the embeddings of a store's clips, in its order.
 
     Parquet: columns name, label (null where unknown) and embedding (a list of D float32); the
@@ -50,9 +49,7 @@ def write_embeddings(
         write(temporary, store, chunks, model.dim, facts)
 
 
-def write_rows(
-    file: BinaryIO | Any, rows: int, width: int, chunks: Iterable[NDArray[np.float32]]
-) -> None:
+def write_rows(file: BinaryIO | Any, rows: int, width: int, chunks: Chunks) -> None:
     """Write an `.npy` of (rows, width) float32 from its parts."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
     np.lib.format.write_array_header_1_0(file, header)
@@ -60,13 +57,7 @@ def write_rows(
         file.write(np.ascontiguousarray(chunk, "<f4").data)
 
 
-def _write_parquet(
-    path: Path,
-    store: ClipStore,
-    chunks: Iterable[NDArray[np.float32]],
-    width: int,
-    facts: str,
-) -> None:
+def _write_parquet(path: Path, store: ClipStore, chunks: Chunks, width: int, facts: str) -> None:
     columns = [
         pa.field("name", pa.string(), nullable=False),
         pa.field("label", pa.string()),
@@ -83,13 +74,7 @@ def _write_parquet(
             start += len(chunk)
 
 
-def _write_npz(
-    path: Path,
-    store: ClipStore,
-    chunks: Iterable[NDArray[np.float32]],
-    width: int,
-    facts: str,
-) -> None:
+def _write_npz(path: Path, store: ClipStore, chunks: Chunks, width: int, facts: str) -> None:
     with path.open("wb") as file:  # else the name would have to end in .npz
         np.savez(
             file,

@@ -72,7 +72,10 @@ class LiveClassifier:
             raise CrosscaleError(
                 f"time {frame.time:g} is not after {self.newest:g}, that of the frame before"
             )
-        self._check(frame)
+        sizes = {places.shape[-1] for places in frame.people.values()}
+        sizes |= {seen[-1][1].shape[-1] for seen in self.people.values()}
+        if len(sizes) > 1:
+            raise CrosscaleError("some joints have two coordinates, others three; all need as many")
         self.newest = frame.time
         for name, places in frame.people.items():
             seen = self.people.pop(name, None) or deque(maxlen=CAPACITY)
@@ -82,12 +85,6 @@ class LiveClassifier:
         if frame.time - self.answered < self.step:
             return []
         return self._answers(frame)
-
-    def _check(self, frame: Frame) -> None:
-        sizes = {places.shape[-1] for places in frame.people.values()}
-        sizes |= {seen[-1][1].shape[-1] for seen in self.people.values()}
-        if len(sizes) > 1:
-            raise CrosscaleError("some joints have two coordinates, others three; all need as many")
 
     def _forget(self) -> None:
         for name, seen in list(self.people.items()):

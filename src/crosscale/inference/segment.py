@@ -85,7 +85,8 @@ def segment(store: ClipStore, timing: Timing, model: Embedder, head: Head) -> It
         )
         reach = int(windows.whole.frames[0] // (2 * timing.step[row]))
         codes, probabilities = _smoothed(*_judged(windows, model, head), reach)
-        ends = _ends(windows, frames[row])
+        middle = windows.begin + windows.whole.frames / 2
+        ends = np.concatenate([[0], (middle[1:] + middle[:-1]) / 2, [frames[row]]])
         edges, window, nobody = _parts(ends, _absences(store.coordinates(row), timing.step[row]))
         first, last, mean = _runs(np.where(nobody, -1, codes[window]), probabilities[window])
         edges = edges / timing.rate[row]
@@ -155,12 +156,6 @@ def _runs(
     mean = np.add.reduceat(probabilities, first) / (last - first + 1)
     kept = codes[first] >= 0
     return first[kept], last[kept], mean[kept]
-
-
-def _ends(windows: Windows, frames: np.int64) -> NDArray[np.float64]:
-    """Where the time begins that each window names, and at last where it ends, frames (W + 1,)."""
-    middle = windows.begin + windows.whole.frames / 2
-    return np.concatenate([[0], (middle[1:] + middle[:-1]) / 2, [frames]])
 
 
 def _absences(coordinates: NDArray[np.float32], least: np.int64) -> NDArray[np.int64]:

@@ -129,22 +129,18 @@ def _front_matter(
     trained: TrainedEncoders, figures: list[Figure], licence: str, name: str
 ) -> dict[str, Any]:
     """What the hub searches by; see its model card specification."""
+    encoder = described(next(iter(trained.encoders.values())))["name"]
     head: dict[str, Any] = {
         "license": licence,
         "library_name": "crosscale",
         "pipeline_tag": "feature-extraction",
-        "tags": ["skeleton", "action-recognition", "self-supervised-learning", _kind(trained)],
+        "tags": ["skeleton", "action-recognition", "self-supervised-learning", str(encoder)],
         "datasets": [trained.details["store"]],
     }
     if figures:
         head["metrics"] = ["accuracy"]
         head["model-index"] = [{"name": name, "results": [_result(f) for f in figures]}]
     return head
-
-
-def _kind(trained: TrainedEncoders) -> str:
-    """Name of the encoders."""
-    return str(described(next(iter(trained.encoders.values())))["name"])
 
 
 def _result(figure: Figure) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def stored(files: Sequence[Sent], limits: Limits) -> Iterator[Upload]:
         (folder / FILES).mkdir()
         names: dict[str, str] = {}
         for number, sent in enumerate(files):
-            given = _last_part(sent.filename)
+            given = re.split(r"[/\\]", sent.filename or "")[-1]
             made = _made_up(given, number)
             if made.stem in names:
                 raise CrosscaleError(f"two files are called {shown(given)}: send one of them")
@@ -111,10 +111,6 @@ def shown(text: str) -> str:
     """A name of a stranger's, fit to be shown: short, in one line, of visible letters."""
     visible = "".join(c for c in text if unicodedata.category(c)[0] != "C")
     return visible[:LONGEST_NAME] or "unnamed"
-
-
-def _last_part(name: str | None) -> str:
-    return re.split(r"[/\\]", name or "")[-1]
 
 
 def _made_up(given: str, number: int) -> Path:

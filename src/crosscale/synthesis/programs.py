@@ -117,12 +117,10 @@ class Programs:
 
         def value(name: str) -> Tensor:
             own: Tensor = getattr(self, name)
-            if name not in names:
-                return own
             mask = changed.reshape(-1, *[1] * (own.dim() - 1))
             return torch.where(mask, getattr(other, name), own)
 
-        return self._each(value)
+        return dataclasses.replace(self, **{name: value(name) for name in names})
 
     def replaced(self, changed: Tensor, other: "Programs") -> "Programs":
         """Others in place of those programs that are to be changed, (B,)."""
@@ -274,13 +272,7 @@ def siblings(programs: Programs, draw: Draw) -> Programs:
     count = len(programs)
     which = draw.integer(0, 6, count)
     other = draw_programs(count, draw)
-    found = programs
-    mirrored = programs._each(
-        lambda n: (
-            getattr(programs, n).flip(1) if n in (*_LIMBS, "wave_below") else getattr(programs, n)
-        )
-    )
-    found = found.where(which == 0, mirrored, (*_LIMBS, "wave_below"))
+    found = programs.where(which == 0, mirrored(programs), (*_LIMBS, "wave_below"))
     ends = ("from_rest", "to_rest", "walk_from", "walk_to", *_STAYS)
     found = found.where(which == 1, _reversed(programs), (*_POSE, *ends))
     found = found.where(which == 2, _one_pose_of(programs, other), _POSE)
@@ -292,14 +284,12 @@ def siblings(programs: Programs, draw: Draw) -> Programs:
 
 def mirrored(programs: Programs) -> Programs:
     """The same as left-handers do it: left and right exchanged."""
-    sides = dataclasses.replace(
+    return dataclasses.replace(
         programs,
         twist=-programs.twist,
         turning=-programs.turning,
         bow_axis=programs.bow_axis * programs.bow_axis.new_tensor([1.0, -1.0, -1.0]),
-    )
-    return sides._each(
-        lambda n: getattr(sides, n).flip(1) if n in (*_LIMBS, "wave_below") else getattr(sides, n)
+        **{name: getattr(programs, name).flip(1) for name in (*_LIMBS, "wave_below")},
     )
 
 
@@ -309,31 +299,20 @@ def _reversed(programs: Programs) -> Programs:
     order = torch.where(
         number < programs.poses[:, None], programs.poses[:, None] - 1 - number, number
     )
-    rows = torch.arange(len(programs), device=order.device)[:, None]
-
-    def value(name: str) -> Tensor:
-        own: Tensor = getattr(programs, name)
-        return own.transpose(1, 2)[rows, order].transpose(1, 2) if name in _POSE else own
-
-    turned = programs._each(value)
     return dataclasses.replace(
-        turned,
+        programs,
         from_rest=programs.to_rest,
         to_rest=programs.from_rest,
         trunk_stays=programs.trunk_rises,
         trunk_rises=programs.trunk_stays,
         walk_from=1 - programs.walk_to,
         walk_to=1 - programs.walk_from,
+        **{name: _in_order(getattr(programs, name), order) for name in _POSE},
     )
 
 
 def _one_pose_of(programs: Programs, other: Programs) -> Programs:
     """With the first key pose of others."""
-
-    def value(name: str) -> Tensor:
-        own: Tensor = getattr(programs, name)
-        if name not in _POSE:
-            return own
-        return torch.cat([getattr(other, name)[:, :, :1], own[:, :, 1:]], 2)
-
-    return programs._each(value)
+    pairs = {name: (getattr(other, name), getattr(programs, name)) for name in _POSE}
+    first = {name: torch.cat([o[:, :, :1], own[:, :, 1:]], 2) for name, (o, own) in pairs.items()}
+    return dataclasses.replace(programs, **first)

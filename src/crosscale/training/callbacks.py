@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -77,15 +77,8 @@ class MetricsLog:
         self.file = path.open("a")
         self.board = SummaryWriter(str(folder / "tensorboard"))
 
-    def __enter__(self) -> "MetricsLog":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop writing."""
         self.file.close()
         self.board.close()
 
@@ -163,10 +156,6 @@ class CollapseAlarm:
     A stream has collapsed when its embeddings are all alike for some epochs in a row, or when for
     long a clip's own key is no nearer to its query than the keys of other clips. An objective
     without `embedding_std`, or without `pos_sim` and `neg_sim`, is not judged by them.
-
-    Attributes:
-        dim: length of the embeddings.
-        say: is told.
     """
 
     dim: int

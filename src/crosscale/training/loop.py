@@ -7,7 +7,7 @@ equals one that is not, bit for bit.
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -94,7 +94,7 @@ def pretrain(
         run.team.share(objective, optimiser)
         trained, stepper = fabric.setup(objective, optimiser)
         if run.team.is_first:
-            log = stack.enter_context(MetricsLog(folder, progress.epoch))
+            log = stack.enter_context(closing(MetricsLog(folder, progress.epoch)))
             callbacks = [*callbacks, log, CollapseAlarm(getattr(recipe.objective, "dim", 1), say)]
         epochs = range(progress.epoch, recipe.training.epochs)
         for _ in tracked(epochs, "epochs", len(epochs)):

@@ -58,8 +58,7 @@ def drawn_views(
 def _with_absent(x: Tensor, body_mask: Tensor) -> np.ndarray:
     """(N, C, T, V, M) to (N, T, M, V, C), NaN where a body is absent."""
     bodies = x.permute(0, 2, 4, 3, 1).masked_fill(~body_mask[:, None, :, None, None], float("nan"))
-    coordinates: np.ndarray = bodies.numpy()
-    return coordinates
+    return bodies.numpy()
 
 
 def _cuts(view: View, layout: Layout, count: int) -> list[dict[str, Edges]]:

@@ -138,8 +138,7 @@ def projected(x: np.ndarray) -> np.ndarray:
         return x
     right = [np.cos(YAW), 0, -np.sin(YAW)]
     up = [-np.sin(YAW) * np.sin(PITCH), np.cos(PITCH), -np.cos(YAW) * np.sin(PITCH)]
-    flat: np.ndarray = x @ np.array([right, up], np.float32).T
-    return flat
+    return x @ np.array([right, up], np.float32).T
 
 
 def _floor(x: np.ndarray) -> np.ndarray:

@@ -70,7 +70,9 @@ def tree_places(layout: Layout) -> np.ndarray:
                 alike[way[child], sides[child]].append(child)
                 frontier.append(child)
         for (kind, side), children in alike.items():
-            for turn, child in zip(_fan(len(children)), children, strict=True):
+            count = len(children)  # spread evenly about their way
+            turns = FAN * (np.arange(count) - (count - 1) / 2)
+            for turn, child in zip(turns, children, strict=True):
                 places[child] = places[parent] + _step(kind, side, turn)
     return places
 
@@ -111,11 +113,6 @@ def _step(kind: str, side: float, turn: float) -> np.ndarray:
         across, up = 0.0, np.copysign(np.hypot(across, up), up)
     cos, sin = np.cos(turn), np.sin(turn)
     return np.array([mirror * (cos * across - sin * up), sin * across + cos * up])
-
-
-def _fan(count: int) -> np.ndarray:
-    """Turns that spread `count` joints evenly about their way."""
-    return FAN * (np.arange(count) - (count - 1) / 2)
 
 
 def _subtrees(layout: Layout) -> list[set[int]]:
