@@ -14,8 +14,8 @@ from benchmarks import naive
 from benchmarks.operations import TRAINING_PASSES, forward_operations
 from benchmarks.plain import PlainSTGCN
 from benchmarks.timing import default_memory, fastest, fastest_seconds
-from crosscale.augment.compose import Views
-from crosscale.augment.settings import AugmentSettings, Cut
+from crosscale.augment.compose import AugmentSettings, Views
+from crosscale.augment.edge_cut import Cut
 from crosscale.encoders.cuda_graph import record
 from crosscale.encoders.readout import Readout
 from crosscale.encoders.stgcn import STGCN, EncoderSettings

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity, normalize
 
-from crosscale.augment.settings import AugmentSettings
+from crosscale.augment.compose import AugmentSettings
 from crosscale.encoders.base import Encoder
 from crosscale.objectives.base import Batch, Objective, Output, StreamSpec
 

@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 import torch
 
-from crosscale.augment.compose import Views
+from crosscale.augment.compose import AugmentSettings, Views
+from crosscale.augment.edge_cut import Cut
 from crosscale.augment.random import Augmentation
-from crosscale.augment.settings import AugmentSettings, Cut
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import ClipTensors

@@ -4,8 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosscale.augment.edge_cut import EdgeCut
-from crosscale.augment.settings import Cut
+from crosscale.augment.edge_cut import Cut, EdgeCut
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
 

@@ -18,7 +18,9 @@ PYTHON = re.compile(
 )
 JSONARGPARSE = re.compile(r"ARG:|ENV:|--print|CONFIG|ITEM|\[options\] \w+ \[options\]")
 
-WORDS = {"--nosuch": 2, "--help": 0, "--help-all": 0}
+# Their options are settings of networks and classifiers, which these tell themselves.
+SLOW = ("pretrain", "evaluate")
+WORDS = {"--nosuch": 2, "--help": 0}
 PROGRAM = """
 import json, sys
 from crosscale.cli import main
@@ -126,13 +128,10 @@ def test_help_of_a_recipe_shows_its_values(capsys):
 
 
 def test_help_and_wrong_options_do_not_wait_for_pytorch_and_scikit_learn():
-    asked = [([*name.split(), word], code) for name in COMMANDS for word, code in WORDS.items()]
+    quick = [name for name in COMMANDS if name.split()[0] not in SLOW]
+    asked = [([*name.split(), word], code) for name in quick for word, code in WORDS.items()]
     asked += [(words, 0) for words in (["--help"], ["evaluate", "--help"], ["list", "readers"])]
-    recipe = ["pretrain", "nwucla/crosscale"]
-    chosen = [[f"--{group}", name] for group in CHOICES for name in CHOICES[group][0].built_in()]
-    asked += [([*recipe, *words, "--help-all"], 0) for words in chosen]
-    asked += [([*recipe, "--data=a", "--out=b", "--training.epoch=3"], 2)]
     command = [sys.executable, "-c", PROGRAM, json.dumps(asked)]
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr.count("unknown option --nosuch") == len(COMMANDS)
+    assert ran.stderr.count("unknown option --nosuch") == len(quick)

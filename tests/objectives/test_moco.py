@@ -5,8 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from crosscale.augment.compose import View
-from crosscale.augment.settings import AugmentSettings
+from crosscale.augment.compose import AugmentSettings, View
 from crosscale.encoders.stgcn import STGCN, EncoderSettings
 from crosscale.errors import CrosscaleError
 from crosscale.models.published import from_published, load_whole

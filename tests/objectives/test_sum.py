@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from crosscale.augment.compose import View
-from crosscale.augment.settings import AugmentSettings
+from crosscale.augment.compose import AugmentSettings, View
 from crosscale.encoders.tcn import TCN, TCNSettings
 from crosscale.errors import CrosscaleError
 from crosscale.objectives.base import Batch, Objective, StreamSpec

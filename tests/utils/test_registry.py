@@ -12,8 +12,8 @@ from crosscale.encoders import ENCODERS
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.probes import PROBES
 from crosscale.objectives import OBJECTIVES
-from crosscale.training import SOURCES
 from crosscale.training.optim import OPTIMISERS, SCHEDULES
+from crosscale.training.sources import SOURCES
 from crosscale.utils.registry import Registry
 
 REGISTRIES = [AUGMENTATIONS, ENCODERS, OBJECTIVES, OPTIMISERS, PROBES, SCHEDULES, SOURCES]

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from crosscale.augment.settings import Cut
+from crosscale.augment.edge_cut import Cut
 from crosscale.training.recipe import read_recipe
 from crosscale.training.setup import make_views
 from crosscale.transforms.preprocess import load

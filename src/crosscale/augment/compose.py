@@ -1,15 +1,14 @@
 """Random views of one batch of clips, each a function of a seed and its name alone."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from crosscale.augment.edge_cut import EdgeCut
+from crosscale.augment.edge_cut import Cut, EdgeCut
 from crosscale.augment.random import Augmentation, Part
-from crosscale.augment.settings import AugmentSettings as AugmentSettings
-from crosscale.augment.settings import Cut
 from crosscale.augment.spatial import (
     BoneLengths,
     HideAxis,
@@ -31,6 +30,48 @@ from crosscale.utils.repeatable import derived_seed
 
 # Those of this package are fields of `AugmentSettings`; others are named in `further`.
 AUGMENTATIONS = Registry("augmentation", "crosscale.augmentations", base="Augmentation")
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """What may happen to a view; zero or none leaves a change out.
+
+    Attributes:
+        shear: largest off-diagonal entry of the shear matrix.
+        crop: share of the frames mirrored at both ends before cropping.
+        rotate: largest turn about the vertical axis, degrees.
+        resize: smallest and largest share of the frames that is stretched to all of them.
+        scale: largest change of size, as a ratio.
+        bones: largest change of each bone's length, as a ratio.
+        jitter: standard deviation of noise, metres.
+        posture: standard deviation of a shift of each joint for the whole clip, metres.
+        mask: probability of a joint to be hidden.
+        mirror: probability of a clip to have left and right exchanged.
+        tilt: largest turn about any one axis, degrees.
+        reverse: probability of a clip to be played backwards.
+        blur: largest width of a Gaussian over time, frames.
+        axis: probability of one coordinate axis to be hidden.
+        cut: which edges of the graph are cut.
+        further: augmentations of others, applied last, each with its strength:
+            `my_file:Drift=0.1`, or the name of an installed one.
+    """
+
+    shear: float = 0.5
+    crop: float = 1 / 6
+    rotate: float = 0.0
+    resize: tuple[float, float] | None = None
+    scale: float = 0.0
+    bones: float = 0.0
+    jitter: float = 0.0
+    posture: float = 0.0
+    mask: float = 0.0
+    mirror: float = 0.0
+    tilt: float = 0.0
+    reverse: float = 0.0
+    blur: float = 0.0
+    axis: float = 0.0
+    cut: Cut = field(default_factory=Cut)
+    further: list[str] = field(default_factory=list)
 
 
 class View(NamedTuple):

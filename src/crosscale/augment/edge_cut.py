@@ -3,12 +3,61 @@
 Source: the paper's random edge cutting, with 0 to ξ edges of the key view's graph (ξ = 2).
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from crosscale.augment.random import Constant, Random
-from crosscale.augment.settings import Cut
+from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Graph
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How edges are cut.
+
+    Attributes:
+        most: edges cut at most, ξ; the number drawn is uniform in 0..most.
+        ratio: ξ as a share of the graph's edges, in place of `most`.
+        draw: afresh for every `sample` or `batch`, or once per `run` as in the published code.
+        direction: cut an edge in `both` directions, or only `one`, from node to parent.
+        views: which of the two views is cut.
+        self_links: draw among self links as well and skip them, as in the published code, where
+            half the draws cut nothing.
+    """
+
+    most: int = 0
+    ratio: float | None = None
+    draw: Literal["sample", "batch", "run"] = "sample"
+    direction: Literal["both", "one"] = "both"
+    views: Literal["key", "query", "both"] = "key"
+    self_links: bool = False
+
+    def __post_init__(self) -> None:
+        if self.most < 0:
+            raise CrosscaleError(f"cut.most must not be negative, and is {self.most}")
+        if self.ratio is not None and not 0 <= self.ratio <= 1:
+            raise CrosscaleError(f"cut.ratio must be from 0 to 1, not {self.ratio}")
+        if self.most and self.ratio is not None:
+            raise CrosscaleError("cut.most and cut.ratio exclude each other: give one")
+
+    def limit(self, graph: Graph) -> int:
+        """ξ for a graph.
+
+        Raises:
+            CrosscaleError: when the graph has fewer edges.
+        """
+        edges = len(graph.edges)
+        if self.ratio is not None:
+            return round(self.ratio * edges)
+        if self.most > edges:
+            raise CrosscaleError(
+                f"cut.most is {self.most}: give at most {edges}, the edges of a graph of "
+                f"{len(graph.names)} nodes"
+            )
+        return self.most
 
 
 class EdgeCut(Random):

@@ -37,7 +37,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "training and judging": {
         "pretrain": "pretrain.train",
         **{
-            f"evaluate {probe}": "evaluate.judge"
+            f"evaluate {probe}": "evaluate.evaluate"
             for probe in ("linear", "ridge", "knn", "few", "retrieval", "semi", "finetune")
         },
         "benchmark": "benchmark.benchmark",

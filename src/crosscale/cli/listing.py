@@ -23,7 +23,7 @@ REGISTRIES = {
     "probes": "crosscale.evaluation.probes:PROBES.paths",
     "readers": "crosscale.readers:known_readers",
     "schedules": "crosscale.training.optim:SCHEDULES.paths",
-    "sources": "crosscale.training:SOURCES.paths",
+    "sources": "crosscale.training.sources:SOURCES.paths",
 }
 Kind = Literal[
     "augmentations",
@@ -109,7 +109,7 @@ def _layouts() -> Iterable[Entry]:
 
 def _augmentations() -> Iterable[Entry]:
     """Those of this package, which settings have by name."""
-    from crosscale.augment.settings import AugmentSettings
+    from crosscale.augment.compose import AugmentSettings
 
     for field in parse_docstring(AugmentSettings.__doc__ or "").params:
         if field.arg_name != "further":

@@ -1,7 +1,6 @@
 """The parser of a command: its function's arguments as options, and faults told in one line."""
 
 import re
-from argparse import SUPPRESS
 from collections.abc import Callable, Sequence
 from inspect import signature
 from pathlib import Path
@@ -86,8 +85,7 @@ class CrosscaleParser(ArgumentParser):
         raise CrosscaleError(f"{text} (see {self.prog} --help)")
 
     def _unknown(self, name: str) -> str:
-        shown = [one for one in self._actions if one.option_strings and one.help != SUPPRESS]
-        options = [shown_option(one)[2:] for one in shown]
+        options = [shown_option(one)[2:] for one in self._actions if one.option_strings]
         hint = nearest(kebab(name), options, f"{self.prog} --help")
         hint = re.sub(r"'([^' ]+)'", r"'--\1'", hint)
         return f"unknown option --{kebab(name)}: {hint}"

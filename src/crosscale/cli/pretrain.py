@@ -4,16 +4,19 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jsonargparse import Namespace
 from rich.console import Console
 
+from crosscale.api import opened
 from crosscale.cli.console import plain_console
 from crosscale.cli.help import CHOSEN, HELP
 from crosscale.cli.parser import CrosscaleParser, add_function
 from crosscale.cli.progress import told
 from crosscale.config import current_name
+from crosscale.training.callbacks import EpochEnd
+from crosscale.training.loop import check_folder, pretrain
 from crosscale.training.recipe import (
     CHOICES,
     Family,
@@ -23,12 +26,10 @@ from crosscale.training.recipe import (
     recipe_values,
     renamed,
 )
+from crosscale.training.setup import steps_per_epoch
 from crosscale.utils.memory import return_freed_memory
 from crosscale.utils.progress import displayed_by
 from crosscale.utils.text import counted
-
-if TYPE_CHECKING:
-    from crosscale.training.callbacks import EpochEnd
 
 LINES = 20  # at most, of a run, that tell of its loss
 # settings that the short help explains
@@ -63,10 +64,6 @@ def train(
             part of every batch. Under torchrun they are those that it starts.
         nodes: machines, under a cluster's scheduler such as Slurm.
     """
-    from crosscale.api import opened
-    from crosscale.training.loop import check_folder, pretrain
-    from crosscale.training.setup import steps_per_epoch
-
     check_folder(out, resume)
     fabric, source, probes = opened(recipe, data or [], device, processes, nodes)
     if recipe.training.recompute and fabric.device.type == "cpu":
@@ -87,7 +84,7 @@ def train(
             f"{counted(count, 'clip')} are fewer than a batch of {batch}: all go in one batch"
         )
 
-    def report(done: "EpochEnd") -> None:
+    def report(done: EpochEnd) -> None:
         judged = any(name.endswith("/knn") for name in done.metrics)
         if judged or done.epoch == done.epochs or done.epoch % -(-done.epochs // LINES) == 0:
             console.print(f"epoch {done.epoch} of {done.epochs}: {told(done)}")

@@ -39,7 +39,7 @@ def retrain(
         The model folder, which all commands take in place of `parts`.
     """
     from crosscale.cli.data import merge, prepare
-    from crosscale.cli.evaluate import judge
+    from crosscale.cli.evaluate import evaluate
     from crosscale.cli.export import folder
     from crosscale.cli.pretrain import train
     from crosscale.training.distributed import team_fabric
@@ -64,5 +64,5 @@ def retrain(
     for name in ("both", *sources):
         console.print(f"accuracy on {name}, in per cent:")
         for probe in ("knn", "linear"):
-            judge(probe, [run], data=stores / name)
+            evaluate(probe, [run], data=stores / name)
     return folder(run, out=model, license="mit")

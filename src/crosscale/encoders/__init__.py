@@ -2,20 +2,18 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crosscale.config import built, current
+from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Graph
 from crosscale.utils.registry import Registry
 
-if TYPE_CHECKING:  # names and settings are told without PyTorch
-    from crosscale.encoders.base import Encoder
-
 ENCODERS = Registry("encoder", "crosscale.encoders", package="crosscale.encoders", base="Encoder")
 
 
-def create_encoder(name: str, graph: Graph, **settings: Any) -> "Encoder":
+def create_encoder(name: str, graph: Graph, **settings: Any) -> Encoder:
     """An encoder with fresh weights.
 
     Args:
@@ -30,12 +28,12 @@ def create_encoder(name: str, graph: Graph, **settings: Any) -> "Encoder":
     return kind(graph, built(kind.Settings, settings))
 
 
-def described(encoder: "Encoder") -> dict[str, Any]:
+def described(encoder: Encoder) -> dict[str, Any]:
     """An encoder's name and settings, as files keep them."""
     return {"name": ENCODERS.name_of(type(encoder)), **dataclasses.asdict(encoder.settings)}
 
 
-def from_description(description: Mapping[str, Any], graph: Graph) -> "Encoder":
+def from_description(description: Mapping[str, Any], graph: Graph) -> Encoder:
     """An encoder with fresh weights, of the name and settings that a file keeps.
 
     Files of 0.1 have no name, and some of their settings were called otherwise. An encoder of

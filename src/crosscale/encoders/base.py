@@ -21,14 +21,15 @@ It is trained by `--encoder my_file:MyEncoder`, and read by every probe, engine 
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from crosscale.skeleton.layout import Graph
-from crosscale.utils.choices import Absent, Pooling
 
+Absent = Literal["present", "all"]
+Pooling = Literal["mean", "statistics", "nodes"]
 LEAST_VARIANCE = 1e-4  # under the root, whose slope at zero is infinite
 
 

@@ -1,14 +1,15 @@
 """What is read of an encoder: which of its layers, and how each is pooled to numbers of a body."""
 
 import copy
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from crosscale.encoders.base import Encoder, pooled
+from crosscale.encoders.base import Encoder, Pooling, pooled
 from crosscale.errors import CrosscaleError
-from crosscale.utils.choices import Layers, Pooling
+
+Layers = int | Literal["all"]
 
 
 class Readout(nn.Module):

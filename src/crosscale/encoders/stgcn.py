@@ -17,13 +17,12 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from crosscale.encoders.base import Encoder, Layer
+from crosscale.encoders.base import Absent, Encoder, Layer
 from crosscale.encoders.dropout import Dropout
 from crosscale.encoders.temporal import TemporalConvolution
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.adjacency import Hops, partitioned_adjacency
 from crosscale.skeleton.layout import Graph
-from crosscale.utils.choices import Absent
 
 SUBSETS = 3
 

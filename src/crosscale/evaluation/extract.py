@@ -9,10 +9,12 @@ import numpy as np
 
 from crosscale.augment.spatial import Mirror
 from crosscale.data.store import ClipStore
+from crosscale.encoders.base import Pooling
+from crosscale.encoders.readout import Layers
 from crosscale.evaluation.features import Features, cached_features, features_key
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.models.features import FeatureExtractor, prepared
-from crosscale.utils.choices import EngineChoice, Layers, Pooling
+from crosscale.utils.choices import EngineChoice
 from crosscale.utils.progress import tracked
 
 CHUNK = 1024

@@ -20,8 +20,9 @@ from sklearn.preprocessing import StandardScaler
 from crosscale.errors import CrosscaleError
 from crosscale.evaluation.probes import class_scores
 from crosscale.evaluation.probes.knn import KnnProbe
-from crosscale.utils.choices import COUNTS, DRAWS
+from crosscale.utils.choices import DRAWS
 
+COUNTS = (1, 5, 10)  # labels a class that are judged
 ALPHAS = np.logspace(-1, 5, 10)  # penalties of which cross-validation takes the best
 
 Rows = NDArray[np.int64]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from crosscale.evaluation.few import (
+    COUNTS,
     Fold,
     Reading,
     Rows,
@@ -20,7 +21,7 @@ from crosscale.evaluation.few import (
     scores_of,
     unit,
 )
-from crosscale.utils.choices import COUNTS, DRAWS
+from crosscale.utils.choices import DRAWS
 
 Named = tuple[Rows, NDArray[np.bool_]]  # test clips, and whether each was named right
 MOST_AXES = 512  # of half-whitened features

@@ -11,17 +11,19 @@ from sklearn.base import clone
 from crosscale.data.conversion import in_layout
 from crosscale.data.splits import ALL, Split, folds, only_split, protocols, usual
 from crosscale.data.store import ClipStore
+from crosscale.encoders.base import Pooling
+from crosscale.encoders.readout import Layers
 from crosscale.errors import CrosscaleError, refuse_unknown
 from crosscale.evaluation.evaluation import Evaluation, evaluate_features
 from crosscale.evaluation.extract import Extraction, extract
 from crosscale.evaluation.features import Features, merge_features
-from crosscale.evaluation.few import Few
+from crosscale.evaluation.few import COUNTS, Few
 from crosscale.evaluation.finetune import Finetune, finetune, pretrained_on, sources_told
 from crosscale.evaluation.probes import make_probe, parameters
-from crosscale.evaluation.semi import FewLabels
+from crosscale.evaluation.semi import SHARES, FewLabels
 from crosscale.models.checkpoint import TrainedEncoders, load_encoders
 from crosscale.models.hub import resolve
-from crosscale.utils.choices import COUNTS, SHARES, EngineChoice, Layers, Pooling
+from crosscale.utils.choices import EngineChoice
 from crosscale.utils.devices import usable
 
 

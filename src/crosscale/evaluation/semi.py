@@ -10,6 +10,8 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluation.features import Features
 from crosscale.evaluation.probes.linear import LinearProbe, Normalise, Normaliser
 
+SHARES = (0.01, 0.05, 0.1)  # the field's habit
+
 
 @dataclass(eq=False, repr=False)
 class FewLabels(LinearProbe):

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from crosscale.encoders import described, from_description
-from crosscale.encoders.base import Encoder
-from crosscale.encoders.readout import OutputLayer, Readout
+from crosscale.encoders.base import Encoder, Pooling
+from crosscale.encoders.readout import Layers, OutputLayer, Readout
 from crosscale.errors import BadCheckpoint, CrosscaleError
 from crosscale.models.published import load_whole
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream
 from crosscale.transforms.preprocess import Preprocess
-from crosscale.utils.choices import Layers, Pooling
 from crosscale.utils.files import atomic_path, sha256
 from crosscale.utils.tensors import read_safetensors, write_safetensors
 from crosscale.utils.text import listed

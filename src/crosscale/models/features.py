@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from crosscale.data.conversion import CoordinateSource, in_layout
-from crosscale.encoders.base import Encoder, mean_over_bodies
+from crosscale.encoders.base import Encoder, Pooling, mean_over_bodies
 from crosscale.encoders.engines import Engine, build, choose
-from crosscale.encoders.readout import Readout
+from crosscale.encoders.readout import Layers, Readout
 from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.transforms.modality import Stream, StreamTransform
 from crosscale.transforms.preprocess import ClipTensors, load
-from crosscale.utils.choices import EngineChoice, Layers, Pooling
+from crosscale.utils.choices import EngineChoice
 
 AT_ONCE = 256  # clips
 

@@ -32,8 +32,7 @@ from typing import Any, ClassVar, NamedTuple, cast
 from torch import Tensor, nn
 from torch.nn import functional
 
-from crosscale.augment.compose import View
-from crosscale.augment.settings import AugmentSettings
+from crosscale.augment.compose import AugmentSettings, View
 from crosscale.encoders.base import BodyMaps, Encoder
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform

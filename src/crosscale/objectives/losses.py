@@ -9,8 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from crosscale.utils.choices import MultiPositive
-
+MultiPositive = Literal["mean_log", "log_sum"]
 _NEVER = -1e4  # of no weight in any softmax, yet finite: minus infinity times a mask's 0 is NaN
 
 

@@ -12,14 +12,14 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from crosscale.augment.compose import View
-from crosscale.augment.settings import AugmentSettings
+from crosscale.augment.compose import AugmentSettings, View
 from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
 from crosscale.objectives.attention_drop import drop_energetic
 from crosscale.objectives.base import Batch, Mined, Objective, Output, StreamSpec
 from crosscale.objectives.heads import ProjectionHead
 from crosscale.objectives.losses import (
+    MultiPositive,
     cross_logits,
     divergence,
     infonce_logits,
@@ -29,7 +29,6 @@ from crosscale.objectives.losses import (
     same_clip_logits,
 )
 from crosscale.objectives.queue import KeyQueue
-from crosscale.utils.choices import MultiPositive
 
 # AimCLR's extreme augmentations (Guo et al., AAAI 2022, section 3.2).
 EXTREME = AugmentSettings(mirror=0.5, tilt=30.0, reverse=0.5, jitter=0.05, blur=2.0, axis=0.5)

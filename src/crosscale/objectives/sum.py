@@ -8,8 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from crosscale.augment.compose import View
-from crosscale.augment.settings import AugmentSettings
+from crosscale.augment.compose import AugmentSettings, View
 from crosscale.config import built, flat
 from crosscale.encoders.base import BodyMaps, Encoder
 from crosscale.errors import CrosscaleError

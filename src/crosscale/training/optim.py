@@ -7,14 +7,14 @@ optimisers do: `--optimiser my_file:MyOptimiser`.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
 
 from crosscale.errors import CrosscaleError
 from crosscale.utils.registry import Registry
-
-if TYPE_CHECKING:  # settings are options, which should not wait for PyTorch
-    from torch import nn
-    from torch.optim import Optimizer
 
 OPTIMISERS = Registry(
     "optimiser",
@@ -38,7 +38,7 @@ class OptimiserSettings(Protocol):
     def lr(self) -> float:
         """The learning rate where the schedule starts from."""
 
-    def make(self, groups: Groups) -> "Optimizer":
+    def make(self, groups: Groups) -> Optimizer:
         """The optimiser of some groups of parameters, which may set `weight_decay` themselves."""
 
 
@@ -62,10 +62,8 @@ class SGD:
     decay_all: bool = True
     clip_norm: float | None = None
 
-    def make(self, groups: Groups) -> "Optimizer":
+    def make(self, groups: Groups) -> Optimizer:
         """PyTorch's."""
-        import torch
-
         return torch.optim.SGD(
             groups,
             lr=self.lr,
@@ -96,10 +94,8 @@ class AdamW:
     decay_all: bool = False
     clip_norm: float | None = None
 
-    def make(self, groups: Groups) -> "Optimizer":
+    def make(self, groups: Groups) -> Optimizer:
         """PyTorch's."""
-        import torch
-
         return torch.optim.AdamW(
             groups,
             lr=self.lr,
@@ -110,7 +106,7 @@ class AdamW:
         )
 
 
-def make_optimiser(module: "nn.Module", settings: OptimiserSettings) -> "Optimizer":
+def make_optimiser(module: nn.Module, settings: OptimiserSettings) -> Optimizer:
     """An optimiser of every trainable parameter of a module.
 
     Normalisations and biases, which are vectors, are a group without weight decay where the
@@ -131,13 +127,11 @@ def make_optimiser(module: "nn.Module", settings: OptimiserSettings) -> "Optimiz
         raise CrosscaleError(f"optimiser: {error}") from error
 
 
-def clip_gradients(parameters: Iterable["nn.Parameter"], settings: OptimiserSettings) -> None:
+def clip_gradients(parameters: Iterable[nn.Parameter], settings: OptimiserSettings) -> None:
     """Bring the gradient of all parameters together to at most the settings' `clip_norm`."""
     limit = getattr(settings, "clip_norm", None)
     if limit is not None:
-        from torch.nn.utils import clip_grad_norm_
-
-        clip_grad_norm_(parameters, limit)
+        nn.utils.clip_grad_norm_(parameters, limit)
 
 
 class Schedule(Protocol):

@@ -5,6 +5,7 @@ encoder's file.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,6 +19,19 @@ from crosscale.skeleton.layout import Layout
 from crosscale.transforms.modality import Stream, StreamTransform
 
 RIDGE = 0.1  # share of the mean spread that is added to the spread within clips
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """The output layer that is fitted to all layers of the encoders.
+
+    Attributes:
+        dim: length of each stream's vector; 0 for none, which leaves the features as trained.
+        batches: of the training source, on which it is fitted.
+    """
+
+    dim: int = 0
+    batches: int = 32
 
 
 @torch.no_grad()

@@ -20,16 +20,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from crosscale.augment.settings import AugmentSettings
+from crosscale.augment.compose import AugmentSettings
 from crosscale.config import built, current, flat, flat_keys, plain
 from crosscale.encoders import ENCODERS
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.objectives import OBJECTIVES
-from crosscale.training import SOURCES
 from crosscale.training.optim import OPTIMISERS, SCHEDULES
-from crosscale.transforms.settings import Preprocess
+from crosscale.training.output import OutputSettings
+from crosscale.training.sources import SOURCES
+from crosscale.transforms.preprocess import Preprocess
 from crosscale.utils.formats import read_yaml
-from crosscale.utils.registry import Registry, settings_of
+from crosscale.utils.registry import Registry
 
 Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
 Family = Literal["corrected", "paper"]
@@ -70,19 +71,6 @@ class TrainingSettings:
     batch_norm: Literal["synchronised", "shuffled"] = "synchronised"
     recompute: bool = False
     replay_views: bool = False
-
-
-@dataclass(frozen=True)
-class OutputSettings:
-    """The output layer that is fitted to all layers of the encoders.
-
-    Attributes:
-        dim: length of each stream's vector; 0 for none, which leaves the features as trained.
-        batches: of the training source, on which it is fitted.
-    """
-
-    dim: int = 0
-    batches: int = 32
 
 
 @dataclass(frozen=True)
@@ -141,11 +129,19 @@ def recipe_type(names: Mapping[str, str] = MappingProxyType({})) -> type[Recipe]
     return _recipe_type(tuple(chosen))
 
 
+def settings_of(kind: Any) -> type[Any]:
+    """The dataclass of the settings of what was registered; an optimiser is its own."""
+    settings: type[Any] = getattr(kind, "Settings", kind)
+    if not dataclasses.is_dataclass(settings):
+        raise CrosscaleError(f"{kind.__name__}.Settings must be a frozen dataclass")
+    return settings
+
+
 @cache
 def _recipe_type(chosen: tuple[tuple[str, str], ...]) -> type[Recipe]:
     groups = []
     for group, name in chosen:
-        named = _named(group, name, CHOICES[group][0].settings(name))
+        named = _named(group, name, settings_of(CHOICES[group][0].load(name)))
         groups.append((group, named, field(default_factory=named)))
     return dataclasses.make_dataclass(
         "Recipe", groups, bases=(Recipe,), frozen=True, namespace={"__doc__": Recipe.__doc__}

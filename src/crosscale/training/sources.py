@@ -17,6 +17,17 @@ from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import ClipSource, ClipTensors, Preprocess, StoredClips
+from crosscale.utils.registry import Registry
+
+SOURCES = Registry(
+    "source",
+    "crosscale.sources",
+    {
+        "store": "crosscale.training.sources:StoreSource",
+        "mixed": "crosscale.training.mixed:MixedSource",
+    },
+    base="Source",
+)
 
 
 class Source:

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
 from crosscale.errors import CrosscaleError, nearest
-from crosscale.utils.fields import settings_fields
 from crosscale.utils.plugins import announced, by_module, is_import_path, load_object
 
 
@@ -58,17 +57,6 @@ class Registry:
             raise CrosscaleError(f"{name} is no {self.kind}: it {lacking}")
         return found
 
-    def settings(self, name: str) -> type[Any]:
-        """The dataclass of the settings of what a name stands for.
-
-        Of what this package brings, its fields, for which nothing is imported where that can be.
-
-        Raises:
-            CrosscaleError: as `load`, and when there is no such dataclass.
-        """
-        path = self.built_in().get(name)
-        return (path and settings_fields(path)) or settings_of(self.load(name))
-
     def name_of(self, found: type) -> str:
         """The name under which a class is found again: registered, or its import path."""
         return self.spelled(f"{found.__module__}:{found.__qualname__}")
@@ -101,14 +89,6 @@ class Registry:
             return f"is no class, where one that derives from {self.base} belongs"
         own = {kind.__name__ for kind in found.__mro__ if kind.__module__.startswith("crosscale.")}
         return "" if self.base in own else f"does not derive from crosscale's class {self.base}"
-
-
-def settings_of(kind: Any) -> type[Any]:
-    """The dataclass of the settings of what was registered; an optimiser is its own."""
-    settings: type[Any] = getattr(kind, "Settings", kind)
-    if not is_dataclass(settings):
-        raise CrosscaleError(f"{kind.__name__}.Settings must be a frozen dataclass")
-    return settings
 
 
 @cache

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from crosscale.config import built
 from crosscale.errors import CrosscaleError, refuse_unknown
-from crosscale.utils.fields import fields_of
 from crosscale.utils.registry import Registry
 
 PROBES = Registry(
@@ -63,16 +62,6 @@ def make_probe(name: str, settings: Mapping[str, Any] | None = None) -> Any:
     if hasattr(made, "check"):
         made.check()
     return made
-
-
-def described(name: str) -> Any:
-    """What tells a probe's parameters: its fields, or one's own class or instance itself.
-
-    Raises:
-        CrosscaleError: when there is no such probe.
-    """
-    path = PROBES.built_in().get(name)
-    return (path and fields_of(path)) or PROBES.load(name)
 
 
 def parameters(kind: Any) -> list[str]:
