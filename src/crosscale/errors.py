@@ -94,7 +94,11 @@ def most_like(wrong: str, right: Iterable[str], count: int = 5) -> str:
 
 
 def refuse_unknown(given: Iterable[object], known: Iterable[str], told: str) -> None:
-    """Refuse names that do not exist; `told` stands before the first of them in the message."""
+    """Refuse names that do not exist; `told` stands before the first of them in the message.
+
+    Raises:
+        CrosscaleError: with the nearest that do.
+    """
     known = list(known)
     for name in given:
         if name not in known:

@@ -31,6 +31,9 @@ def refuse_far(
         where: the file, for the message; empty when the caller puts it before.
         frame: (B,) frames of the rows; None when each row is a frame.
         names: of the V joints, where they are known.
+
+    Raises:
+        BadClip: naming the frame, and the joint if its name is known.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # half precision ends before that
         far = (joints > FARTHEST) | (joints < -FARTHEST)  # the least integer has no absolute value
@@ -45,7 +48,11 @@ def refuse_far(
 
 
 def refuse_confidence(coordinates: np.ndarray, where: str) -> None:
-    """Refuse places (..., C) in a picture whose third number is a confidence, else taken for z."""
+    """Refuse places (..., C) in a picture whose third number is a confidence, else taken for z.
+
+    Raises:
+        BadClip: when the third of three numbers goes from 0 to 1 beside x and y of pixels.
+    """
     if coordinates.shape[-1] != 3:
         return
     found = coordinates[np.isfinite(coordinates).all(-1)]

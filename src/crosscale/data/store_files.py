@@ -56,7 +56,11 @@ def is_store(path: Path) -> bool:
 
 
 def refuse_to_replace(path: Path, overwrite: bool) -> None:
-    """Let a store be written where nothing is lost by it."""
+    """Let a store be written where nothing is lost by it.
+
+    Raises:
+        CrosscaleError: when something else is there, or a store that may not be replaced.
+    """
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not is_store(path):

@@ -250,7 +250,11 @@ def save_tuned(
     store: ClipStore,
     protocol: str,
 ) -> list[Path]:
-    """Write what `finetune` gave, for `load_encoders`; several runs go into folders 1, 2, ..."""
+    """Write what `finetune` gave, for `load_encoders`; several runs go into folders 1, 2, ...
+
+    Returns:
+        The folders written to.
+    """
     folders = [folder] if len(trained) == 1 else [folder / str(1 + i) for i in range(len(trained))]
     for target, (run, encoders) in zip(folders, trained.items(), strict=True):
         facts: dict[str, Any] = {

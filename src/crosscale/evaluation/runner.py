@@ -88,6 +88,9 @@ def make_probes(name: str, settings: Mapping[str, Any]) -> list[Any]:
     Args:
         name: registered, or an import path.
         settings: of `make_probe`; `shares` for `semi`, and several `labels` for `few`.
+
+    Raises:
+        CrosscaleError: as `make_probe`.
     """
     several: dict[str, tuple[Any, str, str, tuple[float, ...]]] = {
         "semi": (FewLabels, "share", "shares", SHARES),

@@ -41,6 +41,9 @@ def write_embeddings(path: Path, model: Model, store: ClipStore, chunks: Chunks)
     Parquet: columns name, label (null where unknown) and embedding (a list of D float32); the
     facts as JSON under `crosscale` in the file's metadata. npz: arrays names (N,), labels (N,)
     (empty where unknown), embeddings (N, D) and crosscale, the facts as JSON.
+
+    Raises:
+        CrosscaleError: when the ending is another one, or the file cannot be written.
     """
     ending = check_ending(path, ENDINGS)
     facts = json.dumps({"format": FORMAT, **facts_of(model, store)})

@@ -133,7 +133,11 @@ def fit_best(
 
 
 def saved(path: Path, model: Model) -> tuple[FittedHead, Embedder]:
-    """A saved head, and what gives the embeddings that it judges."""
+    """A saved head, and what gives the embeddings that it judges.
+
+    Raises:
+        CrosscaleError, BadCheckpoint: as `load_head`.
+    """
     fitted = load_head(path)
     if fitted.features not in get_args(FeatureKind):
         raise CrosscaleError(f"{path} knows features '{fitted.features}': this version does not")

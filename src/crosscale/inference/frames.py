@@ -31,6 +31,9 @@ def parse_frame(line: str | bytes, joints: int) -> Frame:
     Args:
         line: JSON; a person has x and y, or x, y and z, of every joint in the layout's order.
         joints: how many the layout has.
+
+    Raises:
+        CrosscaleError: saying what is wrong with it.
     """
     try:
         value = json.loads(line)

@@ -230,7 +230,11 @@ HEADS: dict[str, type[Head]] = {"linear": LinearHead, "knn": NeighbourHead}
 
 
 def make_head(kind: str, false_rejection: float = 0.05) -> Head:
-    """A new head by name."""
+    """A new head by name.
+
+    Raises:
+        CrosscaleError: naming the nearest right name.
+    """
     if kind not in HEADS:
         raise CrosscaleError(f"no head '{kind}': {nearest(kind, HEADS)}")
     return HEADS[kind](false_rejection)

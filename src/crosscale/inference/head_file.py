@@ -35,7 +35,11 @@ class FittedHead:
 
 
 def save_head(fitted: FittedHead, path: Path) -> None:
-    """Write a head whole or not at all."""
+    """Write a head whole or not at all.
+
+    Raises:
+        CrosscaleError: when the file cannot be written.
+    """
     head = fitted.head
     facts = {
         "format": FORMAT,
@@ -100,7 +104,11 @@ def load_head(path: Path, encoder: str | None = None) -> FittedHead:
 
 
 def check_encoder(fitted: FittedHead, path: Path, encoder: str) -> None:
-    """Refuse a head of other embeddings."""
+    """Refuse a head of other embeddings.
+
+    Raises:
+        CrosscaleError: when it was fitted on those of another encoder.
+    """
     if encoder != fitted.encoder:
         raise CrosscaleError(
             f"{path} was fitted on embeddings of another encoder ({fitted.encoder[:12]}, not "

@@ -78,12 +78,20 @@ class Index:
         return cls(path, facts, names, labels, vectors)
 
     def verify(self) -> None:
-        """Read every byte and compare with the checksums."""
+        """Read every byte and compare with the checksums.
+
+        Raises:
+            CrosscaleError: naming the file that has changed.
+        """
         for file in (EMBEDDINGS, CLIPS):
             _check_sum(self.path / file, self.facts)
 
     def check(self, model: Model) -> None:
-        """Refuse an encoder that did not make this index."""
+        """Refuse an encoder that did not make this index.
+
+        Raises:
+            CrosscaleError: since its embeddings cannot be compared with those of the index.
+        """
         if model.fingerprint != self.facts["encoder"]:
             raise CrosscaleError(
                 f"{self.path} was made by another encoder ({self.facts['encoder'][:12]}, not "
@@ -91,7 +99,11 @@ class Index:
             )
 
     def place(self, name: str) -> int:
-        """Row of a clip."""
+        """Row of a clip.
+
+        Raises:
+            CrosscaleError: naming the five names most like it.
+        """
         place = places_of(self.names).get(composed(name))
         if place is None:
             raise CrosscaleError(f"{self.path} has no clip '{name}': {most_like(name, self.names)}")
@@ -179,7 +191,11 @@ def build_index(
 
 
 def refuse_to_replace(path: Path, overwrite: bool) -> None:
-    """Let an index be written where nothing is lost by it."""
+    """Let an index be written where nothing is lost by it.
+
+    Raises:
+        CrosscaleError: when something else is there, or an index that may not be replaced.
+    """
     if path.exists():
         if not overwrite:
             raise CrosscaleError(f"{path} exists already; choose another folder or say --overwrite")

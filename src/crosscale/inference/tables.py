@@ -15,7 +15,11 @@ ENDINGS = (".csv", ".parquet", ".json")
 
 
 def check_ending(path: Path, endings: Sequence[str] = ENDINGS) -> str:
-    """The ending that tells a file's form; another one is refused before anything is computed."""
+    """The ending that tells a file's form; another one is refused before anything is computed.
+
+    Raises:
+        CrosscaleError: naming the endings that there are.
+    """
     ending = path.suffix.lower()
     if ending not in endings:
         raise CrosscaleError(f"{path}: end the name with {' or '.join(endings)} to say its form")
@@ -25,7 +29,11 @@ def check_ending(path: Path, endings: Sequence[str] = ENDINGS) -> str:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write a table in the form that the file's ending says; JSON as a list of rows."""
+    """Write a table in the form that the file's ending says; JSON as a list of rows.
+
+    Raises:
+        CrosscaleError: when the ending is another one, or the file cannot be written.
+    """
     ending = check_ending(path)
     with atomic_path(path) as temporary:
         if ending == ".csv":

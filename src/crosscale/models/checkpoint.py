@@ -52,7 +52,11 @@ class Output:
     by_stream: Mapping[str, OutputLayer]
 
     def check(self, encoders: Mapping[str, Encoder]) -> None:
-        """Refuse encoders that it does not fit."""
+        """Refuse encoders that it does not fit.
+
+        Raises:
+            CrosscaleError: when a stream has no layer, or one over another number of features.
+        """
         if self.by_stream.keys() != encoders.keys():
             raise CrosscaleError(
                 f"output layers of {', '.join(self.by_stream)} do not fit encoders of "

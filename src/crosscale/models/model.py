@@ -157,7 +157,11 @@ class Model(nn.Module):
         return found
 
     def prepare(self, clips: Clips, layout: Layout | str | None = None) -> ClipTensors:
-        """Clips as the encoders expect them, on their device; see `embed` for what may be given."""
+        """Clips as the encoders expect them, on their device; see `embed` for what may be given.
+
+        Raises:
+            CrosscaleError, BadClip: as `embed`.
+        """
         source = open_source(clips, layout, self.layout)
         return prepared(self.trained, source, range(len(source.names)))
 
@@ -182,7 +186,11 @@ class Model(nn.Module):
         return np.concatenate([np.empty((0, self.dim), np.float32), *parts])
 
     def chunks(self, source: NamedSource) -> Generator[NDArray[np.float32], None, None]:
-        """Embeddings (n, D) of a source, a part at a time, so that any number fits in memory."""
+        """Embeddings (n, D) of a source, a part at a time, so that any number fits in memory.
+
+        Raises:
+            CrosscaleError, BadClip: as `embed`.
+        """
         parts = (self.chunk(source, start) for start in self.starts(source))
         return tracked(parts, "embedding clips", len(source.names), len)
 
@@ -191,7 +199,11 @@ class Model(nn.Module):
         return range(0, len(source.names), CHUNK)
 
     def chunk(self, source: NamedSource, start: int) -> NDArray[np.float32]:
-        """Embeddings (n, D) of the part that begins at a row."""
+        """Embeddings (n, D) of the part that begins at a row.
+
+        Raises:
+            CrosscaleError, BadClip: as `embed`.
+        """
         return _array(_joined(self._features(source, start)))
 
     def embed_present(
@@ -211,7 +223,11 @@ class Model(nn.Module):
         return _array(_joined(features)), shown.cpu().numpy()
 
     def check_layout(self, layout: Layout) -> None:
-        """Refuse clips before there are any."""
+        """Refuse clips before there are any.
+
+        Raises:
+            CrosscaleError: when the encoder cannot take clips of this layout.
+        """
         in_layout(InMemory.of([], layout), self.layout)
 
     def _features(self, source: NamedSource, start: int) -> dict[str, Tensor]:

@@ -52,7 +52,11 @@ _to_theirs = _renaming([(ours, theirs) for theirs, ours in _NAMES])
 
 
 def from_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Encoder weights under this package's names; `fc` weights (the head) are left out."""
+    """Encoder weights under this package's names; `fc` weights (the head) are left out.
+
+    Raises:
+        BadCheckpoint: naming weights that no rule knows.
+    """
     ours: dict[str, Tensor] = {}
     unknown = []
     for name, value in weights.items():
@@ -89,13 +93,21 @@ def to_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_whole(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
-    """Load weights completely, or not at all."""
+    """Load weights completely, or not at all.
+
+    Raises:
+        BadCheckpoint: as `check_whole`.
+    """
     check_whole(module.state_dict(), weights, origin)
     module.load_state_dict(weights)
 
 
 def check_whole(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], origin: str) -> None:
-    """Compare names and shapes of weights with those expected."""
+    """Compare names and shapes of weights with those expected.
+
+    Raises:
+        BadCheckpoint: with the number and the first of the missing, unexpected and misshapen keys.
+    """
     missing, unexpected = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
     misshapen = [
         f"{name} {tuple(weights[name].shape)} instead of {tuple(expected[name].shape)}"

@@ -72,7 +72,11 @@ class FromSource(Protocol):
     """A reader that must see the source to know its layout, or what its numbers mean."""
 
     def for_source(self, source: Path) -> Reader:
-        """The reader for the recordings below `source`."""
+        """The reader for the recordings below `source`.
+
+        Raises:
+            CrosscaleError: as `find`, or when the source does not tell.
+        """
 
 
 def fitted(reader: Reader, source: Path) -> Reader:

@@ -40,7 +40,11 @@ class TellsJoints(Protocol):
 
 
 def joint_places(layout: Layout, names: Sequence[str], where: str) -> list[int]:
-    """Places in `names` of the layout's joints."""
+    """Places in `names` of the layout's joints.
+
+    Raises:
+        BadClip: when some are not there; names them, those there, and the layout that would fit.
+    """
     places = find_joints(layout.joints, names)
     if lacking := [j for j, at in zip(layout.joints, places, strict=True) if at is None]:
         other = builtin_with(names)

@@ -60,7 +60,11 @@ class RecordingFiles(ToldByFiles, OwnRecordings):
 
 
 def refuse_absent(source: Path) -> None:
-    """Refuse a source that is not there."""
+    """Refuse a source that is not there.
+
+    Raises:
+        CrosscaleError: naming it.
+    """
     if not source.exists():
         raise CrosscaleError(f"{source} does not exist")
 
@@ -215,7 +219,11 @@ def kept_open(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]
 
 @contextmanager
 def faults_named(path: Path, name: str | None = None) -> Iterator[None]:
-    """Put the file's name, or another, before what is said to be wrong inside the block."""
+    """Put the file's name, or another, before what is said to be wrong inside the block.
+
+    Raises:
+        BadClip: for one raised inside, and when the file cannot be read.
+    """
     name = name or path.name
     try:
         yield

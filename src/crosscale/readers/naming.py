@@ -148,6 +148,9 @@ def read_naming_table(path: Path) -> Mapping[str, Mapping[str, Any]]:
 
     A CSV file of two columns may be without a line of names: it has clip and label then. It may be
     divided by commas, semicolons or tabs, in UTF-8, UTF-16 or Windows-1252, as spreadsheets write.
+
+    Raises:
+        CrosscaleError: naming the row and what is wrong in it.
     """
     columns, rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     if NAME not in columns:

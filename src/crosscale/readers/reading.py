@@ -61,7 +61,11 @@ def read_all(
 
 
 def read_over_cluster(reader: Reader, items: Sequence[Item]) -> Generator[Outcome, None, None]:
-    """As `read_all`, by all machines of a Ray cluster, which must find the files where they are."""
+    """As `read_all`, by all machines of a Ray cluster, which must find the files where they are.
+
+    Raises:
+        CrosscaleError: as `read_all`, and as `crosscale.utils.cluster.over_cluster`.
+    """
     yield from _joined(over_cluster(_Reading, (reader,), _pieces(items, PIECE)))
 
 

@@ -89,7 +89,11 @@ def read_upload(
 
 
 def check_format(name: str) -> None:
-    """Refuse a name that is none of `FORMATS`."""
+    """Refuse a name that is none of `FORMATS`.
+
+    Raises:
+        CrosscaleError: naming the nearest right one.
+    """
     if name not in FORMATS:
         raise CrosscaleError(
             f"format '{name:.40}' is not taken here: {nearest(name[:40], FORMATS)}"
@@ -97,7 +101,11 @@ def check_format(name: str) -> None:
 
 
 def check_layout(name: str) -> None:
-    """Refuse a name that no built-in layout has, so that none is ever taken for a path."""
+    """Refuse a name that no built-in layout has, so that none is ever taken for a path.
+
+    Raises:
+        CrosscaleError: naming the nearest right one.
+    """
     if name not in builtin_layouts():
         raise CrosscaleError(f"no layout '{name:.40}': {nearest(name[:40], builtin_layouts())}")
 

@@ -103,7 +103,11 @@ class Layout:
 
     @classmethod
     def of(cls, given: "str | Path | Layout") -> "Layout":
-        """A layout as it is, or loaded by its name or path."""
+        """A layout as it is, or loaded by its name or path.
+
+        Raises:
+            CrosscaleError: as `load`.
+        """
         return given if isinstance(given, Layout) else cls.load(given)
 
     @classmethod
@@ -120,7 +124,11 @@ class Layout:
         return deepcopy(dict(self.source))
 
     def index(self, joint: str) -> int:
-        """Position of a joint."""
+        """Position of a joint.
+
+        Raises:
+            CrosscaleError: when the layout has no such joint.
+        """
         if joint not in self.joints:
             raise CrosscaleError(f"layout {self.name} has no joint '{joint}'")
         return self.joints.index(joint)
@@ -141,7 +149,11 @@ class Layout:
         return [list(names).index(j) for j in self.joints]
 
     def scale(self, name: str) -> Graph:
-        """The graph of a scale."""
+        """The graph of a scale.
+
+        Raises:
+            CrosscaleError: when the layout has no such scale.
+        """
         if name not in self.scales:
             raise CrosscaleError(
                 f"layout {self.name} has no scale '{name}'; it has {', '.join(self.scales)}"

@@ -100,6 +100,9 @@ def write_openpose(
         folder: of the clip, made if it is not there.
         frames: of each, its people (V, 3): x, y (down) and confidence.
         name: of the clip, by default that of its folder.
+
+    Returns:
+        The folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     clip = folder.name if name is None else name

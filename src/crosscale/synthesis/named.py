@@ -281,7 +281,11 @@ NAMED_ACTIONS: tuple[Action, ...] = (
 
 @cache
 def action(number: int) -> Action:
-    """The action of class `number`, from 1."""
+    """The action of class `number`, from 1.
+
+    Raises:
+        CrosscaleError: when there is no such class.
+    """
     if not 1 <= number <= MOST_CLASSES:
         raise CrosscaleError(f"there are synthetic classes 1 to {MOST_CLASSES}, not {number}")
     if number <= len(NAMED_ACTIONS):

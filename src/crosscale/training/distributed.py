@@ -168,7 +168,11 @@ class Team:
                 distributed.broadcast(own[key], src=0, group=None if shape else self.control)
 
     def check(self, named: Mapping[str, Tensor]) -> None:
-        """See that tensors are the same in every process, bit for bit."""
+        """See that tensors are the same in every process, bit for bit.
+
+        Raises:
+            CrosscaleError: naming the first that differs.
+        """
         if self.control is None:
             return
         own = [_digest(tensor) for tensor in named.values()]

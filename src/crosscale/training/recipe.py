@@ -124,7 +124,11 @@ class Recipe:
 
 
 def recipe_type(names: Mapping[str, str] = MappingProxyType({})) -> type[Recipe]:
-    """The type of recipes in which each group has the fields of what it names, or of the usual."""
+    """The type of recipes in which each group has the fields of what it names, or of the usual.
+
+    Raises:
+        CrosscaleError: when there is none of a name.
+    """
     chosen = [(group, names.get(group, usual)) for group, (_, usual) in CHOICES.items()]
     return _recipe_type(tuple(chosen))
 

@@ -63,7 +63,11 @@ def save(
 
 
 def restore(folder: Path, objective: nn.Module, optimiser: Optimizer) -> Progress:
-    """Load a checkpoint whole; returns where the run stood."""
+    """Load a checkpoint whole; returns where the run stood.
+
+    Raises:
+        BadCheckpoint: naming what is missing or unexpected, or that the file is damaged.
+    """
     path = folder / LAST
     tensors, facts = read_safetensors(path, FORMAT, OLD_FORMAT)
     load_whole(objective, _below(tensors, _MODEL), str(path))

@@ -37,7 +37,11 @@ class Stream:
 
     @classmethod
     def parse(cls, text: str) -> "Stream":
-        """Read `modality` or `modality@scale`."""
+        """Read `modality` or `modality@scale`.
+
+        Raises:
+            CrosscaleError: naming the nearest right modality.
+        """
         modality, at, scale = text.strip().partition("@")
         return cls(cast(Modality, modality), scale if at else JOINT_SCALE)
 
@@ -45,7 +49,11 @@ class Stream:
         return self.modality if self.scale == JOINT_SCALE else f"{self.modality}@{self.scale}"
 
     def graph(self, layout: Layout) -> Graph:
-        """The graph of this stream's scale."""
+        """The graph of this stream's scale.
+
+        Raises:
+            CrosscaleError: naming the nearest of the layout's scales.
+        """
         if self.scale not in layout.scales:
             raise CrosscaleError(
                 f"layout {layout.name} has no scale '{self.scale}': "

@@ -31,6 +31,9 @@ def atomic_path(target: Path | str) -> AbstractContextManager[Path]:
     """Give a temporary path beside `target` that replaces it when the block succeeds.
 
     Whatever else the block raises passes through unchanged.
+
+    Raises:
+        CrosscaleError: when the file cannot be written (full disk, read-only folder).
     """
     return _atomic(Path(target), is_folder=False, overwrite=True)
 

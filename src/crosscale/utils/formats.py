@@ -28,6 +28,9 @@ def refuse_other_version(path: Path, found: object, expected: str, remedy: str) 
     """Tell what another version of this program wrote by its name.
 
     What is no version of the expected format passes: the caller knows what to say of it.
+
+    Raises:
+        CrosscaleError: when it is an older or newer version.
     """
     version = _version(found, expected)
     if version is None or found == expected:
@@ -46,7 +49,11 @@ def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked(values: Mapping[str, Any], where: Path, remedy: str) -> dict[str, Any]:
-    """JSON values as read, without their checksum."""
+    """JSON values as read, without their checksum.
+
+    Raises:
+        CrosscaleError: when they are not those that were written.
+    """
     own = {key: value for key, value in values.items() if key != CHECKSUM}
     if CHECKSUM in values and values != with_checksum(own):
         raise CrosscaleError(

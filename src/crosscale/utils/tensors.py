@@ -17,7 +17,11 @@ from crosscale.utils.formats import CHECKSUM, canonical, refuse_other_version
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write tensors and facts whole or not at all, as `read_safetensors` reads them."""
+    """Write tensors and facts whole or not at all, as `read_safetensors` reads them.
+
+    Raises:
+        CrosscaleError: when the file cannot be written (full disk, read-only folder).
+    """
     # In one entry: the library writes several in any order.
     text = json.dumps({**facts, CHECKSUM: _checksum(facts, tensors)})
     # The library's own writing to a file leaves another one behind when it is killed.

@@ -109,6 +109,9 @@ def read_plan(path: Path) -> Plan:
     - `readouts`: what is read of frozen encoders, each `{pooling: ..., layers: ...}` or a pooling
       alone, `mean` (the default) or `nodes`.
     - `against`: the method that the others are compared with.
+
+    Raises:
+        CrosscaleError: naming the place and the nearest right name.
     """
     values = _mapping(read_yaml(path), f"plan {path}")
     listed = values.get("evaluations")

@@ -92,13 +92,21 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def read_results(out: Path, plan: Plan) -> dict[Cell, Result]:
-    """The results that are there, in the plan's order."""
+    """The results that are there, in the plan's order.
+
+    Raises:
+        CrosscaleError: naming a file that is damaged or no result.
+    """
     paths = {cell: result_path(out, cell) for cell in plan.cells}
     return {cell: read_result(path) for cell, path in paths.items() if path.is_file()}
 
 
 def read_result(path: Path) -> Result:
-    """Read what `write_result` wrote."""
+    """Read what `write_result` wrote.
+
+    Raises:
+        CrosscaleError: naming a file that is damaged or no result.
+    """
     remedy = "delete it and its cell is judged anew"
     values = read_facts(path, FORMAT, "result of a comparison", remedy)
     del values["format"]

@@ -68,7 +68,11 @@ class Published(ToldByFiles):
         return {key: int(digits) for key, digits in named.groupdict().items()} if named else {}
 
     def bodies(self, item: Item) -> Bodies:
-        """The bodies in a file whose name is right."""
+        """The bodies in a file whose name is right.
+
+        Raises:
+            BadClip: naming the file and the place in it.
+        """
         raise NotImplementedError
 
     @classmethod

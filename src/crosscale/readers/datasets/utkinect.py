@@ -109,7 +109,11 @@ def _table(recording: Path) -> Path:
 
 @lru_cache(maxsize=4)
 def _ranges(path: Path) -> Mapping[str, Mapping[str, tuple[int, int, tuple[str, ...]]]]:
-    """First and last frame number, and what was repaired, by recording and action."""
+    """First and last frame number, and what was repaired, by recording and action.
+
+    Raises:
+        CrosscaleError: naming the line that has another form.
+    """
     ranges: dict[str, dict[str, tuple[int, int, tuple[str, ...]]]] = {}
     recording = ""
     for number, line in enumerate(text_lines(path), 1):

@@ -62,11 +62,19 @@ class Capture(RecordingFiles):
     notes: tuple[str, ...] = ()
 
     def take(self, path: Path) -> Take:
-        """Read one file."""
+        """Read one file.
+
+        Raises:
+            BadClip: naming the file and the place in it.
+        """
         raise NotImplementedError
 
     def layout_for(self, take: Take) -> Layout:
-        """The layout of a source that begins with this take."""
+        """The layout of a source that begins with this take.
+
+        Raises:
+            CrosscaleError: when there is none.
+        """
         return Layout.of(self.layout)
 
     def joints_in(self, source: Path) -> NamedJoints:

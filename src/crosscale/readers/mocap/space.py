@@ -140,7 +140,11 @@ def _along(torso: np.ndarray, directions: Sequence[Up]) -> Up:
 
 
 def metres_of(unit: str) -> float | None:
-    """Length in metres of a unit as a file writes it (`mm`), None when it is left empty."""
+    """Length in metres of a unit as a file writes it (`mm`), None when it is left empty.
+
+    Raises:
+        BadClip: for a unit that is not known.
+    """
     short = unit.strip(" \0").lower().replace("meter", "metre")
     found = next((unit for unit in SHORT if short in (SHORT[unit], unit, unit[:-1])), None)
     if short and found is None:

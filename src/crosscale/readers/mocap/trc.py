@@ -74,7 +74,11 @@ def _take(lines: list[str]) -> Take:
 
 
 def _counted(said: str, there: int) -> tuple[str, ...]:
-    """A note where the header is one frame off, as some programs count."""
+    """A note where the header is one frame off, as some programs count.
+
+    Raises:
+        BadClip: when it tells of more or fewer.
+    """
     if said == str(there):
         return ()
     if said not in (str(there + 1), str(there - 1)):

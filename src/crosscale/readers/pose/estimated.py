@@ -45,7 +45,11 @@ class Estimated(RecordingFiles):
             raise CrosscaleError(f"max_bodies must be 1 or more, not {self.max_bodies}")
 
     def detections(self, item: Item) -> Detections:
-        """What was found in one recording."""
+        """What was found in one recording.
+
+        Raises:
+            BadClip: naming the file and the place in it.
+        """
         raise NotImplementedError
 
     def for_source(self, source: Path) -> "Estimated":
@@ -132,7 +136,11 @@ def rows_of(people: Sequence[Person], values: Iterable[Any], size: int) -> np.nd
 
 
 def refuse_nobody(people: Sequence[Person], where: str, frames: int) -> None:
-    """Refuse a recording without people."""
+    """Refuse a recording without people.
+
+    Raises:
+        BadClip: naming the file.
+    """
     if not people:
         raise BadClip(f"{where}: none of its {frames} frames shows a body")
 
@@ -150,7 +158,11 @@ def known_ids(given: Iterable[Any]) -> list[str] | None:
 
 
 def coco_joints(count: int, where: str) -> tuple[str, ...]:
-    """Names of so many keypoints, of which the first 17 are COCO's."""
+    """Names of so many keypoints, of which the first 17 are COCO's.
+
+    Raises:
+        BadClip: for a model whose keypoints do not begin with COCO's.
+    """
     if count not in BEGIN_ALIKE:
         raise BadClip(
             f"{where} has {count} keypoints; the {BODY} of COCO can be read, and the 26, 133 and "

@@ -61,6 +61,9 @@ def landmarks_of_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Landmarks of a table, (T, 33, 3 or 4), and what was repaired.
 
     A column `frame` tells the frame of each row.
+
+    Raises:
+        BadClip: naming the file, and the columns or the line that are wrong.
     """
     table = CsvTable(path)
     places = _columns(table.header)

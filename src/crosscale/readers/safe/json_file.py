@@ -13,7 +13,11 @@ from crosscale.readers.files import beginning
 
 
 def load_json(path: Path) -> Any:
-    """The content of a file."""
+    """The content of a file.
+
+    Raises:
+        BadClip: naming the file, and the line where it stops being JSON.
+    """
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
@@ -41,6 +45,9 @@ def numbers(rows: Sequence[Any], size: int, places: Sequence[str]) -> np.ndarray
 
     Returns:
         (B, V, size) float64, null as NaN.
+
+    Raises:
+        BadClip: naming the first row that is not a list of numbers, or of another length.
     """
     joints: int | None = None
     arrays = []

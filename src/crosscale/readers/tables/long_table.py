@@ -65,7 +65,11 @@ class LongFile:
     numbers: Mapping[str, np.ndarray]
 
     def detections(self, index: int) -> Detections:
-        """One clip, as its rows say."""
+        """One clip, as its rows say.
+
+        Raises:
+            BadClip: naming the file, and the line where it is wrong.
+        """
         rows = self.rows[self.starts[index] : self.starts[index + 1]]
         axes = [axis for axis in "xyz" if axis in self.numbers]
         places = np.stack([self.numbers[axis][rows] for axis in axes], axis=1)
@@ -146,7 +150,11 @@ class LongFile:
 
 
 def open_long(path: Path) -> LongFile:
-    """A table; the same is not read again unless it has changed."""
+    """A table; the same is not read again unless it has changed.
+
+    Raises:
+        BadClip: when it is no table in long form; tells what is wrong.
+    """
     try:
         return _read(path, path.stat().st_mtime_ns)
     except OSError as error:

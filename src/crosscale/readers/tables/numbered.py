@@ -22,6 +22,9 @@ def class_names(labels: Any, origin: str, classes: Sequence[str] | None = None) 
         labels: N names, or N whole numbers from 0.
         origin: what to call the source in messages.
         classes: the name of each number; by default the number itself is the name.
+
+    Raises:
+        CrosscaleError: naming the labels that are wrong and how many classes there are.
     """
     given = np.asarray(labels)
     if given.ndim != 1:
@@ -51,7 +54,11 @@ def class_names(labels: Any, origin: str, classes: Sequence[str] | None = None) 
 
 
 def refuse_shifted(parts: Mapping[str, Any]) -> None:
-    """Refuse labels by part that count from 1 in one part of a data set and from 0 in another."""
+    """Refuse labels by part that count from 1 in one part of a data set and from 0 in another.
+
+    Raises:
+        CrosscaleError: naming two such parts.
+    """
     numbers = {part: set(np.asarray(labels).ravel().tolist()) for part, labels in parts.items()}
     from_zero = {len(own): part for part, own in numbers.items() if own == {*range(len(own))}}
     for part, own in numbers.items():
@@ -64,7 +71,11 @@ def refuse_shifted(parts: Mapping[str, Any]) -> None:
 
 
 def refuse_no_text(array: np.ndarray, origin: str) -> None:
-    """Refuse an array of texts with signs that no text has; Python fails on these in any way."""
+    """Refuse an array of texts with signs that no text has; Python fails on these in any way.
+
+    Raises:
+        CrosscaleError: when there is such a sign.
+    """
     if array.dtype.kind == "U" and array.dtype.itemsize:
         code = np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
         signs = np.ascontiguousarray(array).reshape(-1).view(code)

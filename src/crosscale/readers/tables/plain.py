@@ -64,6 +64,9 @@ def open_plain(path: Path) -> PlainFile:
     """Open a file; large arrays are mapped, not loaded.
 
     A file that was opened before is not opened again unless it has changed.
+
+    Raises:
+        CrosscaleError: naming the file and what in it is not as it must be.
     """
     try:
         return _open(path, path.stat().st_mtime_ns)
