@@ -17,9 +17,12 @@ T = TypeVar("T")
 
 
 def built(kind: type[T], values: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> T:
-    """A settings dataclass, its parts built too, from values by the dotted names of `flat_keys`.
+    """A settings dataclass from values by dotted name.
 
-    Defaults that are given take the place of the dataclass's own.
+    Args:
+        kind: the dataclass; its parts are built too.
+        values: what is set; names must be those of `flat_keys`.
+        defaults: in place of the dataclass's own.
 
     Raises:
         CrosscaleError: naming the setting whose value is of a wrong type.
@@ -113,7 +116,11 @@ def current_name(name: str) -> str:
 
 
 def current(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings by the names of now, and which were called otherwise: old name to new."""
+    """Settings by the names of now, and which were called otherwise: old name to new.
+
+    Args:
+        values: by dotted name, of whatever version.
+    """
     names = {name: current_name(name) for name in values}
     found = {
         names[name]: _REVALUED.get((names[name], value), value)

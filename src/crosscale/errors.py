@@ -40,6 +40,10 @@ def needs(what: str, extra: str) -> Iterator[None]:
         with needs("training", extra="train"):
             import lightning_fabric
 
+    Args:
+        what: is done with them.
+        extra: brings them.
+
     Raises:
         CrosscaleError: when one is missing, with the command that installs the extra.
     """
@@ -78,7 +82,10 @@ def nearest(wrong: str, right: Iterable[str], see: str = "") -> str:
 def most_like(wrong: str, right: Iterable[str], count: int = 5) -> str:
     """A hint for a name of which there may be thousands: those most like it, however little.
 
-    Names that hold all of what was written come first.
+    Args:
+        wrong: what was written; names that hold all of it come first.
+        right: the names that exist.
+        count: how many are named.
     """
     letters = SequenceMatcher(b=wrong.lower(), autojunk=False)
 
@@ -94,7 +101,12 @@ def most_like(wrong: str, right: Iterable[str], count: int = 5) -> str:
 
 
 def refuse_unknown(given: Iterable[object], known: Iterable[str], told: str) -> None:
-    """Refuse names that do not exist; `told` stands before the first of them in the message.
+    """Refuse names that do not exist.
+
+    Args:
+        given: names.
+        known: those that exist.
+        told: before the first unknown name, in the message.
 
     Raises:
         CrosscaleError: with the nearest that do.

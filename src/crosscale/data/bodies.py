@@ -48,7 +48,11 @@ def refuse_far(
 
 
 def refuse_confidence(coordinates: np.ndarray, where: str) -> None:
-    """Refuse places (..., C) in a picture whose third number is a confidence, else taken for z.
+    """Refuse places in a picture whose third number is a confidence, which would be taken for z.
+
+    Args:
+        coordinates: (..., C), NaN where missing.
+        where: the clip, for the message.
 
     Raises:
         BadClip: when the third of three numbers goes from 0 to 1 beside x and y of pixels.
@@ -66,9 +70,13 @@ def refuse_confidence(coordinates: np.ndarray, where: str) -> None:
 
 
 def in_time(numbers: np.ndarray, where: str) -> np.ndarray:
-    """Places in time of rows by the numbers (R,) of their frames: what is skipped leaves a gap.
+    """Places in time of rows by the numbers of their frames: what is skipped leaves a gap.
 
     Where only every second frame has a number, for example, places are of these.
+
+    Args:
+        numbers: (R,) of any start and order, such as a file has them.
+        where: the file, for messages; empty when the caller puts it before.
 
     Returns:
         (R,) int64 from 0.
@@ -93,7 +101,11 @@ def in_time(numbers: np.ndarray, where: str) -> np.ndarray:
 
 
 def by_clock(times: np.ndarray, where: str) -> np.ndarray:
-    """Places in time of rows by a clock (R,) of any unit, whose usual step is that of the frames.
+    """Places in time of rows by a clock, whose usual step is that of the frames.
+
+    Args:
+        times: (R,) in any unit, of any start and order.
+        where: the file, for messages.
 
     Returns:
         (R,) int64 from 0.
@@ -111,6 +123,11 @@ def by_frame(
     numbers: np.ndarray, rows: np.ndarray, where: str = ""
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Rows of a table at their places in time, see `in_time`; of two of one frame the later.
+
+    Args:
+        numbers: (R,) of frames.
+        rows: (R, ...) numbers.
+        where: the file, for messages; empty when the caller puts it before.
 
     Returns:
         (T, ...) float64, NaN in frames without a row; and what was dropped.
@@ -146,6 +163,8 @@ def repaired(
     Args:
         coordinates: (T, M, V, C), NaN where a joint is missing.
         ids: of the M bodies.
+        names: of the V joints, for messages.
+        where: the file, for messages.
         longest: longest gap in frames that is filled.
 
     Raises:
@@ -189,6 +208,8 @@ def with_gaps_filled(
 
     Args:
         coordinates: (T, M, V, C), NaN where a body or a joint is missing.
+        names: of the V joints, for messages.
+        where: the file, for messages.
         frame_rate: frames a second, if known, by which gaps of half a second are filled.
 
     Raises:
@@ -222,6 +243,8 @@ def tracked(
 
     Args:
         seen: what the sensor gave, NaN where a joint is missing.
+        names: of the V joints, for messages.
+        where: the file, for messages.
         max_bodies: how many people to keep at most.
         upright: see `people`.
 

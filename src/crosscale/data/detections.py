@@ -96,6 +96,8 @@ def sighted(found: Detections, where: str, confidence: float | None = None) -> S
     """The people that were found, each with an id, unsure joints missing, in metres.
 
     Args:
+        found: what the estimator found.
+        where: the file, for messages.
         confidence: joints below it are missing; None takes 0.3 for joints of a picture and none
             for joints in space, which models of the whole body give.
 

@@ -54,6 +54,7 @@ def check(store: ClipStore, protocol: str | None = None) -> CheckReport:
     """Verify a store's checksums and look for clips with identical coordinates.
 
     Args:
+        store: a prepared data set.
         protocol: the one to look at; None takes all that come with the store, or else the folds
             that judge it.
 

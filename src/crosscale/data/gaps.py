@@ -41,6 +41,8 @@ def fill_gaps(
 
     Args:
         joints: one body (T, V, C), NaN where a joint was not seen.
+        names: V joint names.
+        where: the clip and body, for the message.
         longest: longest gap in frames that is filled.
 
     Raises:

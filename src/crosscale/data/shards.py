@@ -43,7 +43,13 @@ class FrameFile:
     """A `.npy` file of (R, V, C) float32 that grows clip by clip."""
 
     def __init__(self, path: Path, joints: int, size: int) -> None:
-        """Begin the file, of V joints with C coordinates each; what is there is replaced."""
+        """Begin the file.
+
+        Args:
+            path: where; what is there is replaced.
+            joints: V.
+            size: C, coordinates a joint.
+        """
         self.path = path
         self.clips = 0
         self._rows = 0
@@ -86,7 +92,11 @@ class Frames:
     """
 
     def __init__(self, path: Path, description: Mapping[str, Any]) -> None:
-        """See that all files of a store are there, as its `store.json` describes them.
+        """See that all files are there.
+
+        Args:
+            path: a store.
+            description: its `store.json`.
 
         Raises:
             CrosscaleError: when a file is missing, cut short or of another form.

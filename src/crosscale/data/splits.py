@@ -105,6 +105,7 @@ def split(store: ClipStore, protocol: str) -> Split:
     """Select the training and the test part.
 
     Args:
+        store: a prepared data set.
         protocol: a published one of this data set (`xsub`, `xview`, `xset`, `odd_even`,
             `fold1` ...);
             `random_subjects` or `random_subjects:SEED`, which trains on half of the subjects
@@ -146,6 +147,7 @@ def folds(store: ClipStore, protocol: str) -> list[Split]:
     """The splits of a protocol by which every clip is tested once; of any other, its one split.
 
     Args:
+        store: a prepared data set.
         protocol: `leave_one_subject_out`; `folds` or `folds:NUMBER`, which parts the subjects by
             chance, or where subjects are not known of all, the clips of each class; or as `split`
             takes it. Without a number there are five folds, or one a subject where these are fewer.
@@ -200,6 +202,8 @@ def validation(split: Split, store: ClipStore, seed: int = 0) -> Split:
     when clips have none, a random quarter of the clips.
 
     Args:
+        split: what `split` gave.
+        store: the store it was made for.
         seed: draws what is held out.
 
     Raises:
@@ -223,7 +227,13 @@ def validation(split: Split, store: ClipStore, seed: int = 0) -> Split:
 
 
 def duplicates(store: ClipStore, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Rows of `test` whose coordinates equal those of some row of `train`."""
+    """Rows of `test` whose coordinates equal those of some row of `train`.
+
+    Args:
+        store: the store that the rows belong to.
+        train: (N,) rows.
+        test: (K,) rows.
+    """
     digests = store.column("digest")
     trained = set(digests[train])
     return test[[digest in trained for digest in digests[test]]]

@@ -135,6 +135,7 @@ def people(
     are trimmed at both ends by the rule "id"; inside they stay.
 
     Args:
+        seen: what the sensor gave.
         rule: "id" follows ids, bridges their changes, drops what is no person and keeps the best;
             "position" takes the first bodies of each frame by position, as published.
         max_bodies: how many bodies to keep at most.

@@ -171,6 +171,9 @@ class Encoder(nn.Module):
         """As `forward`, before anything is pooled.
 
         Args:
+            x: see `forward`.
+            body_mask: see `forward`.
+            edge_mask: see `forward`.
             token_mask: 0 where a node is hidden in a frame, else 1, of all bodies of a clip alike:
                 (N, T, V).
         """

@@ -119,6 +119,8 @@ def evaluate_features(
         split: training and test clips; of several folds, which test each clip once, the figures
             are over all clips.
         kind: name of the probe for the results; by default the one it is registered under.
+        seed: of what is random.
+        device: where the computation runs.
         half_white: judge `half_whitened` features instead, fitted to each fold's training clips.
 
     Raises:

@@ -86,7 +86,12 @@ class Features:
         return digest.hexdigest()
 
     def save(self, path: Path | str, key: str) -> None:
-        """Write an npz file (no pickle), whole or not at all, under a key of `features_key`."""
+        """Write an npz file (no pickle), whole or not at all.
+
+        Args:
+            path: the file to write or replace.
+            key: what the features were computed from, see `features_key`.
+        """
         vectors = {f"vectors_{i}": array for i, array in enumerate(self.vectors.values())}
         parts = {
             f"parts_{i}": np.array(self.parts[stream])
@@ -150,7 +155,11 @@ class Features:
 
 
 def features_key(**sources: object) -> str:
-    """One hash for everything that features depend on, JSON values by name."""
+    """One hash for everything that features depend on.
+
+    Args:
+        **sources: JSON values, e.g. `checkpoint` and `store` hashes and `preprocessing`.
+    """
     return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
 
 

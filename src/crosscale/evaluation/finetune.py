@@ -186,7 +186,10 @@ def tune(
         transform: from joints to the encoder's stream.
         clips: N training clips, on the encoder's device.
         labels: (N,) labels in 0..classes-1, on the same device.
+        classes: number of classes K.
+        config: settings of the training.
         seed: of the layer's start, the order of clips and dropout.
+        report: called after each epoch.
 
     Returns:
         Encoder and layer, in evaluation mode, and what each epoch gave.

@@ -74,7 +74,9 @@ def judge(
         labels: (N,) of all clips; those of the folds are not -1.
         folds: whose test clips are judged: all of them by all labels and the nearest neighbour;
             those of fold d modulo their number by draw d of few labels.
+        draws: of few labels.
         half_white: judge `half_whitened` features instead, fitted to each fold's training clips.
+        seed: of the draws.
 
     Returns:
         Answers by column, see `COLUMNS`.
@@ -109,6 +111,10 @@ def half_whitened(features: NDArray[np.float32], train: Rows) -> NDArray[np.floa
 
     No label is used. Axes along which clips hardly differ are raised, but not to the noise that
     whitening them whole would make of them.
+
+    Args:
+        features: (N, D) of all clips.
+        train: rows of the training clips.
 
     Returns:
         (N, K): K is at most 512, and half of the training clips.

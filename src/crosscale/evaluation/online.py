@@ -25,7 +25,14 @@ class NeighbourProbe:
     def __init__(
         self, source: StoreSource, gallery: np.ndarray, query: np.ndarray, every: int
     ) -> None:
-        """Take note of the halves: numbers of the clips that classify, and of those classified."""
+        """Take note of the halves: numbers of the clips of each.
+
+        Args:
+            source: what trains.
+            gallery: numbers of the clips that classify.
+            query: numbers of the clips that are classified.
+            every: epochs between two looks.
+        """
         self.source, self.gallery, self.query, self.every = source, gallery, query, every
         labels = source.labels.cpu().numpy()
         self.gallery_y, self.query_y = labels[gallery], labels[query]

@@ -59,7 +59,12 @@ def can_draw() -> bool:
 def drawn(
     width: float, height: float, settings: Mapping[Any, Any] = MappingProxyType({})
 ) -> "Iterator[Figure]":
-    """An empty figure of so many inches, to be drawn into in the style of this package.
+    """An empty figure, to be drawn into in the style of this package.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        settings: of matplotlib, beside those of the style.
 
     Raises:
         CrosscaleError: when matplotlib is not installed.

@@ -45,6 +45,7 @@ def average_precision(
         gallery_y: (N,) labels.
         query_x: (N_query, D) features.
         query_y: (N_query,) labels.
+        device: where the computation runs.
 
     Returns:
         (N_query,) from 0 to 1; 0 for a query whose class the gallery lacks.

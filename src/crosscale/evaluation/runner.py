@@ -188,9 +188,11 @@ def open_runs(
     """Load encoders and open what they are judged on.
 
     Args:
+        models: folders, names or loaded encoders.
         store: by default the one that the first was trained on.
         protocol: by default that of the first, or the first one of the data set where that is of
             no use, or five folds.
+        device: where to put encoders.
 
     Raises:
         CrosscaleError: when a model is named twice, there is no such model, device, store or

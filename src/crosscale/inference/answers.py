@@ -21,7 +21,12 @@ SCHEMA = pa.schema(
 
 
 def answer(head: Head, vectors: NDArray[np.float32], names: Sequence[str]) -> pa.Table:
-    """Ask a fitted head of class names about embeddings (N, D) of named clips.
+    """Ask a head of class names about clips.
+
+    Args:
+        head: fitted.
+        vectors: (N, D) embeddings.
+        names: (N,) of the clips.
 
     Returns:
         A row a clip: its name; label, a class or `none of these`; the probability of that class,

@@ -21,7 +21,12 @@ def frames_of(
 ) -> Iterator[Frame]:
     """A frame a picture, with everybody in it who can be seen whole, the face aside.
 
-    Pictures come with their seconds; `tell` takes a message when somebody is first left out.
+    Args:
+        pictures: seconds and a picture (H, W, 3), one after the other.
+        people: finds and follows them.
+        names: of the V joints.
+        tell: takes a message for the user, when somebody is left out for the first time.
+        confidence: joints of less visibility are not seen.
     """
     needed = np.array([name not in FACE for name in names])
     told = False

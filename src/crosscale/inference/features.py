@@ -41,7 +41,12 @@ class Candidates:
 
     @classmethod
     def of(cls, model: Model, choice: FeatureChoice, layout: Layout) -> "Candidates":
-        """What a choice leaves for clips of a layout; `auto` takes all that can be computed.
+        """What a choice leaves.
+
+        Args:
+            model: the encoder.
+            choice: one kind, or `auto` for all that can be computed.
+            layout: of the clips.
 
         Raises:
             CrosscaleError: when what is asked for cannot be computed.
@@ -111,9 +116,11 @@ def fit_best(
     Where nothing can be held out, both side by side are taken: neither can be told to be worse.
 
     Args:
+        candidates: the kinds.
         vectors: (N, D) of the widest one, of the labelled clips.
         labels: (N,) their classes.
         groups: (N,) what is held out together, see `Head.fit`.
+        make: a new head.
     """
     heads: dict[FeatureKind, Head] = {}
     kinds = candidates.kinds

@@ -63,7 +63,11 @@ def save_head(fitted: FittedHead, path: Path) -> None:
 
 
 def load_head(path: Path, encoder: str | None = None) -> FittedHead:
-    """Read what `save_head` wrote, for an encoder of this fingerprint; nothing in it is executed.
+    """Read what `save_head` wrote; nothing in the file is executed.
+
+    Args:
+        path: the file.
+        encoder: fingerprint of the encoder whose embeddings it must go with.
 
     Raises:
         CrosscaleError: when there is none, or it goes with another encoder.

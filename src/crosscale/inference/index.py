@@ -112,7 +112,11 @@ class Index:
     def search(
         self, queries: NDArray[np.float32], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k clips most similar to embeddings (Q, D) of length 1, by cosine similarity.
+        """The most similar clips, by cosine similarity.
+
+        Args:
+            queries: (Q, D) embeddings of length 1.
+            k: how many, at most all N.
 
         Returns:
             Rows (Q, k) and similarities (Q, k), the most similar first.
@@ -165,9 +169,15 @@ def build_index(
     run: Path,
     overwrite: bool = False,
 ) -> None:
-    """Write an index of a store's clips from `Model.chunks`, whole or not at all.
+    """Write an index of a store's clips, whole or not at all.
 
-    Queries are embedded by the encoder of `run`. Only another index is ever replaced.
+    Args:
+        path: the folder to make.
+        model: what computed the embeddings.
+        store: of the clips.
+        chunks: from `Model.chunks`.
+        run: where the encoder is found when queries are to be embedded.
+        overwrite: replace an index that is there; anything else is never replaced.
 
     Raises:
         CrosscaleError: when something is there that may not be replaced.

@@ -31,7 +31,12 @@ def people_of(store: ClipStore, names: Iterable[str]) -> NDArray[np.int64] | Non
 
 
 def labels_of(store: ClipStore, table: Path | None = None) -> NDArray[Any]:
-    """(N,) class names to learn from, None for a clip without: the store's own, or a table's.
+    """(N,) class names to learn from, None for a clip without.
+
+    Args:
+        store: the clips.
+        table: a CSV or Parquet file with the columns name and label; None takes the store's own
+            labels.
 
     Raises:
         CrosscaleError: when the table names a clip that is not there, or there is no label.

@@ -159,7 +159,12 @@ def _runs(
 
 
 def _absences(coordinates: NDArray[np.float32], least: np.int64) -> NDArray[np.int64]:
-    """Where so many frames or more show nobody: begin and end (A, 2), of (T, M, V, C) with NaN."""
+    """Where runs of frames that show nobody begin and end (A, 2), those of so many frames or more.
+
+    Args:
+        coordinates: (T, M, V, C), NaN where a body is absent.
+        least: frames.
+    """
     absent = ~np.isfinite(coordinates).any(axis=(1, 2, 3))
     changes = np.flatnonzero(np.diff(absent, prepend=False, append=False)).reshape(-1, 2)
     return changes[np.diff(changes, axis=1)[:, 0] >= least]

@@ -43,6 +43,11 @@ def answer_lines(classifier: LiveClassifier, readline: Readline, send: Send) -> 
     An answer is what `LiveClassifier.push` gives and `delay`: seconds from when the newest frame
     of its window was read until the answer was sent. A wrong line is answered with `line`, its
     number, and `error`; the frames after it count again.
+
+    Args:
+        classifier: fresh.
+        readline: gives the input.
+        send: takes one line, without its end.
     """
     joints = len(classifier.layout.joints)
     for line in _read_ahead(readline):
@@ -61,9 +66,12 @@ def answer_lines(classifier: LiveClassifier, readline: Readline, send: Send) -> 
 
 
 def listen(address: str, make: Callable[[], LiveClassifier], tell: Callable[[str], None]) -> None:
-    """Answer one connection after the other by a fresh classifier, until stopped.
+    """Answer one connection after the other, until stopped.
 
-    An address is like `127.0.0.1:7000`; port 0 takes a free one.
+    Args:
+        address: `127.0.0.1:7000`; port 0 takes a free one.
+        make: a fresh classifier for each connection.
+        tell: takes a message for the user.
 
     Raises:
         CrosscaleError: when the address is not on this machine, or is taken.

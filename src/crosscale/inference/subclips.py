@@ -21,7 +21,12 @@ FEWEST = 2  # frames: a still shows no movement
 def embed_subclips(
     model: Embedder, store: ClipStore, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Embeddings of the beginning, the middle and the end of clips at `rows`, at two lengths.
+    """Embeddings of the beginning, the middle and the end of clips, at two lengths.
+
+    Args:
+        model: encoders.
+        store: of the clips.
+        rows: (n,) of the clips.
 
     Returns:
         Embeddings (S, D) of the subclips that show anybody, and the row (S,) of the clip of each.

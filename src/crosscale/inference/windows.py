@@ -34,11 +34,15 @@ class Windows:
         length: NDArray[np.int64],
         step: NDArray[np.int64],
     ) -> "Windows":
-        """Slide windows of `length` frames (N,), `step` frames (N,) apart, over N recordings.
-
-        The last window ends with the recording.
+        """Slide over each of N recordings; the last window ends with the recording.
 
         A recording shorter than a window is one window.
+
+        Args:
+            recordings: N of them.
+            layout: theirs.
+            length: (N,) frames of a window, 1 or more.
+            step: (N,) frames from one window to the next, 1 or more.
         """
         room = np.maximum(recordings.frames - length, 0)  # places where a window may begin, less 1
         count = -(-room // step) + 1

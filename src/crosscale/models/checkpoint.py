@@ -199,6 +199,8 @@ def with_output(
     """Encoders with layers that were fitted to what is read of them; `rewritten` saves them.
 
     Args:
+        trained: the encoders; layers that they had are replaced.
+        by_stream: a layer for each stream.
         pooling: how each layer of an encoder is pooled, see `Readout`.
         layers: how many of the last ones are read.
 
@@ -215,7 +217,11 @@ def with_output(
 
 
 def load_encoders(run: Path | str, device: str | torch.device = "cpu") -> TrainedEncoders:
-    """Load a run's encoders whole, from its folder or its encoder file, ready to embed.
+    """Load a run's encoders whole, ready to embed.
+
+    Args:
+        run: a run folder, or its encoder file.
+        device: where to put them.
 
     Raises:
         CrosscaleError: when there is none.

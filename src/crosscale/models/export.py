@@ -343,7 +343,12 @@ def _steps(trained: TrainedEncoders, settings: Preprocess) -> list[str]:
 
 
 def trials(trained: TrainedEncoders, lengths: Sequence[int]) -> list[ClipTensors]:
-    """Batches of several sizes, of each of some numbers of frames: the same ones each time."""
+    """Batches of several sizes, of each of some lengths: the same ones each time.
+
+    Args:
+        trained: their layout and preprocessing are taken.
+        lengths: frames of the prepared clips.
+    """
     random = np.random.default_rng(0)
     return [
         preprocess(

@@ -70,6 +70,7 @@ def write_model_folder(run: Path, out: Path, licence: str, name: str) -> Path:
 
     Args:
         run: a run folder, or its encoder file, which comes without recipe and figures.
+        out: the folder to make.
         licence: under which others may use it, as the hub writes licences.
         name: title of the card, and how to load it.
 

@@ -23,6 +23,9 @@ def resolve(name: str | Path) -> Path:
     and its card (safetensors, JSON, Markdown), nothing else, into the hub's own cache, where they
     are found again without a network.
 
+    Args:
+        name: a run folder, an encoder file, one of `built_in()`, or `user/model`.
+
     Returns:
         The folder or file, for `crosscale.models.checkpoint.load_encoders`.
 

@@ -71,7 +71,11 @@ def write_published(trained: TrainedEncoders, path: Path) -> None:
 
 
 def read_published(path: Path, stream: str = "joint") -> Checkpoint:
-    """Read a published file; nothing in it is run. `stream` is what `encoder_q` is of.
+    """Read a published file; nothing in it is run.
+
+    Args:
+        path: a file of `torch.save`.
+        stream: which one `encoder_q` is; files of one stream do not say.
 
     Raises:
         CrosscaleError: when there is no file.

@@ -138,7 +138,13 @@ def _by_place(head: nn.Module, maps: Tensor) -> Tensor:
 
 
 def _distance(found: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
-    """Mean square between maps (B, D, V', T') and the teacher's, by weights (B, 1, V', T')."""
+    """Mean square between maps (B, D, V', T') and what was wanted, standardised.
+
+    Args:
+        found: predictions.
+        wanted: the teacher's.
+        weight: of places, (B, 1, V', T').
+    """
     error = (found.float() - _standardised(wanted.float())).square()
     return (error * weight).sum() / (weight.sum() * error.shape[1]).clamp(min=1e-6)
 

@@ -86,6 +86,9 @@ def open_video(path: Path) -> Iterator[Pictures]:
 def open_camera(device: int) -> Iterator[Pictures]:
     """Open a camera; pictures that are not fetched in time are left out.
 
+    Args:
+        device: its number, the first is 0.
+
     Raises:
         CrosscaleError: when there is none of this number, or OpenCV is missing.
     """

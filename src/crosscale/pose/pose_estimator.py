@@ -216,7 +216,12 @@ class PeopleFollower:
 
 
 def windows(width: int, height: int) -> list[Window]:
-    """The whole picture, and squares that cover it, each half over the next."""
+    """The whole picture, and squares that cover it, each half over the next.
+
+    Args:
+        width: of the picture in pixels.
+        height: of the picture in pixels.
+    """
     found = [Window(0, 0, width, height)]
     for share in WINDOWS:
         side = int(share * min(width, height))
@@ -235,11 +240,16 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def placed(pose: Pose, width: int, height: int) -> np.ndarray:
-    """Joints (V, 3) in metres, y up, of a person in a picture of so many pixels.
+    """Joints (V, 3) in metres, y up, of a person in a picture.
 
     x and y are from the middle of the picture, by the size that the body has in it. How far away
     the body is cannot be known from one picture: z is from the middle of its own hips. All NaN
     when picture and body do not fit together.
+
+    Args:
+        pose: the person.
+        width: of the picture in pixels.
+        height: of the picture in pixels.
     """
     weight = np.maximum(pose.visibility, 1e-3)[:, None]
     weight = weight / weight.sum()

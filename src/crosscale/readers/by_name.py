@@ -42,6 +42,11 @@ class TellsJoints(Protocol):
 def joint_places(layout: Layout, names: Sequence[str], where: str) -> list[int]:
     """Places in `names` of the layout's joints.
 
+    Args:
+        layout: whose joints are wanted.
+        names: as the file has them.
+        where: the file, for the message.
+
     Raises:
         BadClip: when some are not there; names them, those there, and the layout that would fit.
     """
@@ -60,6 +65,10 @@ def joint_places(layout: Layout, names: Sequence[str], where: str) -> list[int]:
 
 def fitting_layout(names: Sequence[str], source: Path) -> Layout:
     """The built-in layout with most of the joints of these names.
+
+    Args:
+        names: as the files of the source have them.
+        source: for the message.
 
     Raises:
         CrosscaleError: when none has its joints among them; tells how to make one.

@@ -72,6 +72,11 @@ def refuse_absent(source: Path) -> None:
 def files_below(source: Path, endings: Sequence[str], what: str) -> list[Item]:
     """The files below a folder that end so, or the one file that is given.
 
+    Args:
+        source: a folder or a file.
+        endings: of file names, lower case, such as `.bvh`.
+        what: the files are, for the message.
+
     Returns:
         One item a file, sorted; its name is its path below `source` without the ending, and
         without `.gz` behind it.
@@ -195,6 +200,9 @@ def first_read(items: Sequence[Item], read: Callable[[Item], T]) -> T:
 
 def kept_open(most: int) -> Callable[[Callable[[Path], T]], Callable[[Path], T]]:
     """Let a function that opens a file remember the last few, unless they have changed since.
+
+    Args:
+        most: files that are remembered.
 
     Returns:
         A decorator. What it makes raises BadClip, naming the file, when it cannot be read.

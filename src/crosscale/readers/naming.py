@@ -70,6 +70,11 @@ class Naming:
     ) -> dict[str, Any]:
         """Fields of the clip that the folder, the name and the table tell.
 
+        Args:
+            item: the recording.
+            source: where all of them are.
+            rows: of the table, see `rows`.
+
         Raises:
             BadClip: when it lies in no folder, or the name does not fit the pattern.
         """

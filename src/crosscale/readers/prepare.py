@@ -132,6 +132,8 @@ def prepare(
     """Read all recordings below `source` into a clip store.
 
     Args:
+        reader: knows the form of the recordings.
+        source: where they are.
         out: the store to make; it appears when all is done.
         naming: tells labels and more of recordings whose files say nothing, or otherwise; classes
             are then those that the clips have.
@@ -239,7 +241,16 @@ def _told(
     item: Item,
     clip: Clip,
 ) -> dict[str, Any]:
-    """Fields of a clip that its file does not tell, or that are written in another form."""
+    """Fields of a clip that its file does not tell, or that are written in another form.
+
+    Args:
+        naming: tells labels and more.
+        source: where the recordings are.
+        rows: of the naming's table.
+        rates: the frame rate in place of one that no file says.
+        item: the recording.
+        clip: what was read of it.
+    """
     names = {"name": clip.name, "label": clip.label}
     told: dict[str, Any] = {key: composed(name) for key, name in names.items() if name}
     told = {key: name for key, name in told.items() if name != names[key]}

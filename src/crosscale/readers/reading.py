@@ -38,6 +38,8 @@ def read_all(
     while to start and loads a source that is one large file anew.
 
     Args:
+        reader: travels to each process.
+        items: what to read.
         workers: processes at most; None takes one for each core.
 
     Raises:

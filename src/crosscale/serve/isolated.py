@@ -42,6 +42,10 @@ class Isolated:
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function gives.
 
+        Args:
+            function: of a module.
+            arguments: its own.
+
         Raises:
             CrosscaleError: that it raised; or when it took too long, took too much memory, or
                 failed in another way.

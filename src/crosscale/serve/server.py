@@ -62,7 +62,10 @@ def listen(
     """Serve until stopped.
 
     Args:
+        app: the app.
+        host: to listen at.
         port: 0 takes a free one.
+        limits: of messages.
         ready: is told the address of the page.
 
     Raises:

@@ -120,6 +120,7 @@ class Service:
         """Read an upload; it is gone when the block ends.
 
         Args:
+            files: of the request.
             source_format: one of `FORMATS`, or `AUTO`.
             layout: a built-in one, for formats that do not fix it.
 
@@ -182,7 +183,11 @@ class Service:
     def classify(
         self, recording: Recording, embedded: NDArray[np.float32] | None = None
     ) -> list[Classified]:
-        """What each clip shows; `embedded` are their embeddings, where they are there already.
+        """What each clip shows.
+
+        Args:
+            recording: the clips.
+            embedded: their embeddings by the model, where they are there already.
 
         Raises:
             CrosscaleError: when there is no head.
@@ -197,9 +202,13 @@ class Service:
     def segment(
         self, recording: Recording, window: float, step: float, rate: float
     ) -> list[Segmented]:
-        """What happens when in each clip, by windows and steps of seconds.
+        """What happens when in each clip.
 
-        Files that do not say their frame rate have that of `rate`.
+        Args:
+            recording: the clips.
+            window: seconds that are looked at together.
+            step: seconds from one window to the next.
+            rate: frames a second, where the files do not say.
 
         Raises:
             CrosscaleError: when there is no head, or a frame rate is none that a sensor has.
@@ -276,6 +285,9 @@ class Service:
 
     def classifier(self, layout: str) -> LiveClassifier:
         """A fresh memory of people for one connection, to be asked when it is its `turn`.
+
+        Args:
+            layout: of its frames, a built-in name.
 
         Raises:
             CrosscaleError: when there is no head, or the encoder cannot take the layout.

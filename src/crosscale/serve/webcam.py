@@ -49,7 +49,11 @@ def absent(folder: Path) -> str | None:
 
 
 def install(archive: Path | None, out: Path) -> None:
-    """Put the package's files, or what npm fetches, into a folder, if their checksum is right.
+    """Put the files into a folder, after a look at their checksum.
+
+    Args:
+        archive: the package as npm packs it; None has npm fetch it.
+        out: the folder; what was there is replaced.
 
     Raises:
         CrosscaleError: when it cannot be fetched, or is not what was published.

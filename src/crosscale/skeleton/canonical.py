@@ -20,6 +20,9 @@ def canonical_pooling(layout: Layout) -> NDArray[np.float32]:
 
     A layout that does not tell an elbow from its upper arm, or a knee from its thigh, has the part
     in its place.
+
+    Args:
+        layout: of people: it has a scale `part10`.
     """
     ten = layout.scales[PEOPLE]
     parts = dict(zip(ten.names, ten.pooling, strict=True))

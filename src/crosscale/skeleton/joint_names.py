@@ -77,6 +77,10 @@ def find_joints(wanted: Sequence[str], given: Sequence[str]) -> list[int | None]
     """Places in `given` of the joints that are wanted, None for those that are not there.
 
     Case, gaps and the way to write the side do not matter: `left_sho` is found as `LSHO`.
+
+    Args:
+        wanted: joint names of a layout.
+        given: names as a file has them.
     """
     places: dict[str, int] = {}
     for place, name in enumerate(given):

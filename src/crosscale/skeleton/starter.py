@@ -41,7 +41,12 @@ START = """# joints: left out as you like; sides are told by left_ and right_ in
 
 
 def starter_text(source: Mapping[str, Any], *, parts: bool = False) -> str:
-    """The file of a begun layout that is to be completed, with ten parts for a person."""
+    """The file of a layout that is to be completed.
+
+    Args:
+        source: the layout as plain data, without scales.
+        parts: with the ten parts of a person, to be filled in.
+    """
     if parts:
         ten = Layout.load("part10").to_dict()["scales"]["part10"]
         empty = {**ten, "parts": {part: [UNKNOWN] for part in ten["parts"]}}

@@ -51,10 +51,14 @@ def draw_camera(number: int, random: np.random.Generator) -> Camera:
 
 
 def record(seen: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What the sensor makes of true joints (T, M, V, 3) in camera space, in metres.
+    """What the sensor makes of true joints in camera space.
 
     Jitter grows with the square of the depth; every joint drifts slowly by about a
     centimetre; joints behind the trunk drift far and are marked as inferred.
+
+    Args:
+        seen: (T, M, V, 3), metres.
+        random: the source of the noise.
 
     Returns:
         The noisy joints (T, M, V, 3) and the tracking states (T, M, V), 1 or 2.

@@ -46,6 +46,10 @@ crosscale prepare auto deeplabcut --layout mouse.yaml --label-from-folder --out 
 def write_examples(out: Path, seed: int = 0) -> int:
     """Write a folder of recordings in each of five formats.
 
+    Args:
+        out: the folder, which appears when it is complete.
+        seed: the same seed gives the same files.
+
     Returns:
         How many recordings.
 

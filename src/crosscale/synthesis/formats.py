@@ -42,7 +42,11 @@ _FRAMES = {"Hips": ("LeftUpLeg", "RightUpLeg", "Spine"), "Chest": ("LeftArm", "R
 
 
 def seen_as(joints: np.ndarray, layout: str) -> np.ndarray:
-    """Where a pose estimator, `blazepose33` or `openpose25`, puts joints (T, 25, 3) of performers.
+    """Where a pose estimator puts its joints.
+
+    Args:
+        joints: (T, 25, 3) metres, the performers' joints.
+        layout: `blazepose33` or `openpose25`.
 
     Returns:
         (T, V, 3) metres, in the same axes.
@@ -68,7 +72,11 @@ def seen_as(joints: np.ndarray, layout: str) -> np.ndarray:
 
 
 def mediapipe_json(landmarks: np.ndarray) -> str:
-    """A video's results as MediaPipe's world landmarks, from (T, 33, 3) in Kinect's axes."""
+    """A video's results as MediaPipe's world landmarks.
+
+    Args:
+        landmarks: (T, 33, 3) metres, in a depth sensor's axes.
+    """
     hips = landmarks[:, [23, 24]].mean(axis=1, keepdims=True)
     places = np.round((landmarks - hips) * CAMERA_TO_Y_UP, 4)
     frames = [
@@ -141,7 +149,11 @@ def write_deeplabcut(folder: Path, video: str, parts: Sequence[str], found: np.n
 
 
 def bvh_text(joints: np.ndarray) -> str:
-    """Motion capture of joints (T, 25, 3) on the floor, in centimetres, y up, facing +z."""
+    """Motion capture of a performance, in centimetres, y up, facing +z.
+
+    Args:
+        joints: (T, 25, 3) metres, the performers' joints, standing on the floor.
+    """
     places = {name: 100 * joints[:, JOINTS.index(j)] * [-1, 1, -1] for name, _, j in _BVH}
     parents = {name: above for name, above, _ in _BVH}
     turns: dict[str, np.ndarray] = {}  # of each bone against the world, (T, 3, 3)

@@ -20,6 +20,12 @@ _RATE = 30
 def perform_mouse(action: str, mouse: int, take: int, seed: int) -> np.ndarray:
     """One mouse doing one thing, two to three seconds at 30 frames a second.
 
+    Args:
+        action: one of `MOUSE_ACTIONS`.
+        mouse: which of the animals, that differ in size.
+        take: which time.
+        seed: of everything random.
+
     Returns:
         (T, V, 3) of the parts: x, y (down) in pixels, and likelihood.
     """

@@ -90,6 +90,10 @@ def program(
 
     Args:
         gaps: time from each key pose to the one before it; as many as there are key poses.
+        right: key poses of the right arm, and so on.
+        left: of the left arm.
+        right_leg: of the right leg.
+        left_leg: of the left leg.
         values: other fields of `Programs`; those of limbs are pairs, left and right.
     """
 

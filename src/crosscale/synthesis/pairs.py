@@ -82,7 +82,15 @@ def standing(programs: Programs) -> Programs:
 def sibling_pairs(
     programs: Programs, changed: Programs, meeting: Meeting, together: Tensor, draw: Draw
 ) -> tuple[Programs, Meeting]:
-    """Siblings of pairs: in a third of them it is the partner who does something else."""
+    """Siblings of pairs: in a third of them it is the partner who does something else.
+
+    Args:
+        programs: of the first people.
+        changed: siblings of these.
+        meeting: with their partners.
+        together: which of them meet a partner at all, (K,).
+        draw: all else comes from it.
+    """
     other = draw.chance(1 / 3, len(programs)) & together
     partner = meeting.partner.replaced(other, siblings(meeting.partner, draw))
     return changed.replaced(other, programs), dataclasses.replace(meeting, partner=partner)
@@ -96,7 +104,15 @@ def perform_together(
     manner: Manner,
     pooling: Tensor | None = None,
 ) -> Tensor:
-    """One performance of each pair, in time, seen from about their side; see `perform`.
+    """One performance of each pair, in time with each other, seen from about their side.
+
+    Args:
+        programs: of K first people.
+        meeting: with their partners.
+        draw: everything in which performances differ comes from it.
+        frames: T.
+        manner: how far they differ.
+        pooling: (V, 25) weights that make what the sensor sees from the joints of `ntu25`.
 
     Returns:
         (K, 2, 3, T, V) metres, as `perform`; in half of the pairs the partner comes first.

@@ -56,9 +56,12 @@ class Recording:
 def record_clips(
     names: list[ClipName], seed: int, frames: tuple[int, int] = (40, 110)
 ) -> list[Recording]:
-    """Recordings of one performance by some cameras, in which alone the names differ.
+    """Recordings of one performance by some cameras.
 
-    A clip has from `frames[0]` to `frames[1]` frames.
+    Args:
+        names: clips that differ in nothing but the camera.
+        seed: of the data set.
+        frames: the shortest and the longest clip.
     """
     scene = perform_scene(names[0], seed, frames)
     return [_seen_by_camera(name, seed, scene) for name in names]
@@ -67,6 +70,11 @@ def record_clips(
 @one_thread()
 def perform_scene(name: ClipName, seed: int, frames: tuple[int, int]) -> np.ndarray:
     """The performance that cameras see: floor y = 0, its middle near the origin.
+
+    Args:
+        name: of any camera's clip.
+        seed: of the data set.
+        frames: the shortest and the longest clip.
 
     Returns:
         (T, M, 25, 3), metres, M = 1 or 2.

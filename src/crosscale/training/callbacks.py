@@ -137,7 +137,10 @@ class Sums:
 def measurements(output: Output, labels: Tensor, clips: Tensor) -> dict[str, Tensor]:
     """Numbers of one step: the loss, the objective's metrics, and how well mining works.
 
-    Labels, -1 where unknown, serve this diagnosis only.
+    Args:
+        output: of the step.
+        labels: (all clips,) labels, −1 where unknown; used for this diagnosis only.
+        clips: (N,) numbers of the batch's clips.
     """
     numbers = {"loss": output.loss.detach(), **output.metrics}
     if output.mined is not None:

@@ -87,7 +87,12 @@ class Team:
         return self.rank == 0
 
     def part(self, clips: int, order: Tensor | None = None) -> Part:
-        """This process's part of a batch, or of a permutation (clips,) of it."""
+        """This process's part of a batch.
+
+        Args:
+            clips: of the whole batch.
+            order: (clips,) a permutation of which it is a part; the batch's own order without.
+        """
         rows = torch.arange(clips) if order is None else order
         return Part(rows.tensor_split(self.world_size)[self.rank].to(self.device), clips)
 

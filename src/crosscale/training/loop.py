@@ -68,7 +68,9 @@ def pretrain(
     """Pre-train a recipe's streams and write the encoders.
 
     Args:
+        recipe: every setting.
         source: of clips, for the fabric's device.
+        folder: the run folder.
         fabric: device, precision and processes, launched; each process calls this function.
         resume: go on from the folder's last checkpoint.
         callbacks: called after each epoch, by the first process; what they add to its metrics is

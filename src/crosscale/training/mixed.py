@@ -183,7 +183,13 @@ class Stage:
         self.pooling = None if same else torch.from_numpy(pooling(seen, layout)).to(device)
 
     def perform(self, count: int, views: Sequence[str], seed: int) -> dict[str, ClipTensors]:
-        """N performances of programs and their siblings, for each view others, by its name."""
+        """Performances of programs, another one for each view.
+
+        Args:
+            count: N programs, of which each is followed by its siblings.
+            views: names.
+            seed: of the programs; that of a performance follows from it and the view's name.
+        """
         draw, family = Draw(seed, self.device), self.settings.family
         first = draw_programs(-(-count // family), draw)
         together = draw.chance(self.settings.partners, len(first))

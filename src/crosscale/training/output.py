@@ -44,6 +44,7 @@ def fit_output(
     """Fit to each encoder the axes that tell clips apart best, and two views of a clip least.
 
     Args:
+        encoders: by stream.
         layout: of the views.
         pairs: two views of training clips.
         dim: K, of each stream.
@@ -72,6 +73,11 @@ def discriminant(one: Tensor, other: Tensor, dim: int) -> OutputLayer:
     Features are divided by their spread within clips, then turned to the K axes along which clips
     spread most. Source: Fisher, "The use of multiple measurements in taxonomic problems" (1936),
     with a ridge as there are few clips.
+
+    Args:
+        one: features (N, D) of a view of each clip.
+        other: of another view.
+        dim: K.
     """
     x = torch.cat([one, other]).double()
     mean, deviation = x.mean(dim=0), x.std(dim=0)

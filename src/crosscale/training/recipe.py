@@ -124,7 +124,10 @@ class Recipe:
 
 
 def recipe_type(names: Mapping[str, str] = MappingProxyType({})) -> type[Recipe]:
-    """The type of recipes in which each group has the fields of what it names, or of the usual.
+    """The type of recipes in which each group has the fields of what it names.
+
+    Args:
+        names: of encoder, objective, source, optimiser and schedule; the usual ones otherwise.
 
     Raises:
         CrosscaleError: when there is none of a name.

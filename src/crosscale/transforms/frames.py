@@ -5,7 +5,11 @@ from torch import Tensor
 
 
 def between_frames(x: Tensor, at: Tensor) -> Tensor:
-    """Values (N, T, ...) at fractional frames (N, S): linear between neighbours, held at the ends.
+    """Values at fractional frames, linear between neighbours, held beyond the ends.
+
+    Args:
+        x: (N, T, ...) values at whole frames.
+        at: (N, S) positions in frames.
 
     Returns:
         (N, S, ...).

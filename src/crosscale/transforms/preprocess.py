@@ -91,7 +91,12 @@ def load(store: CoordinateSource, indices: Sequence[int], settings: Preprocess) 
 
 
 def preprocess(clips: Sequence[np.ndarray], layout: Layout, settings: Preprocess) -> ClipTensors:
-    """Bring N clips (T, M, V, 2 or 3), as `Clip` has them, to one length, place and facing.
+    """Bring clips to one length, place and facing.
+
+    Args:
+        clips: N arrays (T, M, V, 2 or 3), as `Clip` has them.
+        layout: their V joints.
+        settings: what is done.
 
     Raises:
         CrosscaleError: when a clip does not fit the layout, or cannot be turned.
@@ -201,6 +206,8 @@ def seen_from(
     Args:
         clips: N of them.
         angle: (N,) radians by which they are turned about the vertical first.
+        layout: theirs.
+        settings: how they were preprocessed.
     """
     deep = (clips.coordinates[:, 2] != 0).flatten(1).any(dim=1)
     there = clips.body_mask.to(deep.device) & deep[:, None]

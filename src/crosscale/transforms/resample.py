@@ -43,6 +43,8 @@ def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> 
     """Spread `frames` frames evenly over each clip, as middles of equal slices.
 
     Args:
+        recordings: N clips of one frame or more.
+        frames: T.
         bodies: M; further ones are left out.
         length: `present`: from the first to the last frame in which somebody is there;
             `published`: as many frames, from the first, as have body 0's joint 0 away from zero.

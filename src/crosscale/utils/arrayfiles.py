@@ -68,7 +68,10 @@ def release(array: np.ndarray) -> None:
 
 
 def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether the first axis is the innermost, and type of an array; then at its numbers.
+    """Shape, whether the first axis is the innermost, and numbers of an array in a file.
+
+    Args:
+        file: at the beginning of what a `.npy` file has; then at the numbers.
 
     Raises:
         ValueError, EOFError: when there is no array, or one of Python objects.

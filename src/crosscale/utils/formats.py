@@ -29,6 +29,12 @@ def refuse_other_version(path: Path, found: object, expected: str, remedy: str) 
 
     What is no version of the expected format passes: the caller knows what to say of it.
 
+    Args:
+        path: the file, for the message.
+        found: the format that it says it has.
+        expected: the format that is read.
+        remedy: for an older version.
+
     Raises:
         CrosscaleError: when it is an older or newer version.
     """
@@ -65,6 +71,12 @@ def checked(values: Mapping[str, Any], where: Path, remedy: str) -> dict[str, An
 def read_facts(path: Path, expected: str, kind: str, remedy: str) -> dict[str, Any]:
     """The JSON values of one of this package's files; older ones have no checksum.
 
+    Args:
+        path: the file.
+        expected: its format.
+        kind: what it holds, for messages.
+        remedy: what to do about another one.
+
     Raises:
         CrosscaleError: when the file is damaged, or of another format or version.
     """
@@ -91,7 +103,11 @@ def _version(found: object, expected: str) -> int | None:
 
 
 def read_yaml(file: Path | Traversable, *, as_text: bool = False) -> Any:
-    """What a YAML file holds; `as_text` leaves words as they are written: `1` and `no` stay text.
+    """What a YAML file holds.
+
+    Args:
+        file: of a user, or inside the package.
+        as_text: leave words as they are written: `1` and `no` stay text.
 
     Raises:
         CrosscaleError: when it cannot be read, naming the file and the line.

@@ -53,7 +53,11 @@ def load_object(text: str) -> Any:
 
 
 def announced(group: str) -> dict[str, str]:
-    """Import paths by name, as installed packages announce them in an entry-point group."""
+    """Import paths by name, as installed packages announce them in an entry-point group.
+
+    Args:
+        group: such as `crosscale.readers`.
+    """
     return dict(_announced(group, tuple(sys.path)))
 
 

@@ -24,7 +24,12 @@ def displayed_by(display: Display | None) -> Iterator[None]:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Advance]:
-    """Tell of some work while it is done; gives what is to be called with each number done."""
+    """Tell of some work while it is done; gives what is to be called with each number done.
+
+    Args:
+        what: is done, in a word or two.
+        total: how much there is; None where it cannot be counted.
+    """
     display = _display.get()
     if display is None:
         yield lambda done: None
@@ -36,7 +41,14 @@ def progress(what: str, total: int | None = None) -> Iterator[Advance]:
 def tracked(
     items: Iterable[T], what: str, total: int, count: Callable[[T], int] = lambda item: 1
 ) -> Generator[T, None, None]:
-    """The same items, told of as they are done; `count` tells how much of the total one is."""
+    """The same items, told of as they are done.
+
+    Args:
+        items: of the work.
+        what: is done with them.
+        total: what all of them count.
+        count: of an item.
+    """
     with progress(what, total) as advance:
         for item in items:
             yield item

@@ -43,7 +43,10 @@ class Registry:
         return {**announced(self.group), **self.built_in()}
 
     def load(self, name: str) -> Any:
-        """What a name stands for, registered or an import path such as `my_file:MyEncoder`.
+        """What a name stands for.
+
+        Args:
+            name: registered, or an import path such as `my_file:MyEncoder`.
 
         Raises:
             CrosscaleError: when there is none of that name, its module cannot be imported, or it

@@ -38,6 +38,8 @@ def read_safetensors(
     Files from before there were checksums have none, and are read as they are.
 
     Args:
+        path: the file.
+        expected_format: that is written today.
         older: further formats that the caller understands; the facts tell which `format` it is.
 
     Raises:

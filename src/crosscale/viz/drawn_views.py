@@ -22,6 +22,12 @@ def drawn_views(
 ) -> list[PlayedClip]:
     """For each clip, first as prepared for the network, then each of its views.
 
+    Args:
+        store: where the clips are.
+        rows: N clips.
+        recipe: says how clips are prepared and how views are drawn.
+        seed: of the draw; the same one with the same clips gives the same views.
+
     Returns:
         N times 3 clips; 4 where the recipe trains with an extreme view.
 

@@ -31,6 +31,11 @@ PANEL = 2.7  # inches
 def write_film(path: Path, clips: Sequence[PlayedClip], columns: int | None = None) -> Path:
     """Write a film of clips, each in real time; a shorter one waits at its end.
 
+    Args:
+        path: ends in .gif or .mp4.
+        clips: what to show.
+        columns: of the grid; None makes it about square.
+
     Raises:
         CrosscaleError: when the name ends otherwise, a clip takes longer than a minute, or there
             is no ffmpeg for an MP4.

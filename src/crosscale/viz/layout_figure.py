@@ -30,6 +30,7 @@ def write_layout(path: Path, layout: Layout, places: np.ndarray) -> Path:
 
     Args:
         path: the file; a page holds the figure and lists the joints.
+        layout: what to draw.
         places: (J, 2) of the joints, y up.
 
     Raises:

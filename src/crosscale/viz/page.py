@@ -26,6 +26,8 @@ def clips_html(
     """The page.
 
     Args:
+        clips: of one layout.
+        title: of the page.
         about: a sentence below it.
         columns: of the grid; None takes as many as have room.
 
@@ -77,6 +79,8 @@ def view_about(store: ClipStore, rows: Sequence[int], *, chosen: bool) -> str:
     """Which clips of the store are seen, and of what kind they are.
 
     Args:
+        store: where they are.
+        rows: of the clips.
         chosen: whether they were named; else they are the first ones of the first classes.
     """
     shown, held = len(rows), len(store)

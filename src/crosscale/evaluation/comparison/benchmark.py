@@ -62,7 +62,12 @@ class Tallies:
 
     @classmethod
     def of(cls, several: Sequence[Answers], group: NDArray[np.int64]) -> "Tallies":
-        """The mean of several, such as those of three seeds, by the subject (N,) of each clip."""
+        """The mean of several, such as those of three seeds.
+
+        Args:
+            several: answers.
+            group: (N,) the number of each clip's subject.
+        """
         size = int(group.max()) + 1
         counted, right = np.zeros((2, size))
         for one in several:
@@ -173,9 +178,12 @@ def run_benchmark(
     """Judge encoders, and what needs no training, on stores by protocols.
 
     Args:
+        encoders: by name.
         stores: each with a protocol of `crosscale.data.splits.folds`, or `own`: the first one that
             comes with the store, or five folds where none does.
+        draws: of few labels.
         untrained: judge each encoder before training too, as a mean over three seeds.
+        say: told what is judged, in a sentence.
 
     Raises:
         CrosscaleError: when a store has no such protocol or labels, or an encoder cannot take it.

@@ -73,9 +73,13 @@ def run_cells(
     """Train and judge every cell whose result is not there yet, or of other settings.
 
     Args:
+        plan: the cells and evaluations.
+        out: the comparison's folder.
+        device: auto, cpu, cuda or mps.
         begin: called before a cell with its number (from 1) in the plan and the seconds that all
             unfinished cells may take, None before any has finished.
         finished: called with all valid results, at the start and after each cell.
+        say: told what a user should know, in a sentence.
 
     Raises:
         CrosscaleError: before any training when a store, a protocol or a result file is bad.

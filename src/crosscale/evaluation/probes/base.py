@@ -30,7 +30,11 @@ class Probe(ClassifierMixin, BaseEstimator):
         """(N, K) scores of features (N, D)."""
 
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """How much each class is favoured, (N, K); of two classes (N,), that of the second."""
+        """How much each class is favoured, (N, K); of two classes (N,), that of the second.
+
+        Args:
+            X: (N, D) features.
+        """
         check_is_fitted(self)
         scores = self._scores(validate_data(self, X, dtype=np.float32, reset=False))
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores

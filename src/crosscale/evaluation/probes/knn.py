@@ -76,6 +76,9 @@ def knn_scores(
         train_x: (N, D) features of the gallery.
         train_y: (N,) labels in 0..classes-1.
         query_x: (N_query, D) features.
+        classes: number of classes K.
+        neighbours: how many vote.
+        device: where the multiplication runs.
 
     Returns:
         (N_query, K) scores; 0 for a class without training clips.

@@ -62,7 +62,11 @@ class LinearProbe(Probe):
             raise CrosscaleError(f"learning_rate must be above 0, not {self.learning_rate}")
 
     def fit(self, X: Any, y: Any) -> "LinearProbe":
-        """Train the layer on features (N, D) with labels (N,).
+        """Train the layer.
+
+        Args:
+            X: (N, D) features.
+            y: (N,) labels.
 
         Raises:
             CrosscaleError: when the loss is not finite any more.
@@ -128,7 +132,9 @@ def one_epoch(
     Args:
         outputs: of clips by number (B,), one output a class (B, K).
         labels: (N,) of all clips.
+        optimiser: of what is trained.
         batch_size: clips a step; the last, smaller batch is used too.
+        generator: of the order.
         before: called with the number of each step.
 
     Returns:

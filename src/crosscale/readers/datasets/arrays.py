@@ -146,7 +146,11 @@ def _class_names(
 
 
 def _unpadded(padded: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Cut frames of zeros off the end of (T, M, V, 3), and mark absent what else is all zero.
+    """Cut frames of zeros off the end, and mark absent what else is zero in all joints.
+
+    Args:
+        padded: (T, M, V, 3) metres.
+        origin: what to call the clip in messages.
 
     Returns:
         (T', M', V, 3) with NaN for absent, and what was noticed.

@@ -59,7 +59,11 @@ class _Compiling(Listener):
 
 
 def scan(content: bytes, joints: int) -> Sightings | None:
-    """Read the text of a `.skeleton` file of V joints, if there is nothing odd in it.
+    """Read the text of a `.skeleton` file, if there is nothing odd in it.
+
+    Args:
+        content: the file's bytes.
+        joints: V, how many joints a body must have.
 
     Returns:
         Every body of every frame, metres; None when the slow way must see the file.

@@ -24,7 +24,11 @@ JOINT_COLUMNS = 12
 
 
 def parse(content: bytes, joints: int) -> Sightings:
-    """Read the text of a `.skeleton` file of V joints, by compiled code where numba is installed.
+    """Read the text of a `.skeleton` file, by compiled code where numba is installed.
+
+    Args:
+        content: the file's bytes.
+        joints: V, how many joints a body must have.
 
     Returns:
         Every body of every frame, metres.

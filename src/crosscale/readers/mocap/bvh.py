@@ -236,7 +236,11 @@ class Bvh(Capture):
 
 
 def forward_kinematics(joints: Sequence[Joint], channels: np.ndarray) -> np.ndarray:
-    """Places of joints, parents before children, from channels (T, columns) with degrees.
+    """Places of joints from their turns.
+
+    Args:
+        joints: V joints, parents before children.
+        channels: (T, columns) of the file, angles in degrees.
 
     Returns:
         (T, V, 3) in the file's unit and axes.

@@ -110,9 +110,11 @@ def measured(coordinates: np.ndarray, layout: Layout) -> tuple[float, np.ndarray
 
 
 def doubts(measures: Sequence[tuple[float, np.ndarray]], *, optional: bool) -> list[str]:
-    """What speaks against metres and y up, by what was `measured` of all clips together.
+    """What speaks against metres and y up, of all clips together.
 
-    A remedy is named where it is `optional` to give units and axis.
+    Args:
+        measures: of each clip, see `measured`.
+        optional: units and the axis may be given.
     """
     found = []
     height = float(np.median([height for height, _ in measures]))

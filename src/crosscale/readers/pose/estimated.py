@@ -160,6 +160,10 @@ def known_ids(given: Iterable[Any]) -> list[str] | None:
 def coco_joints(count: int, where: str) -> tuple[str, ...]:
     """Names of so many keypoints, of which the first 17 are COCO's.
 
+    Args:
+        count: of keypoints a person.
+        where: the place in the file, for the message.
+
     Raises:
         BadClip: for a model whose keypoints do not begin with COCO's.
     """

@@ -66,7 +66,12 @@ def numbers(rows: Sequence[Any], size: int, places: Sequence[str]) -> np.ndarray
 
 
 def numbers_under(keys: Sequence[str], frames: Sequence[Any]) -> np.ndarray | None:
-    """Numbers (T,) that all frames have under the first of some keys, and that tell most apart."""
+    """Numbers (T,) that all frames have under one of some keys, and that tell most apart.
+
+    Args:
+        keys: that are looked for, the first before the others.
+        frames: objects, or anything else, which has no number.
+    """
     for key in keys:
         told = [frame.get(key) if isinstance(frame, Mapping) else None for frame in frames]
         known = all(isinstance(n, int | float) and abs(n) < MOST_FRAMES for n in told)

@@ -33,7 +33,10 @@ _LENGTH = "FRAME"
 
 
 def load_pickle(path: Path | str) -> Any:
-    """Read a pickle of any protocol that holds plain containers, numbers, strings and arrays.
+    """Read a pickle that holds plain containers, numbers, strings and numpy arrays.
+
+    Args:
+        path: a file of any pickle protocol, written by Python 2 or 3.
 
     Raises:
         CrosscaleError: when it cannot be read, is damaged or holds anything else; nothing of it
@@ -52,7 +55,12 @@ def load_pickle(path: Path | str) -> Any:
 
 
 def unpickled(content: bytes | mmap, name: str) -> Any:
-    """As `load_pickle`, of a pickle in memory; messages call it by `name`."""
+    """As `load_pickle`, of a pickle in memory.
+
+    Args:
+        content: the pickle.
+        name: what to call it in messages.
+    """
     held = BytesIO(content) if isinstance(content, bytes) else cast(IO[bytes], content)
     try:
         _refuse_hollow(held, len(content))

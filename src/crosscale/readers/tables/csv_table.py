@@ -34,7 +34,11 @@ class CsvTable:
         self.header = [name.strip().strip('"') for name in first.split(self._delimiter)]
 
     def read(self, words: Sequence[str], numbers: Sequence[str] = ()) -> pa.Table:
-        """Some columns: of words, and of numbers as float64.
+        """Some columns.
+
+        Args:
+            words: columns of text.
+            numbers: columns of numbers, float64.
 
         Raises:
             BadClip: naming what is wrong.

@@ -67,6 +67,9 @@ class LongFile:
     def detections(self, index: int) -> Detections:
         """One clip, as its rows say.
 
+        Args:
+            index: its place in `clips`.
+
         Raises:
             BadClip: naming the file, and the line where it is wrong.
         """

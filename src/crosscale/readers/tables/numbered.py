@@ -54,7 +54,10 @@ def class_names(labels: Any, origin: str, classes: Sequence[str] | None = None) 
 
 
 def refuse_shifted(parts: Mapping[str, Any]) -> None:
-    """Refuse labels by part that count from 1 in one part of a data set and from 0 in another.
+    """Refuse numbers of labels that count from 1 in one part of a data set and from 0 in another.
+
+    Args:
+        parts: labels by the name of their part, for the message.
 
     Raises:
         CrosscaleError: naming two such parts.
@@ -72,6 +75,10 @@ def refuse_shifted(parts: Mapping[str, Any]) -> None:
 
 def refuse_no_text(array: np.ndarray, origin: str) -> None:
     """Refuse an array of texts with signs that no text has; Python fails on these in any way.
+
+    Args:
+        array: of any kind; only texts are looked at.
+        origin: what to call the array in the message.
 
     Raises:
         CrosscaleError: when there is such a sign.
