@@ -72,6 +72,14 @@ def test_it_is_saved_and_loaded_with_the_encoders(fitted, store, tmp_path):
     assert load_encoders(tmp_path / "again").fingerprint == back.fingerprint
 
 
+def test_half_precision_takes_half_the_room_and_hardly_changes_embeddings(fitted, store, tmp_path):
+    whole, half = (rewritten(fitted, tmp_path / str(half), half) for half in (False, True))
+    tensors, _ = read_safetensors(half, FORMAT)
+    assert {x.dtype for x in tensors.values() if x.is_floating_point()} == {torch.float16}
+    one, other = (load_model(path).embed(store) for path in (whole, half))
+    np.testing.assert_allclose(one, other, atol=5e-3)
+
+
 def test_other_layers_make_other_embeddings_and_say_so(model, fitted):
     assert fitted.fingerprint != model.fingerprint
     doubled = {s: OutputLayer(x.mean, 2 * x.axes) for s, x in fitted.output.by_stream.items()}

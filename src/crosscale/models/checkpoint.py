@@ -128,6 +128,7 @@ def save_encoders(
     *,
     data: Path | None = None,
     output: Output | None = None,
+    half: bool = False,
     **details: Any,
 ) -> Path:
     """Write a run's encoders, each file whole or not at all.
@@ -139,6 +140,8 @@ def save_encoders(
         preprocess: from a clip to a tensor.
         data: the store that they were trained on, noted beside them.
         output: layers that were fitted to them, if any.
+        half: round weights to half precision, as those of output layers always are: half the size,
+            and embeddings that differ by about a thousandth.
         details: further facts that go into the file: classes, protocol, store, epoch, seed.
 
     Returns:
@@ -153,8 +156,10 @@ def save_encoders(
         for part, module in modules.items()
         for name, value in module.state_dict().items()
     }
-    for stream in output.by_stream if output else ():
-        tensors[f"{OUTPUT}/{stream}/axes"] = tensors[f"{OUTPUT}/{stream}/axes"].half()
+    for name, value in tensors.items():
+        axes = name.startswith(f"{OUTPUT}/") and name.endswith("/axes")
+        if axes or (half and value.is_floating_point()):
+            tensors[name] = value.half()
     facts = {
         "format": FORMAT,
         "streams": list(encoders),
@@ -172,8 +177,10 @@ def save_encoders(
     return path
 
 
-def rewritten(trained: TrainedEncoders, folder: Path) -> Path:
+def rewritten(trained: TrainedEncoders, folder: Path, half: bool = False) -> Path:
     """Write encoders that were loaded, or changed since, as a file of today's format.
+
+    `half` rounds their weights, see `save_encoders`.
 
     Returns:
         The encoder file, which names no place on this machine.
@@ -186,6 +193,7 @@ def rewritten(trained: TrainedEncoders, folder: Path) -> Path:
         trained.layout,
         trained.preprocess,
         output=trained.output,
+        half=half,
         **details,
     )
 
