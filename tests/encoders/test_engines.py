@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from crosscale.encoders import engines
+from crosscale.encoders import ENCODERS, create_encoder, engines
 from crosscale.encoders.engines import available, build, choose
 from crosscale.encoders.fused import SPECTRAL_CHANNELS
 from crosscale.encoders.readout import Readout
@@ -68,6 +68,22 @@ def test_any_network_runs_on_an_engine(name):
     for count in (1, 9):
         bodies = _bodies(count, seed=count)
         torch.testing.assert_close(engine(bodies), network(bodies).detach(), rtol=0, atol=1e-5)
+
+
+SMALL = {"stgcn": {"hidden": 8}, "tcn": {"width": 8}, "transformer": {}, "rocket": {"features": 84}}
+
+
+@pytest.mark.parametrize("name", [name for name in FULL if name != "torch"])
+@pytest.mark.parametrize("kind", ENCODERS.built_in())
+def test_every_encoder_runs_on_every_engine(kind, name):
+    _need(name)
+    torch.manual_seed(0)
+    encoder = create_encoder(kind, LAYOUT.scale("part10"), **SMALL[kind]).eval()
+    readout = Readout(encoder, layers="all")
+    bodies = torch.randn(9, 3, 48, 10)
+    with torch.no_grad():
+        right = readout(bodies)
+    assert _error(build(name, readout, bodies, threads=1)(bodies), right) < 1e-4
 
 
 @pytest.mark.slow

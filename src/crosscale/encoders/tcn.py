@@ -97,7 +97,7 @@ class Block(nn.Module):
 
 def with_velocity(x: Tensor) -> Tensor:
     """Bodies (B, C, T, V) with their velocities as further channels, (B, 2 C, T, V)."""
-    velocity = functional.pad(torch.diff(x, dim=2), (0, 0, 1, 0)) * VELOCITY_SCALE
+    velocity = functional.pad(x[:, :, 1:] - x[:, :, :-1], (0, 0, 1, 0)) * VELOCITY_SCALE
     return torch.cat([x, velocity], dim=1)
 
 
