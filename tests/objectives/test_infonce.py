@@ -29,7 +29,7 @@ def test_the_loss_is_the_cross_entropy_of_finding_the_other_view():
     wanted = torch.zeros(())
     for a, b in ((one, other), (other, one)):
         for i in range(12):
-            similar = (a[i] * b).sum(1) / 0.1
+            similar = (a[i] * b).sum(1) / objective.settings.temperature
             wanted = wanted - similar.log_softmax(0)[i] / 24
     torch.testing.assert_close(objective(batch).loss, wanted)
 
