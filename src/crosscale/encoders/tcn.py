@@ -97,6 +97,7 @@ class Block(nn.Module):
 
 def with_velocity(x: Tensor) -> Tensor:
     """Bodies (B, C, T, V) with their velocities as further channels, (B, 2 C, T, V)."""
+    # Not by torch.diff, which OpenVINO does not know.
     velocity = functional.pad(x[:, :, 1:] - x[:, :, :-1], (0, 0, 1, 0)) * VELOCITY_SCALE
     return torch.cat([x, velocity], dim=1)
 

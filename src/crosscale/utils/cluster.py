@@ -66,7 +66,7 @@ def over_cluster(
             num_cpus=0 if on_gpus else 1,
             num_gpus=1 if on_gpus else 0,
         )
-        # Fetched ahead, they would be by a thread that may still be at it when the cluster is gone.
+        # Fetched ahead of time, they come through a thread that may outlive the cluster.
         for batch in results.iter_batches(batch_size=None, prefetch_batches=0):
             for (result,) in batch["result"]:
                 if isinstance(result, CrosscaleError):
