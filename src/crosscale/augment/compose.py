@@ -108,7 +108,14 @@ class Views:
         }
 
     def __call__(self, name: str, clips: ClipTensors, seed: int, part: Part | None = None) -> View:
-        """The view of a name; `part` tells which clips of the batch they are, by default all."""
+        """The view of a name.
+
+        Args:
+            name: one of those wanted.
+            clips: of a batch.
+            seed: of the batch.
+            part: which clips of the batch they are; all of them where it is not given.
+        """
         return self._views[name](clips, seed, part)
 
 

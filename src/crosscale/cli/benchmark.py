@@ -38,6 +38,9 @@ def benchmark(
         draws: how often few labels are drawn.
         untrained: judge each encoder before training too.
         device: cpu or cuda.
+
+    Returns:
+        The tables.
     """
     from crosscale.evaluation.comparison.benchmark import run_benchmark
     from crosscale.evaluation.comparison.benchmark_page import write_benchmark

@@ -17,6 +17,9 @@ def examples(out: Path, *, seed: int = 0) -> int:
     Args:
         out: the folder to make.
         seed: the same seed gives the same files.
+
+    Returns:
+        How many recordings were written.
     """
     from crosscale.synthesis.examples import write_examples
 

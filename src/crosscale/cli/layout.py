@@ -25,6 +25,9 @@ def start(source: Path, *, out: Path, source_format: str = "auto") -> Path:
         source: the folder or file with the recordings.
         out: the YAML file to write.
         source_format: the form of the recordings, as for `crosscale prepare`.
+
+    Returns:
+        The file written.
     """
     if out.exists():
         raise CrosscaleError(f"{out} exists already; choose another file")

@@ -57,6 +57,9 @@ def list_kind(kind: Kind) -> list[Entry]:
 
     Args:
         kind: what to list.
+
+    Returns:
+        The entries, as printed.
     """
     found = entries(kind)
     rows = [(entry.name, entry.about.removesuffix("."), entry.origin) for entry in found]

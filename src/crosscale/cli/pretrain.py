@@ -63,6 +63,9 @@ def train(
         processes: on this machine, each with a device of its own where there are several, and its
             part of every batch. Under torchrun they are those that it starts.
         nodes: machines, under a cluster's scheduler such as Slurm.
+
+    Returns:
+        The file of trained encoders.
     """
     check_folder(out, resume)
     fabric, source, probes = opened(recipe, data or [], device, processes, nodes)

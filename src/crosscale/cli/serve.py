@@ -114,6 +114,9 @@ def webcam(*, archive: Path | None = None, out: Path | None = None) -> Path:
         archive: the package, fetched before with `npm pack @mediapipe/pose@0.5.1675469404`.
         out: the folder to put it into; by default one in the user's cache, where
             `crosscale serve` looks.
+
+    Returns:
+        The folder.
     """
     folder = out or assets.usual_folder()
     with progress("fetching"):

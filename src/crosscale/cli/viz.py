@@ -36,6 +36,9 @@ def view(
         seed: of the draw of the views.
         gif: also write a film as GIF.
         mp4: also write a film as MP4; needs ffmpeg, which crosscale[video] brings.
+
+    Returns:
+        The page.
     """
     from crosscale.training.recipe import read_recipe
     from crosscale.viz.drawn_views import drawn_views
@@ -84,6 +87,9 @@ def map_clips(
         clips: with more clips than this, so many are drawn at random.
         seed: of that draw and of the map.
         engine: what computes the embeddings.
+
+    Returns:
+        The page.
     """
     from crosscale.models.model import load
     from crosscale.viz.embedding_map import frames_kept, map_html, sampled
@@ -120,6 +126,9 @@ def check_layout(layout: str, *, out: Path | None = None, store: Path | None = N
         out: the figure to write, a .png, or an .html page that also lists the joints.
         store: draws the joints at the mean pose of this store's clips; without one they are laid
             out as a tree, since a layout has no coordinates.
+
+    Returns:
+        The layout.
     """
     from crosscale.viz.layout_figure import layout_facts, left_out, write_layout
     from crosscale.viz.layout_places import mean_pose, tree_places

@@ -65,6 +65,7 @@ def multirocket_vectors(store: ClipStore, train: NDArray[np.int64]) -> NDArray[n
     """MultiRocket's features of clips as the encoder `rocket` sees them, averaged over bodies.
 
     Args:
+        store: the whole data set.
         train: rows of clips, without labels, whose answers give the kernels their biases.
 
     Returns:
@@ -126,6 +127,7 @@ def baselines(
             MultiRocket by the latter alone.
         trained: the encoders by run; the untrained ones have their shapes and streams, and the
             raw coordinates the preprocessing of the first.
+        store: the whole data set.
         folds: training and test clips, see `evaluate_features`.
         seed: of the probes; the figures of untrained encoders are means over three seeds of theirs.
         how: what is read of the untrained encoders.

@@ -114,6 +114,8 @@ def drawn(
     Args:
         labels: (N,) of all clips, by row.
         folds: draw d is of fold d modulo their number.
+        draws: how many times the clips are drawn.
+        seed: of the draws.
         counts: labels a class; of a class with fewer clips, all of them.
 
     Returns:

@@ -129,6 +129,9 @@ def finetune(
 
     Args:
         trained: where training starts, by run; they are left as they are.
+        store: the whole data set.
+        split: training and test clips.
+        config: how encoders and layers are trained, and on which share of the labels.
         seed: of everything random; the same for every stream.
         report: called after each epoch with the stream and what the epoch gave.
 

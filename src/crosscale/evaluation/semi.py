@@ -52,6 +52,8 @@ def draw(
         train: (N,) numbers of the labelled training clips.
         labels: of all clips, by number.
         share: of each class, above 0 and at most 1; at least one clip a class.
+        draws: how many times the clips are drawn.
+        seed: of the draws.
 
     Returns:
         The numbers of each draw's clips, ascending.

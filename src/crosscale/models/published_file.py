@@ -116,7 +116,9 @@ def import_checkpoint(
     """Make a run folder of it.
 
     Args:
+        checkpoint: what was read.
         origin: the file, for messages and as a fact of the run.
+        out: the folder to make.
         data: the store on whose training part it was trained; or only its layout, when the data is
             not at hand.
         protocol: which training part; by default the store's first protocol, or all of it.

@@ -19,7 +19,12 @@ LOOKED_AT = 10_000  # files whose endings are told when no format fits
 
 @dataclass(frozen=True)
 class Recognised:
-    """A format that fits a source."""
+    """A format that fits a source.
+
+    Attributes:
+        source_format: one of `known_readers`.
+        reason: how one sees it.
+    """
 
     source_format: str
     reason: str

@@ -152,6 +152,7 @@ def make_app(service: Service, *, host: str | None = None, assets: Path | None =
     """The app, guarded.
 
     Args:
+        service: answers.
         host: listened at; None for loopback only.
         assets: folder of the pose estimator for the browser; None for the usual one.
     """

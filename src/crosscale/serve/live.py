@@ -22,6 +22,10 @@ class Live:
 
     A message in is a line of `crosscale live`, a message out is one too: an answer, or
     `{"line": 3, "error": "..."}` with the number of the message that was wrong.
+
+    Attributes:
+        service: names people.
+        connections: open now.
     """
 
     service: Service

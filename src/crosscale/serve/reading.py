@@ -67,9 +67,11 @@ def read_upload(
     """Read the files in `folder/FILES` into a store, `folder/STORE`.
 
     Args:
+        folder: of the request.
         source_format: one of `FORMATS`, or `AUTO`.
         layout: of formats that do not fix it, a built-in name; None takes what the file says.
         usual: the encoder's layout, to take where the file does not say it.
+        limits: of clips, frames and people.
 
     Raises:
         CrosscaleError: when nothing can be used, or it is too much.

@@ -40,6 +40,7 @@ def layout_from_hierarchy(name: str, joints: Sequence[str], parents: Sequence[in
     Joints above the body (a reference on the floor) and beside it (a prop) are left out.
 
     Args:
+        name: of the layout.
         joints: plain names (`joint_names.plain_names`), parents before children.
         parents: index of each joint's parent; the first joint is its own.
 

@@ -133,6 +133,8 @@ def write_deeplabcut(folder: Path, video: str, parts: Sequence[str], found: np.n
     """Write the table that DeepLabCut makes of a video.
 
     Args:
+        folder: that is there.
+        video: its name.
         parts: V names of bodyparts.
         found: (T, V, 3) x, y (down) in pixels and likelihood.
     """

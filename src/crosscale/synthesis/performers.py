@@ -36,8 +36,10 @@ def perform(
     """One performance of each program, seen by a sensor.
 
     Args:
+        programs: B of them.
         draw: everything in which performances differ comes from it.
         frames: T, from before the action begins until after it ends.
+        manner: how far they differ.
         pooling: (V, 25) weights that make what the sensor sees from the joints of `ntu25`.
 
     Returns:
@@ -62,7 +64,10 @@ def place(
     """Where the joints are, (B, 25, 3, T), in metres, standing on the floor.
 
     Args:
+        programs: B of them.
         draw: everything in which performances differ comes from it, but
+        frames: T.
+        manner: how far they differ.
         actor: bodies come from this one, if given: the same seed is the same person.
         timing: and the pace from this one: two people keep in time with each other.
     """

@@ -98,6 +98,8 @@ def write_synthetic(
     """Write a synthetic data set; `out` appears when it is complete.
 
     Args:
+        out: the new folder.
+        settings: what it consists of.
         workers: processes; None: one for each core if the set is large. The files are the
             same whatever their number.
         overwrite: replace a synthetic data set that exists.

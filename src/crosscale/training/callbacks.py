@@ -159,6 +159,10 @@ class CollapseAlarm:
     A stream has collapsed when its embeddings are all alike for some epochs in a row, or when for
     long a clip's own key is no nearer to its query than the keys of other clips. An objective
     without `embedding_std`, or without `pos_sim` and `neg_sim`, is not judged by them.
+
+    Attributes:
+        dim: length of the embeddings.
+        say: is told.
     """
 
     dim: int

@@ -33,9 +33,13 @@ def map_html(
     """Lay clips out by their embeddings with t-SNE and make the page.
 
     Args:
+        store: where the clips are.
+        model: embeds them.
         rows: (N,) of the clips, see `sampled`.
         frames: at most so many of each clip, see `frames_kept`.
         parts: which clips train and which test, for the marks; none where no clip tests.
+        seed: of t-SNE.
+        title: of the page.
 
     Raises:
         CrosscaleError: when there are too few clips for a map.

@@ -116,6 +116,7 @@ def player_json(
     """A clip as the player's JSON.
 
     Args:
+        clip: what to show.
         precision: float32 keeps coordinates as they are; float16 halves them in size and rounds
             them to 1/2048 of the clip's half extent or better.
         skeleton: with the skeleton; without it where many clips share one, which a page adds.

@@ -48,6 +48,9 @@ OTHERWISE = (
 def read_hdf5(path: Path) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]:
     """Columns of a file, and their numbers.
 
+    Args:
+        path: the file.
+
     Returns:
         Names of each column, outermost first: scorer, (individual,) bodypart, coordinate; numbers
         of the frames (T,), and of the columns (T, columns).

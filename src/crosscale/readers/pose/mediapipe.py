@@ -89,7 +89,11 @@ def landmarks_of_csv(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def names_landmarks(path: Path) -> bool:
-    """Whether the first line of a table names x, y and z of all landmarks."""
+    """Whether the first line of a table names x, y and z of all landmarks.
+
+    Raises:
+        BadClip: when it is no table.
+    """
     return all({0, 1, 2} <= axes.keys() for axes in _columns(CsvTable(path).header))
 
 

@@ -16,7 +16,12 @@ FRAME = ("frame", "frame_idx", "frame_index", "frame_id", "frame_number")
 
 
 class CsvTable:
-    """One table; its columns are read when they are asked for."""
+    """One table; its columns are read when they are asked for.
+
+    Attributes:
+        path: the file.
+        header: names of the columns.
+    """
 
     def __init__(self, path: Path) -> None:
         """Read the names, and see what lies between the columns.
