@@ -16,6 +16,7 @@ from crosscale.encoders.base import Encoder
 from crosscale.errors import CrosscaleError
 from crosscale.objectives.base import Batch, Objective, Output, StreamSpec, deviation
 from crosscale.objectives.heads import perceptron
+from crosscale.objectives.losses import full_precision
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,15 @@ class InfoNCE(Objective):
 
     def _loss(self, one: Tensor, other: Tensor) -> Tensor:
         """Cross entropy of finding each clip's other view (N, D), both ways."""
-        # Rounded to half precision, as products are in mixed precision, near ones would be equal.
-        with torch.autocast(one.device.type, enabled=False):
+        with full_precision(one):
             logits = one @ other.T / self.settings.temperature
         own = torch.arange(len(logits), device=logits.device)
         there, back = (functional.cross_entropy(each, own) for each in (logits, logits.T))
         return (there + back) / 2
 
     def _watched(self, stream: str, one: Tensor, other: Tensor) -> dict[str, Tensor]:
-        similarities = one @ other.T
+        with full_precision(one):
+            similarities = one @ other.T
         own = torch.arange(len(one), device=one.device)
         positive = similarities.diagonal().mean()
         others = (similarities.sum() - similarities.diagonal().sum()) / max(

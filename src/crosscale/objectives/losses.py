@@ -13,6 +13,11 @@ MultiPositive = Literal["mean_log", "log_sum"]
 _NEVER = -1e4  # of no weight in any softmax, yet finite: minus infinity times a mask's 0 is NaN
 
 
+def full_precision(beside: Tensor) -> torch.autocast:
+    """Similarities over a temperature lose what tells two clips apart when 8 bits hold them."""
+    return torch.autocast(beside.device.type, enabled=False)
+
+
 def infonce_logits(query: Tensor, key: Tensor, queue: Tensor, temperature: float) -> Tensor:
     """Similarity of each query to its own key and to the queue, over the temperature.
 

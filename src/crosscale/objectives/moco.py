@@ -22,6 +22,7 @@ from crosscale.objectives.losses import (
     MultiPositive,
     cross_logits,
     divergence,
+    full_precision,
     infonce_logits,
     leave_out,
     multi_positive,
@@ -92,7 +93,7 @@ class Network(nn.Module):
     def forward(self, x: Tensor, body_mask: Tensor, edge_mask: Tensor | None) -> Tensor:
         """Clips (N, C, T, V, M) to embeddings (N, D) of unit length."""
         features = self.encoder(x, body_mask, edge_mask)
-        with _full_precision(features):
+        with full_precision(features):
             return cast(Tensor, self.head(features))
 
     def with_drop(
@@ -102,7 +103,7 @@ class Network(nn.Module):
         found = self.encoder.body_maps(x, body_mask, edge_mask)
         whole = self.encoder.pool(found)
         dropped = self.encoder.pool(found._replace(maps=drop_energetic(found.maps)))
-        with _full_precision(whole):
+        with full_precision(whole):
             return self.head(whole), self.head(dropped)
 
 
@@ -162,7 +163,7 @@ class MoCo(Objective):
             keys = torch.stack([self.key[b](*self._seen(b, view)) for b in branches])
             all_keys = keys if batch.world is None else batch.world.gather(keys)
             own_keys = keys if batch.world is None else all_keys[:, batch.world.rows]
-        with _full_precision(keys):
+        with full_precision(keys):
             output = self._compare(queries, extremes, own_keys, batch.clips, mining)
         self.queue.push(all_keys, batch.clips if batch.world is None else batch.world.clips)
         return output
@@ -282,11 +283,6 @@ class MoCo(Objective):
 def _network(stream: StreamSpec, settings: MoCoSettings) -> Network:
     encoder = stream.make_encoder()
     return Network(encoder, ProjectionHead(encoder.dim, settings.dim))
-
-
-def _full_precision(beside: Tensor) -> torch.autocast:
-    """Similarities over a temperature lose what tells two clips apart when 8 bits hold them."""
-    return torch.autocast(beside.device.type, enabled=False)
 
 
 def _check(settings: MoCoSettings, streams: int) -> None:
