@@ -75,9 +75,9 @@ def serves(url, act):
     assert reply.json()["clips"][0]["nearest"]
 
 
-def until(true, seconds=PATIENCE):
+def until(true):
     """Ask until it is so."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end, "never"
         time.sleep(0.05)
