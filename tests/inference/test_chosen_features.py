@@ -81,6 +81,7 @@ def test_a_long_part_does_not_drown_a_short_one(candidates):
     """Of both side by side, each part has half of the variance."""
     vectors, labels = vectors_of(candidates, ["encoder"])
     parts = candidates.parts("both")
+    vectors[:, parts[0] :] *= 20
     head = LinearHead().fit(vectors, labels, parts=parts)
     scaled = (vectors - head.mean_) * head.scale_
     shares = [block.var(axis=0).sum() for block in np.split(scaled, [parts[0]], axis=1)]

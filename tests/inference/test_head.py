@@ -179,7 +179,7 @@ def test_the_threshold_is_the_conformal_quantile():
     assert thresholds[0] == -np.inf
     assert thresholds == sorted(thresholds)
     codes = (y == "class1").astype(int)
-    familiarity = make_head("knn").fit(x, y)._held_out(x, codes, _folds(codes, None)[0])[2]
+    familiarity = make_head("knn").fit(x, y)._held_out(x, codes, _folds(codes, None)[0], None)[2]
     assert thresholds[1:] == np.sort(familiarity)[[0, 1, 9]].tolist()  # of 20: rank 1, 2 and 10
 
 

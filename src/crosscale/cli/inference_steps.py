@@ -61,11 +61,17 @@ def fit_head(
     people = people_of(store, [store.names[row] for row in clip])
     groups = clip if people is None and subclips else people
     chosen = fit_best(
-        candidates, x, labels[clip].astype(str), groups, lambda: make_head(kind, false_rejection)
+        candidates,
+        x,
+        labels[clip].astype(str),
+        groups,
+        lambda: make_head(kind, false_rejection),
+        np.delete(vectors, rows, axis=0),
     )
     head, embedder = chosen.head, candidates.embedder(chosen.kind)
     console.print(
         f"{counted(len(rows), 'labelled clip')} of {counted(len(head.classes_), 'class')}"
+        + (f", and {counted(head.guessed_, 'other')} by what they are near" * bool(head.guessed_))
     )
     if chosen.why:
         console.print(f"features: {chosen.why}")

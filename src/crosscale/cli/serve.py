@@ -149,15 +149,16 @@ def _head(
         raise CrosscaleError(f"{index.path} labels fewer than two classes: name a saved head")
     names = [index.names[row] for row in rows]
     people = None if store is None else people_of(store, names)
-    vectors, candidates = index.vectors[rows], Candidates.of(model, "encoder", model.layout)
+    every, candidates = index.vectors, Candidates.of(model, "encoder", model.layout)
     if store is None and features not in ("auto", "encoder"):
         raise CrosscaleError(f"--features {features} needs the clips of the index: name --store")
     if store is not None and features != "encoder":
         candidates = Candidates.of(model, features, store.layout)
         places = {clip: place for place, clip in enumerate(store.names)}
         every = np.concatenate([*candidates.widest.chunks(store)])
-        vectors = every[[places[clip] for clip in names]]
-    chosen = fit_best(candidates, vectors, labels, people, lambda: make_head(name, 0.05))
+        every = every[[places[clip] for clip in index.names]]
+    rest = np.delete(every, rows, axis=0)
+    chosen = fit_best(candidates, every[rows], labels, people, lambda: make_head(name, 0.05), rest)
     return chosen.head, candidates.embedder(chosen.kind), chosen.why
 
 

@@ -110,6 +110,7 @@ def fit_best(
     labels: NDArray[Any],
     groups: NDArray[Any] | None,
     make: Callable[[], Head],
+    unlabelled: NDArray[np.float32] | None = None,
 ) -> Chosen:
     """Fit a head on each kind of features, and take the one that names most held-out clips right.
 
@@ -121,12 +122,14 @@ def fit_best(
         labels: (N,) their classes.
         groups: (N,) what is held out together, see `Head.fit`.
         make: a new head.
+        unlabelled: (U, D) of the widest one, of other clips.
     """
     heads: dict[FeatureKind, Head] = {}
     kinds = candidates.kinds
     for kind in tracked(kinds, "comparing features", len(kinds)):
         x = candidates.columns(vectors, kind)
-        heads[kind] = make().fit(x, labels, groups, candidates.parts(kind))
+        rest = None if unlabelled is None else candidates.columns(unlabelled, kind)
+        heads[kind] = make().fit(x, labels, groups, candidates.parts(kind), rest)
     if len(heads) == 1:
         ((kind, head),) = heads.items()
         return Chosen(kind, head)

@@ -5,8 +5,10 @@ the classes; a temperature that makes the scores' softmax honest; and how poor a
 counts as known. The latter two come from answers to labelled clips that were held out.
 """
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from crosscale.errors import CrosscaleError, nearest
+from crosscale.inference.spreading import MOST, Guessed, Surroundings
 
 FOLDS = 10
 SIMILARITIES_AT_ONCE = 2**23  # 64 MiB at most
@@ -54,6 +57,10 @@ class Head(ClassifierMixin, BaseEstimator):
     1 / `false_rejection` - 1 that cannot be promised; then the least familiar of them is the
     threshold, and about 1 in n + 1 known clips is rejected.
 
+    Where there are ten times as many clips that nobody labelled, the linear head learns from them
+    too. Their classes are guessed, see `inference.spreading`, and all of them together weigh as
+    much as one labelled clip of each class. Fewer of them are guessed worse, and would cost.
+
     Attributes:
         classes_: (K,) classes, sorted.
         temperature_: scores are divided by it before the softmax.
@@ -61,15 +68,22 @@ class Head(ClassifierMixin, BaseEstimator):
         cv_accuracy_: share of held-out clips named right.
         cv_clips_: number of clips held out, one after the other.
         cv_groups_: number of groups held out, one or some at a time; 0 where clips were.
+        guessed_: number of unlabelled clips that were learned from.
     """
 
     kind: str
+    enough: float = np.inf  # unlabelled clips for each labelled one, to learn from them
 
     def __init__(self, false_rejection: float = 0.05) -> None:
         self.false_rejection = false_rejection
 
     def fit(
-        self, X: Any, y: Any, groups: Any = None, parts: tuple[int, ...] | None = None
+        self,
+        X: Any,
+        y: Any,
+        groups: Any = None,
+        parts: tuple[int, ...] | None = None,
+        unlabelled: Any = None,
     ) -> "Head":
         """Learn from labelled clips.
 
@@ -80,12 +94,15 @@ class Head(ClassifierMixin, BaseEstimator):
                 is known, or else the clip that each is a part of.
             parts: lengths of the parts of an embedding that are to weigh alike, however long they
                 are; by default it is one.
+            unlabelled: (U, D) embeddings of other clips, whose classes are not known and need not
+                be among these; of many, a random sample is taken.
 
         Raises:
             ValueError: when they do not fit each other, or there is one class only.
         """
         X, y = validate_data(self, X, y)
-        check_classification_targets(y)
+        with _few_clips_are_meant():
+            check_classification_targets(y)
         if not 0 <= self.false_rejection < 1:
             raise ValueError(f"false_rejection is from 0 up to 1, not {self.false_rejection}")
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -93,7 +110,11 @@ class Head(ClassifierMixin, BaseEstimator):
             raise ValueError(f"a head needs clips of two classes or more, not 1 class: {y[0]}")
         self.parts_ = parts or (X.shape[1],)
         folds, self.cv_groups_ = _folds(codes, groups)
-        held, scores, familiarity = self._held_out(X, codes, folds)
+        around, self.guessed_ = None, 0
+        if unlabelled is not None and min(len(unlabelled), MOST) >= self.enough * len(X):
+            around = Surroundings(X, validate_data(self, unlabelled, reset=False))
+            self.guessed_ = len(around.x) - len(X)
+        held, scores, familiarity = self._held_out(X, codes, folds, around)
         self.cv_clips_ = len(held)
         self.temperature_, self.threshold_ = USUAL[self.kind], -np.inf
         self.cv_accuracy_ = np.nan
@@ -101,7 +122,7 @@ class Head(ClassifierMixin, BaseEstimator):
             self.temperature_ = _temperature(scores, codes[held], USUAL[self.kind])
             self.threshold_ = _threshold(familiarity, self.false_rejection)
             self.cv_accuracy_ = float((scores.argmax(axis=1) == codes[held]).mean())
-        self._learn(X, codes)
+        self._learn(X, codes, around.guessed(np.arange(len(X)), codes) if around else None)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -138,7 +159,11 @@ class Head(ClassifierMixin, BaseEstimator):
         return softmax(scores.astype(np.float64) / self.temperature_, axis=1)
 
     def _held_out(
-        self, x: NDArray[Any], codes: NDArray[np.int64], folds: list[NDArray[np.int64]]
+        self,
+        x: NDArray[Any],
+        codes: NDArray[np.int64],
+        folds: list[NDArray[np.int64]],
+        around: Surroundings | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Rows that are held out; their scores (n, K) and familiarity (n,) to other clips."""
         scores, familiarity = np.empty((len(x), len(self.classes_))), np.empty(len(x))
@@ -146,14 +171,15 @@ class Head(ClassifierMixin, BaseEstimator):
             train = np.delete(np.arange(len(x)), rows)
             other = clone(self)
             other.parts_ = self.parts_
-            other._learn(x[train], codes[train])
+            others = around.guessed(train, codes[train]) if around else None
+            other._learn(x[train], codes[train], others)
             scores[rows] = other._scores(x[rows])
             familiarity[rows] = other._familiarity(x[rows], scores[rows])
         held = np.sort(np.concatenate([np.empty(0, np.int64), *folds]))
         return held, scores[held], familiarity[held]
 
-    def _learn(self, x: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        """Learn from embeddings (N, D) and classes (N,) in 0..K-1, all K of them."""
+    def _learn(self, x: NDArray[Any], codes: NDArray[np.int64], others: Guessed | None) -> None:
+        """Learn from embeddings (N, D) and classes (N,) in 0..K-1, all K, and from other clips."""
         order = np.argsort(codes, kind="stable")
         self.clips_ = _unit(x[order])  # clips of a class lie together
         self.counts_ = np.bincount(codes)
@@ -181,19 +207,31 @@ class Head(ClassifierMixin, BaseEstimator):
 
 
 class LinearHead(Head):
-    """Logistic regression on standardised embeddings."""
+    """Logistic regression on centred embeddings.
+
+    Directions keep their spread: along those of little spread there is mostly noise, which counts
+    for as much as all else once each is brought to the same variance.
+    """
 
     kind: str = "linear"
+    enough: float = 10
 
-    def _learn(self, x: NDArray[Any], codes: NDArray[np.int64]) -> None:
-        super()._learn(x, codes)
+    def _learn(self, x: NDArray[Any], codes: NDArray[np.int64], others: Guessed | None) -> None:
+        super()._learn(x, codes, others)
         self.mean_ = x.mean(axis=0)
         self.scale_ = self._scale(x)
-        seen, axes = self._standardised(x), None
+        weights = np.ones(len(x))
+        if others is not None:
+            x = np.concatenate([x, others.x])
+            codes = np.concatenate([codes, others.codes])
+            weights = np.concatenate([weights, others.weights])
+        seen, axes = self._centred(x), None
         if x.shape[1] > len(x):  # the layer lies in the span of the clips: fewer numbers to find
             axes, across = np.linalg.qr(seen.T)
             seen = across.T
-        model = LogisticRegression(C=STRENGTH, max_iter=2000).fit(seen, codes)
+        model = LogisticRegression(C=STRENGTH, tol=5e-5, max_iter=2000)
+        with _few_clips_are_meant():
+            model.fit(seen, codes, weights)
         self.coef_, self.intercept_ = model.coef_, model.intercept_
         if axes is not None:
             self.coef_ = self.coef_ @ axes.T
@@ -202,18 +240,17 @@ class LinearHead(Head):
             self.intercept_ = np.concatenate([-self.intercept_, self.intercept_]) / 2
 
     def _scores(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        return self._standardised(x) @ self.coef_.T + self.intercept_
+        return self._centred(x) @ self.coef_.T + self.intercept_
 
     def _scale(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """(D,) what embeddings are multiplied by: all has unit variance then, parts their share."""
+        """(D,) what embeddings are multiplied by, for a variance of 1, of each part its share."""
         scales = []
-        for part in np.split(x.std(axis=0), np.cumsum(self.parts_)[:-1]):
-            # Directions that hardly vary would count for much.
-            floor = max(1e-3 * part.max(), np.finfo(np.float32).tiny)
-            scales.append(1 / ((part + floor) * np.sqrt(len(part) * len(self.parts_))))
+        for part in np.split(x.var(axis=0), np.cumsum(self.parts_)[:-1]):
+            spread = max(part.sum(), np.finfo(np.float32).tiny)
+            scales.append(np.full(len(part), (spread * len(self.parts_)) ** -0.5))
         return np.concatenate(scales)
 
-    def _standardised(self, x: NDArray[Any]) -> NDArray[np.float64]:
+    def _centred(self, x: NDArray[Any]) -> NDArray[np.float64]:
         return (x - self.mean_) * self.scale_
 
 
@@ -238,6 +275,14 @@ def make_head(kind: str, false_rejection: float = 0.05) -> Head:
     if kind not in HEADS:
         raise CrosscaleError(f"no head '{kind}': {nearest(kind, HEADS)}")
     return HEADS[kind](false_rejection)
+
+
+@contextmanager
+def _few_clips_are_meant() -> Iterator[None]:
+    """Without scikit-learn's advice that so many classes of so few clips may be a regression."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield
 
 
 def _folds(codes: NDArray[np.int64], groups: Any) -> tuple[list[NDArray[np.int64]], int]:

@@ -1,0 +1,113 @@
+"""How well `classify` names clips with few labels, and how honest its probabilities are.
+
+python -m benchmarks.heads STORE... [--encoder body] [--features encoder]
+
+A few clips of each class are drawn from the training part of each store's usual protocol, ten
+times; its test part is named. All other clips are there as unlabelled ones. Figures are means over
+draws, then over stores.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from crosscale.data.splits import folds, usual
+from crosscale.data.store import ClipStore
+from crosscale.evaluation.few import Fold, drawn
+from crosscale.inference.features import Candidates
+from crosscale.inference.head import make_head
+from crosscale.models.model import load
+from crosscale.utils.choices import DRAWS
+
+COUNTS = (1, 2, 3, 5, 10)
+HEADS = {
+    "linear": ("linear", True),
+    "linear, without unlabelled clips": ("linear", False),
+    "knn": ("knn", False),
+}
+
+
+class Figures(NamedTuple):
+    """Of one head: per cent, points, and the temperature that its test clips ask for."""
+
+    right: float
+    error: float
+    temperature: float
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a Markdown table over the stores that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.heads", description=__doc__)
+    parser.add_argument("stores", nargs="+", type=Path, metavar="STORE")
+    parser.add_argument("--encoder", default="body")
+    parser.add_argument("--features", default="encoder", choices=("encoder", "rocket", "both"))
+    given = parser.parse_args(arguments)
+    found: dict[tuple[str, int], list[Figures]] = {}
+    for path in given.stores:
+        store = ClipStore.open(path)
+        candidates = Candidates.of(load(given.encoder), given.features, store.layout)
+        for key, figures in judged(store, candidates):
+            found.setdefault(key, []).append(figures)
+    print("| head | labels a class | right, % | calibration error, points | temperature |")
+    print("|---|---|---|---|---|")
+    for (head, count), each in found.items():
+        right, error, _ = np.mean(each, axis=0)
+        asked = np.exp(np.mean(np.log([figures.temperature for figures in each])))
+        print(f"| {head} | {count} | {right:.1f} | {error:.1f} | {asked:.2f} |", flush=True)
+
+
+def judged(store: ClipStore, candidates: Candidates) -> Iterator[tuple[tuple[str, int], Figures]]:
+    """For each head and count the figures of one store, means over draws."""
+    (kind,) = candidates.kinds
+    x = np.concatenate([*candidates.embedder(kind).chunks(store)])
+    known = np.flatnonzero(store.labels >= 0)
+    parts = [
+        Fold(np.intersect1d(part.train, known), next(iter(part.tests.values())))
+        for part in folds(store, usual(store))
+    ]
+    draws = drawn(store.labels, parts, DRAWS, counts=COUNTS)
+    for name, (head, unlabelled) in HEADS.items():
+        for count in COUNTS:
+            each = []
+            for number, rows in enumerate(draws):
+                train, test = rows[count], parts[number % len(parts)].test
+                fitted = make_head(head).fit(
+                    x[train],
+                    store.labels[train],
+                    parts=candidates.parts(kind),
+                    unlabelled=np.delete(x, train, axis=0) if unlabelled else None,
+                )
+                codes = np.searchsorted(fitted.classes_, store.labels[test])
+                each.append(figures(fitted.predict_proba(x[test]), codes, fitted.temperature_))
+            yield (name, count), Figures(*np.mean(each, axis=0))
+
+
+def figures(
+    probabilities: NDArray[np.float64], codes: NDArray[np.int64], temperature: float
+) -> Figures:
+    """Of probabilities (N, K) at a temperature, and true classes (N,)."""
+    best = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == codes
+    bins = np.minimum((10 * best).astype(int), 9)
+    error = sum(
+        abs(best[bins == i].mean() - right[bins == i].mean()) * (bins == i).mean()
+        for i in np.unique(bins)
+    )
+    logs = temperature * np.log(np.maximum(probabilities, 1e-300))
+
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(logs / np.exp(log_temperature), axis=1)
+        return -float(scaled[np.arange(len(codes)), codes].mean())
+
+    asked = np.exp(minimize_scalar(loss, bounds=(-7.0, 7.0), method="bounded").x)
+    return Figures(100 * float(right.mean()), 100 * float(error), float(asked))
+
+
+if __name__ == "__main__":
+    main()
