@@ -87,10 +87,13 @@ class Encoder(nn.Module):
             not know how may leave it.
         recorder: takes the place of `forward_features` in training, see `encoders.cuda_graph`.
         static: whether the kernels depend on shapes alone, so that they can be recorded.
+        bodies_a_thread: that engines compute at once: so few that what passes between two layers
+            stays in the cache, so many that weights are read seldom.
     """
 
     Settings: ClassVar[type[Any]]
     static: ClassVar[bool] = False
+    bodies_a_thread: ClassVar[int] = 8
     pooling: Pooling = "mean"
     bodies: Absent = "present"
     recompute: bool = False

@@ -28,7 +28,7 @@ LIBRARIES: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
         "onnxruntime": (("onnx", "onnxscript", "onnxruntime"), "onnxruntime"),
     }
 )
-BODIES_A_THREAD = 8  # so few that what passes between two layers stays in the cache
+FEW = 8  # bodies to try an engine with
 WORTH_BUILDING = 2000  # bodies; fewer are computed before a faster engine is built
 
 
@@ -68,7 +68,8 @@ def build(
     Args:
         name: which one.
         network: takes bodies (B, C, T, V) and gives (B, width), in evaluation mode, on the device
-            where it shall run. Where it has a method `for_frames(T)`, what that gives is run.
+            where it shall run. Where it has a method `for_frames(T)`, what that gives is run; where
+            it has `bodies_a_thread`, so many are computed at once.
         example: bodies (B, C, T, V) float32 on that device. They set C, T and V for all calls.
         threads: that it uses; by default as many as PyTorch. The two engines of PyTorch always
             use as many as `torch.set_num_threads` says.
@@ -91,7 +92,7 @@ def build(
     engine = BUILDERS[name](network, example, threads)
     if example.device.type != "cpu":
         return engine
-    return _in_parts(engine, BODIES_A_THREAD * threads)
+    return _in_parts(engine, getattr(network, "bodies_a_thread", FEW) * threads)
 
 
 def _installed(name: EngineName) -> bool:
@@ -114,7 +115,7 @@ def _torch(network: nn.Module, example: Tensor, threads: int) -> Engine:
 def _compiled(network: nn.Module, example: Tensor, threads: int) -> Engine:
     """PyTorch, compiled for this machine first, which takes up to a minute."""
     engine = torch.inference_mode()(torch.compile(network, dynamic=True))
-    engine(example[:BODIES_A_THREAD])  # compiles now, so that a lacking compiler shows here
+    engine(example[:FEW])  # compiles now, so that a lacking compiler shows here
     return engine
 
 
@@ -123,7 +124,7 @@ def _openvino(network: nn.Module, example: Tensor, threads: int) -> Engine:
     import openvino
 
     with quiet("openvino"):
-        model = openvino.convert_model(network, example_input=example[:BODIES_A_THREAD])
+        model = openvino.convert_model(network, example_input=example[:FEW])
     model.reshape({0: [-1, *example.shape[1:]]})
     settings = {
         "INFERENCE_NUM_THREADS": threads,

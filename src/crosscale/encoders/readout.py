@@ -18,6 +18,7 @@ class Readout(nn.Module):
     Attributes:
         parts: lengths of what each layer that is read gives, one after the other in the vector.
         dim: length of the vector.
+        bodies_a_thread: see `Encoder`.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Readout(nn.Module):
                 raise CrosscaleError(f"the output layer takes {taken} features, {read} are read")
             self.parts = (output.dim,)
         self.dim = sum(self.parts)
+        self.bodies_a_thread = encoder.bodies_a_thread
         self.output = output
         self.network: Any = encoder.fused() if network is None else network
 

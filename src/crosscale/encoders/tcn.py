@@ -39,6 +39,7 @@ class TCN(Encoder):
 
     Settings = TCNSettings
     static = True
+    bodies_a_thread = 64
     pooling = "statistics"
 
     def __init__(self, graph: Graph, settings: TCNSettings, channels: int = 3) -> None:
