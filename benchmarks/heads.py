@@ -47,12 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("stores", nargs="+", type=Path, metavar="STORE")
     parser.add_argument("--encoder", default="body")
     parser.add_argument("--features", default="encoder", choices=("encoder", "rocket", "both"))
+    parser.add_argument("--draws", default=DRAWS, type=int)
     given = parser.parse_args(arguments)
     found: dict[tuple[str, int], list[Figures]] = {}
     for path in given.stores:
         store = ClipStore.open(path)
         candidates = Candidates.of(load(given.encoder), given.features, store.layout)
-        for key, figures in judged(store, candidates):
+        for key, figures in judged(store, candidates, given.draws):
             found.setdefault(key, []).append(figures)
     print("| head | labels a class | right, % | calibration error, points | temperature |")
     print("|---|---|---|---|---|")
@@ -62,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"| {head} | {count} | {right:.1f} | {error:.1f} | {asked:.2f} |", flush=True)
 
 
-def judged(store: ClipStore, candidates: Candidates) -> Iterator[tuple[tuple[str, int], Figures]]:
+def judged(
+    store: ClipStore, candidates: Candidates, draws: int
+) -> Iterator[tuple[tuple[str, int], Figures]]:
     """For each head and count the figures of one store, means over draws."""
     (kind,) = candidates.kinds
     x = np.concatenate([*candidates.embedder(kind).chunks(store)])
@@ -71,11 +74,11 @@ def judged(store: ClipStore, candidates: Candidates) -> Iterator[tuple[tuple[str
         Fold(np.intersect1d(part.train, known), next(iter(part.tests.values())))
         for part in folds(store, usual(store))
     ]
-    draws = drawn(store.labels, parts, DRAWS, counts=COUNTS)
+    labelled = drawn(store.labels, parts, draws, counts=COUNTS)
     for name, (head, unlabelled) in HEADS.items():
         for count in COUNTS:
             each = []
-            for number, rows in enumerate(draws):
+            for number, rows in enumerate(labelled):
                 train, test = rows[count], parts[number % len(parts)].test
                 fitted = make_head(head).fit(
                     x[train],

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import crosscale
-from crosscale.training.output import discriminant
+from crosscale.training.output import discriminant, rotation
 
 
 def two_views(clips: int, noise: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,13 +32,28 @@ def test_axes_keep_what_tells_clips_apart_and_drop_what_differs_between_views():
     assert found(layer(one), layer(other)) > 0.9
 
 
-def test_views_differ_alike_along_all_axes_which_come_by_spread():
+def test_views_differ_alike_along_all_axes_which_come_by_spread_before_they_are_turned():
     one, other = two_views(2000, noise=1.0)
-    layer = discriminant(one, other, 10)
-    within = ((layer(one) - layer(other)) / 2**0.5).square().mean(0)
-    between = layer(torch.cat([one, other])).var(0)
+    layer, back = discriminant(one, other, 10), rotation(10).T.float()
+    within = ((layer(one) - layer(other)) / 2**0.5 @ back).square().mean(0)
+    between = (layer(torch.cat([one, other])) @ back).var(0)
     assert within.max() < 1.2
     assert (between.diff() < 1e-2 * between[0]).all()
+
+
+def test_every_number_varies_about_as_much_as_any_other():
+    draw = torch.Generator().manual_seed(0)
+    own = torch.randn(3000, 128, generator=draw) / torch.arange(1, 129) ** 0.5
+    one, other = (own + 0.1 * torch.randn(own.shape, generator=draw) for _ in range(2))
+    spread = discriminant(one, other, 100)(one).std(0)
+    assert spread.max() < 1.5 * spread.min()
+    assert (discriminant(one, other, 100)(one) @ rotation(100).T.float()).std(0)[0] > 2 * spread[0]
+
+
+def test_axes_are_turned_always_in_the_same_way_and_no_distance_changes():
+    turn = rotation(20)
+    torch.testing.assert_close(turn @ turn.T, torch.eye(20, dtype=torch.float64))
+    assert torch.equal(turn, rotation(20))
 
 
 def test_a_run_with_an_output_layer_embeds_to_its_length(tmp_path):
