@@ -62,7 +62,7 @@ def classify(
 
     The labelled clips are those that the store labels, or those of a table with the columns name
     and label. All other clips of the store are named, or all of another store. With 10
-    labelled clips a class probabilities are off by about 4 points in the mean, with 3 by 6 to 8,
+    labelled clips a class probabilities are off by about 4 points in the mean, with 3 by 6 to 9,
     and rejection is rough; with 1 they are not calibrated and nothing is rejected. Where the store
     knows who is in each labelled clip, both hold for people who are in none; otherwise for the same
     people.
@@ -73,8 +73,9 @@ def classify(
         labels: a CSV or Parquet file that labels some of the store's clips; by default the store's
             own labels.
         unlabelled: a store whose clips are named instead of the rest of the first.
-        head: linear (logistic regression), knn (the nearest labelled clip), or the file of a saved
-            head, which needs no labels and names every clip.
+        head: linear (logistic regression, which learns from the store's clips without a label too
+            if there are ten for each labelled one), knn (the nearest labelled clip), or the file of
+            a saved head, which needs no labels and names every clip.
         false_rejection: share of clips of the known classes that may be called none of these; 0
             rejects nothing.
         save: keep the head in this file, for `classify --head`, `segment` and `live`.
