@@ -1,13 +1,17 @@
 import socket
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from crosscale.cli import main
 from crosscale.cli.serve import _head
+from crosscale.data.store import StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.inference.head_file import FittedHead, save_head
 from crosscale.serve import server
 from crosscale.serve.guard import Guard
+from crosscale.serve.service import store_of
 
 
 @pytest.fixture
@@ -42,6 +46,39 @@ def test_a_head_of_the_index_is_fitted_on_what_tells_its_clips_apart(model, inde
     assert "held-out labelled clips named right" in _head("linear", model, index, store)[2]
     with pytest.raises(CrosscaleError, match="needs the clips of the index"):
         _head("linear", model, index, None, "rocket")
+
+
+def test_a_head_of_an_index_of_few_labels_learns_from_its_other_clips(model, index, store):
+    kept = {name for name in index.names if name.endswith("_0")}
+    few = replace(
+        index,
+        labels=[
+            label if name in kept else None
+            for name, label in zip(index.names, index.labels, strict=True)
+        ],
+    )
+    for clips in (None, store):
+        head, _, _ = _head("linear", model, few, clips)
+        assert head.counts_.tolist() == [1, 1, 1]
+        assert head.guessed_ == 0  # 27 others are too few for 3
+    repeated = replace(
+        few,
+        names=few.names * 2,
+        labels=[*few.labels, *[None] * 30],
+        vectors=np.concatenate([few.vectors, few.vectors]),
+    )
+    assert _head("linear", model, repeated, None)[0].guessed_ == 57
+
+
+def test_a_store_that_lost_clips_since_is_not_taken_for_that_of_the_index(index, store, tmp_path):
+    assert store_of(index, None).path == store.path
+    smaller = tmp_path / "smaller"
+    with StoreWriter(smaller, name="mine", layout=store.layout) as writer:
+        writer.add(store[0])
+    moved = replace(index, facts=dict(index.facts) | {"store": str(smaller)})
+    assert store_of(moved, None) is None
+    with pytest.raises(CrosscaleError):
+        store_of(moved, smaller)
 
 
 def test_listening_to_others_is_warned_of(listened, run, capsys):

@@ -359,14 +359,15 @@ class Service:
 
 
 def store_of(index: Index, given: Path | None) -> ClipStore | None:
-    """The clips of an index: where it says, or where the user says.
+    """The clips of an index: where it says, if all are there still, or where the user says.
 
     Raises:
         CrosscaleError: when the user names a store that lacks clips of the index.
     """
     if given is None:
         path = Path(str(index.facts.get("store", "")))
-        return ClipStore.open(path) if path.is_dir() else None
+        found = ClipStore.open(path) if path.is_dir() else None
+        return found if found and set(index.names) <= set(found.names) else None
     store = ClipStore.open(given)
     absent = set(index.names) - set(store.names)
     if absent:
