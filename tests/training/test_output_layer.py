@@ -1,9 +1,14 @@
 """The output layer that is fitted when training ends: what it computes, and that it travels."""
 
 import numpy as np
+import pytest
 import torch
 
 import crosscale
+from crosscale.encoders.readout import Readout
+from crosscale.models.checkpoint import load_encoders
+from crosscale.models.hub import resolve
+from crosscale.training.mixed import MixedSettings, MixedSource
 from crosscale.training.output import discriminant, rotation
 
 
@@ -54,6 +59,18 @@ def test_axes_are_turned_always_in_the_same_way_and_no_distance_changes():
     turn = rotation(20)
     torch.testing.assert_close(turn @ turn.T, torch.eye(20, dtype=torch.float64))
     assert torch.equal(turn, rotation(20))
+
+
+@pytest.mark.parametrize(("name", "side"), [("body", None), ("body-2d", 90.0)])
+def test_so_do_those_of_the_encoders_that_come_with_crosscale(name, side):
+    trained = load_encoders(resolve(name))
+    settings = MixedSettings(programs=1, layout="part10", epoch_clips=256, side=side)
+    source = MixedSource(settings, [], "", trained.preprocess, torch.device("cpu"))
+    clips = source.take(torch.arange(256), ["first"], seed=0)["first"]
+    (encoder,), (layer,) = trained.encoders.values(), trained.output.by_stream.values()
+    with torch.no_grad():
+        vectors = Readout(encoder, layers="all", output=layer)(clips.coordinates[..., 0])
+    assert vectors.std(0).max() < 2 * vectors.std(0).min()
 
 
 def test_a_run_with_an_output_layer_embeds_to_its_length(tmp_path):
