@@ -23,6 +23,7 @@ from crosscale.inference.head import HEADS, make_head
 from crosscale.inference.head_file import FittedHead
 from crosscale.inference.labels import people_of
 from crosscale.inference.segment import Timing
+from crosscale.inference.spreading import others
 from crosscale.inference.subclips import embed_subclips
 from crosscale.models.model import Model, load
 from crosscale.models.side_by_side import Embedder
@@ -66,7 +67,7 @@ def fit_head(
         labels[clip].astype(str),
         groups,
         lambda: make_head(kind, false_rejection),
-        np.delete(vectors, rows, axis=0),
+        vectors[others(len(vectors), rows)],
     )
     head, embedder = chosen.head, candidates.embedder(chosen.kind)
     console.print(

@@ -136,6 +136,7 @@ def _head(
     from crosscale.inference.features import Candidates, fit_best, saved
     from crosscale.inference.head import HEADS, make_head
     from crosscale.inference.labels import people_of
+    from crosscale.inference.spreading import others
 
     if name not in HEADS:
         fitted, embedder = saved(Path(name), model)
@@ -150,15 +151,16 @@ def _head(
     names = [index.names[row] for row in rows]
     people = None if store is None else people_of(store, names)
     every, candidates = index.vectors, Candidates.of(model, "encoder", model.layout)
+    free = others(len(every), np.array(rows)).tolist()
     if store is None and features not in ("auto", "encoder"):
         raise CrosscaleError(f"--features {features} needs the clips of the index: name --store")
     if store is not None and features != "encoder":
         candidates = Candidates.of(model, features, store.layout)
         places = {clip: place for place, clip in enumerate(store.names)}
         every = np.concatenate([*candidates.widest.chunks(store)])
-        every = every[[places[clip] for clip in index.names]]
-    rest = np.delete(every, rows, axis=0)
-    chosen = fit_best(candidates, every[rows], labels, people, lambda: make_head(name, 0.05), rest)
+        rows, free = ([places[index.names[row]] for row in own] for own in (rows, free))
+    x, rest = every[rows], every[free]
+    chosen = fit_best(candidates, x, labels, people, lambda: make_head(name, 0.05), rest)
     return chosen.head, candidates.embedder(chosen.kind), chosen.why
 
 

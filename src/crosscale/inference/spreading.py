@@ -17,6 +17,14 @@ STEPS = 50  # what is still on its way then is below a hundredth
 MOST = 1000  # unlabelled clips that are looked at: the cost grows with their square
 
 
+def others(count: int, labelled: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Of clips of this number the rows that are not labelled; of more than `MOST` a sample."""
+    rows = np.arange(count) if labelled is None else np.delete(np.arange(count), labelled)
+    if len(rows) <= MOST:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
+
+
 class Guessed(NamedTuple):
     """Unlabelled clips, and what they count for.
 
@@ -42,10 +50,7 @@ class Surroundings:
             labelled: (N, D) embeddings, the first rows.
             unlabelled: (U, D), U of 1 or more; of more than `MOST` a random sample.
         """
-        if len(unlabelled) > MOST:
-            rows = np.random.default_rng(0).choice(len(unlabelled), MOST, replace=False)
-            unlabelled = unlabelled[np.sort(rows)]
-        self.x = np.concatenate([labelled, unlabelled])
+        self.x = np.concatenate([labelled, unlabelled[others(len(unlabelled))]])
         centred, near = self.x - self.x.mean(axis=0), min(NEIGHBOURS, len(self.x) - 1)
         graph = kneighbors_graph(centred, near, mode="distance", metric="cosine")
         graph.data = np.exp(-graph.data / NARROW)
