@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.inference.spreading import MOST, Guessed, Surroundings
@@ -225,16 +226,16 @@ class LinearHead(Head):
             x = np.concatenate([x, others.x])
             codes = np.concatenate([codes, others.codes])
             weights = np.concatenate([weights, others.weights])
-        seen, axes = self._centred(x), None
+        seen, back = self._centred(x), None
         if x.shape[1] > len(x):  # the layer lies in the span of the clips: fewer numbers to find
-            axes, across = np.linalg.qr(seen.T)
-            seen = across.T
+            seen, back = _in_their_span(seen)
         model = LogisticRegression(C=STRENGTH, tol=5e-5, max_iter=2000)
-        with _few_clips_are_meant():
+        # Its many small products take several threads of BLAS ten times as long as one.
+        with _few_clips_are_meant(), threadpool_limits(1, "blas"):
             model.fit(seen, codes, weights)
         self.coef_, self.intercept_ = model.coef_, model.intercept_
-        if axes is not None:
-            self.coef_ = self.coef_ @ axes.T
+        if back is not None:
+            self.coef_ = self.coef_ @ back
         if len(self.coef_) == 1:  # of two classes scikit-learn keeps the difference
             self.coef_ = np.concatenate([-self.coef_, self.coef_]) / 2
             self.intercept_ = np.concatenate([-self.intercept_, self.intercept_]) / 2
@@ -275,6 +276,14 @@ def make_head(kind: str, false_rejection: float = 0.05) -> Head:
     if kind not in HEADS:
         raise CrosscaleError(f"no head '{kind}': {nearest(kind, HEADS)}")
     return HEADS[kind](false_rejection)
+
+
+def _in_their_span(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows (N, D), D above N, by at most N numbers each (N, R), and the axes of these (R, D)."""
+    squares, axes = np.linalg.eigh(x @ x.T)
+    kept = squares > 1e-10 * squares[-1]
+    lengths = np.sqrt(squares[kept])
+    return axes[:, kept] * lengths, (axes[:, kept] / lengths).T @ x
 
 
 @contextmanager
