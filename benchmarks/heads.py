@@ -14,14 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from crosscale.data.splits import folds, usual
 from crosscale.data.store import ClipStore
 from crosscale.evaluation.few import Fold, drawn
+from crosscale.evaluation.metrics import calibration_error
 from crosscale.inference.features import Candidates
-from crosscale.inference.head import make_head
+from crosscale.inference.head import USUAL, Head, best_temperature, make_head
 from crosscale.models.model import load
 from crosscale.utils.choices import DRAWS
 
@@ -87,29 +86,18 @@ def judged(
                     unlabelled=np.delete(x, train, axis=0) if unlabelled else None,
                 )
                 codes = np.searchsorted(fitted.classes_, store.labels[test])
-                each.append(figures(fitted.predict_proba(x[test]), codes, fitted.temperature_))
+                each.append(figures(fitted, x[test], codes))
             yield (name, count), Figures(*np.mean(each, axis=0))
 
 
-def figures(
-    probabilities: NDArray[np.float64], codes: NDArray[np.int64], temperature: float
-) -> Figures:
-    """Of probabilities (N, K) at a temperature, and true classes (N,)."""
-    best = probabilities.max(axis=1)
+def figures(fitted: Head, x: NDArray[np.float32], codes: NDArray[np.int64]) -> Figures:
+    """Of embeddings (N, D) and their true classes (N,)."""
+    probabilities = fitted.predict_proba(x)
     right = probabilities.argmax(axis=1) == codes
-    bins = np.minimum((10 * best).astype(int), 9)
-    error = sum(
-        abs(best[bins == i].mean() - right[bins == i].mean()) * (bins == i).mean()
-        for i in np.unique(bins)
-    )
-    logs = temperature * np.log(np.maximum(probabilities, 1e-300))
-
-    def loss(log_temperature: float) -> float:
-        scaled = log_softmax(logs / np.exp(log_temperature), axis=1)
-        return -float(scaled[np.arange(len(codes)), codes].mean())
-
-    asked = np.exp(minimize_scalar(loss, bounds=(-7.0, 7.0), method="bounded").x)
-    return Figures(100 * float(right.mean()), 100 * float(error), float(asked))
+    scores = fitted.temperature_ * np.log(np.maximum(probabilities, 1e-300))
+    asked = best_temperature(scores, codes, USUAL[fitted.kind])
+    error = calibration_error(probabilities, right)
+    return Figures(100 * float(right.mean()), 100 * error, asked)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crosscale.data.store import ClipStore
 from crosscale.errors import BadCheckpoint, CrosscaleError
+from crosscale.evaluation.metrics import calibration_error
 from crosscale.inference.answers import NONE, answer
-from crosscale.inference.head import LinearHead, NeighbourHead, _folds, _temperature, make_head
+from crosscale.inference.head import LinearHead, NeighbourHead, _folds, best_temperature, make_head
 from crosscale.inference.head_file import FittedHead, load_head, save_head
 from crosscale.models.model import load_model
 from crosscale.readers import make_reader
@@ -28,15 +29,6 @@ def blobs(clips=10, classes=4, noise=0.5, width=12, seed=0):
     x = centres[labels] + noise * rng.normal(size=(len(labels), width))
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     return x.astype(np.float32), np.array([f"class{i}" for i in labels])
-
-
-def expected_calibration_error(probabilities, right):
-    best = probabilities.max(axis=1)
-    bins = np.minimum((10 * best).astype(int), 9)
-    return sum(
-        abs(best[bins == i].mean() - right[bins == i].mean()) * (bins == i).mean()
-        for i in np.unique(bins)
-    )
 
 
 @pytest.mark.slow
@@ -71,7 +63,7 @@ def test_probabilities_are_calibrated_however_hard_it_is(kind, noise):
     head = make_head(kind).fit(x, y)
     new, true = blobs(clips=500, noise=noise, seed=1)
     right = head.predict(new) == true
-    assert expected_calibration_error(head.predict_proba(new), right) < 0.12
+    assert calibration_error(head.predict_proba(new), right) < 0.12
     assert head.cv_accuracy_ == pytest.approx(right.mean(), abs=0.12)
 
 
@@ -89,7 +81,7 @@ def test_many_held_out_clips_outweigh_what_is_usual():
     scores = 2 * rng.normal(size=(2000, 4))
     codes = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)  # as their softmax says
     for temperature in (0.02, 20.0):
-        found = _temperature(temperature * scores, codes, usual=0.7)
+        found = best_temperature(temperature * scores, codes, usual=0.7)
         assert found == pytest.approx(temperature, rel=0.1)
 
 
@@ -114,7 +106,7 @@ def test_probabilities_of_real_clips_are_honest_with_few_labels(kind, labels, of
         test = np.setdiff1d(np.arange(len(y)), train)
         head = make_head(kind).fit(x[train], y[train])
         right = head.predict(x[test]) == y[test]
-        errors.append(expected_calibration_error(head.predict_proba(x[test]), right))
+        errors.append(calibration_error(head.predict_proba(x[test]), right))
     assert np.mean(errors) < off
 
 

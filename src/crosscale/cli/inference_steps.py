@@ -72,7 +72,11 @@ def fit_head(
     head, embedder = chosen.head, candidates.embedder(chosen.kind)
     console.print(
         f"{counted(len(rows), 'labelled clip')} of {counted(len(head.classes_), 'class')}"
-        + (f", and {counted(head.guessed_, 'other')} by what they are near" * bool(head.guessed_))
+        + (
+            f", and {counted(head.guessed_, 'other')} by what they are near"
+            if head.guessed_
+            else ""
+        )
     )
     if chosen.why:
         console.print(f"features: {chosen.why}")

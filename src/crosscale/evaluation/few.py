@@ -5,7 +5,6 @@ judged with three, and the one that names most test clips right speaks for it: w
 is the features. Whoever uses them cannot choose so, without labels of the test.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from crosscale.errors import CrosscaleError
 from crosscale.evaluation.probes import class_scores
 from crosscale.evaluation.probes.knn import KnnProbe
 from crosscale.utils.choices import DRAWS
+from crosscale.utils.quiet import few_clips_are_meant
 
 COUNTS = (1, 5, 10)  # labels a class that are judged
 ALPHAS = np.logspace(-1, 5, 10)  # penalties of which cross-validation takes the best
@@ -155,8 +155,7 @@ def scores_of(
     found = {}
     for name, (what, make) in CLASSIFIERS.items():
         features = getattr(reading, what)
-        with warnings.catch_warnings():  # as many classes as clips are meant
-            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        with few_clips_are_meant():
             fitted = make(count).fit(features[rows], labels[rows])
         found[name] = class_scores(fitted, features[test], classes)
     return found

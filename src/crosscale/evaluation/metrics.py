@@ -67,3 +67,20 @@ def measure(labels: NDArray[np.int64], *draws: NDArray[np.float32]) -> Metrics:
 
 def _mean(values: Iterable[float]) -> float:
     return float(np.mean([*values]))
+
+
+def calibration_error(probabilities: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """How far the probability of the answers is from the share that is right, in ten bins.
+
+    Source: the expected calibration error of Guo et al. (ICML 2017).
+
+    Args:
+        probabilities: (N, K) of the classes.
+        right: (N,) whether the most probable class is the true one.
+    """
+    best = probabilities.max(axis=1)
+    bins = np.minimum((10 * best).astype(int), 9)
+    return sum(
+        abs(float(best[bins == i].mean() - right[bins == i].mean())) * float((bins == i).mean())
+        for i in np.unique(bins)
+    )

@@ -5,10 +5,8 @@ the classes; a temperature that makes the scores' softmax honest; and how poor a
 counts as known. The latter two come from answers to labelled clips that were held out.
 """
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from crosscale.errors import CrosscaleError, nearest
 from crosscale.inference.spreading import MOST, Guessed, Surroundings
+from crosscale.utils.quiet import few_clips_are_meant
 
 FOLDS = 10
 SIMILARITIES_AT_ONCE = 2**23  # 64 MiB at most
@@ -102,7 +101,7 @@ class Head(ClassifierMixin, BaseEstimator):
             ValueError: when they do not fit each other, or there is one class only.
         """
         X, y = validate_data(self, X, y)
-        with _few_clips_are_meant():
+        with few_clips_are_meant():
             check_classification_targets(y)
         if not 0 <= self.false_rejection < 1:
             raise ValueError(f"false_rejection is from 0 up to 1, not {self.false_rejection}")
@@ -120,7 +119,7 @@ class Head(ClassifierMixin, BaseEstimator):
         self.temperature_, self.threshold_ = USUAL[self.kind], -np.inf
         self.cv_accuracy_ = np.nan
         if len(held):
-            self.temperature_ = _temperature(scores, codes[held], USUAL[self.kind])
+            self.temperature_ = best_temperature(scores, codes[held], USUAL[self.kind])
             self.threshold_ = _threshold(familiarity, self.false_rejection)
             self.cv_accuracy_ = float((scores.argmax(axis=1) == codes[held]).mean())
         self._learn(X, codes, around.guessed(np.arange(len(X)), codes) if around else None)
@@ -231,7 +230,7 @@ class LinearHead(Head):
             seen, back = _in_their_span(seen)
         model = LogisticRegression(C=STRENGTH, tol=5e-5, max_iter=2000)
         # Its many small products take several threads of BLAS ten times as long as one.
-        with _few_clips_are_meant(), threadpool_limits(1, "blas"):
+        with few_clips_are_meant(), threadpool_limits(1, "blas"):
             model.fit(seen, codes, weights)
         self.coef_, self.intercept_ = model.coef_, model.intercept_
         if back is not None:
@@ -286,14 +285,6 @@ def _in_their_span(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.flo
     return axes[:, kept] * lengths, (axes[:, kept] / lengths).T @ x
 
 
-@contextmanager
-def _few_clips_are_meant() -> Iterator[None]:
-    """Without scikit-learn's advice that so many classes of so few clips may be a regression."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        yield
-
-
 def _folds(codes: NDArray[np.int64], groups: Any) -> tuple[list[NDArray[np.int64]], int]:
     """Rows that are held out together, of every class some others train; and how many groups."""
     if groups is not None:
@@ -324,7 +315,7 @@ def _folds_of_clips(codes: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield from (held[places] for _, places in folds.split(held, codes[held]))
 
 
-def _temperature(scores: NDArray[np.float64], codes: NDArray[np.int64], usual: float) -> float:
+def best_temperature(scores: NDArray[np.float64], codes: NDArray[np.int64], usual: float) -> float:
     """The most probable temperature (Guo et al., ICML 2017, who take the likelihood alone)."""
     rows = np.arange(len(codes))
 

@@ -1,7 +1,8 @@
-"""Keeping from the user what compiled libraries write for their makers."""
+"""Keeping from the user what libraries say to others."""
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,3 +20,11 @@ def compiled_parts_muted() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+@contextmanager
+def few_clips_are_meant() -> Iterator[None]:
+    """Without scikit-learn's advice that so many classes of so few clips may be a regression."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield
