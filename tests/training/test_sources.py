@@ -2,13 +2,17 @@
 
 import tracemalloc
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crosscale.data.clip import Clip
 from crosscale.data.store import ClipStore, StoreWriter
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Layout
+from crosscale.training.neighbours import Neighbours
 from crosscale.training.recipe import read_recipe
 from crosscale.training.setup import make_source, make_views
 from crosscale.transforms.preprocess import BONE, StoredClips, load
@@ -184,6 +188,7 @@ def test_bodies_of_normal_size_have_bones_of_usual_length():
         {"source.family": 0},
         {"source.programs": 0.5},
         {"source.epoch_clips": 0},
+        {"source.neighbours": -1},
     ],
 )
 def test_mixtures_that_cannot_be_are_refused(changes):
@@ -200,3 +205,59 @@ def test_body_adapts_to_recordings_of_any_recipe_beside_pairs_of_people(tmp_path
     assert (recipe.start, source.layout.name) == ("body", "part10")
     assert set(taken) == {"query", "key"}
     assert taken["query"].coordinates.shape == (32, 3, 48, 10, 4)  # two people, from each
+
+
+def test_clips_stand_in_for_each_other_if_each_is_near_the_other():
+    angles = np.radians([0, 1, 2.5, 90, 91, 180, 215])  # the last one's nearest are nearer others
+    vectors = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+    neighbours = Neighbours(vectors, 1)
+    assert [neighbours.of(clip).tolist() for clip in range(7)] == [[1], [0], [], [4], [3], [6], [5]]
+    clips = np.array([2, 0, 3, 0])
+    assert neighbours.instead(clips, seed=0).tolist() == [2, 1, 4, 1]
+    assert Neighbours(vectors[:1], 3).instead(np.array([0]), seed=0).tolist() == [0]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(2, 30), st.integers(1, 40), st.integers(0, 2**32))
+def test_neighbours_are_so_both_ways_and_never_the_clip_itself(clips, count, seed):
+    vectors = np.random.default_rng(seed).normal(size=(clips, 4)).astype(np.float32)
+    neighbours = Neighbours(vectors, count)
+    found = [set(neighbours.of(clip).tolist()) for clip in range(clips)]
+    assert all(clip in found[other] for clip in range(clips) for other in found[clip])
+    assert all(clip not in own and len(own) <= count for clip, own in enumerate(found))
+    order = np.random.default_rng(seed).permutation(clips)
+    drawn = neighbours.instead(order, seed)
+    for clip, other in zip(order.tolist(), drawn.tolist(), strict=True):
+        assert other in (found[clip] or {clip})
+    assert drawn.tolist() == neighbours.instead(order, seed).tolist()
+
+
+NEAR = {"protocol": "all", "source.epoch_clips": 24, "source.programs": 0.0}
+
+
+def test_neighbours_stand_in_for_recordings_in_all_views_but_the_first(tmp_path):
+    store = made(tmp_path / "store", 24)
+    alone = make_source(
+        read_recipe("own/adapt", {**NEAR, "source.neighbours": 0}), [store], torch.device("cpu")
+    )
+    source = make_source(read_recipe("own/adapt", NEAR), [store], torch.device("cpu"))
+    (neighbours,) = source.neighbours
+    clips = torch.arange(24)
+    found = source.take(clips, ["first", "second"], seed=3)
+    own = alone.take(clips, ["first"], seed=3)["first"].coordinates
+    assert torch.equal(found["first"].coordinates, own)
+    others = [
+        next(i for i in range(24) if torch.equal(own[i], x)) for x in found["second"].coordinates
+    ]
+    assert all(other in (set(neighbours.of(i)) or {i}) for i, other in enumerate(others))
+    assert sum(other != i for i, other in enumerate(others)) > 8
+    again = source.take(clips, ["second"], seed=3)["second"]
+    assert torch.equal(found["second"].coordinates, again.coordinates)
+    later = source.take(clips, ["second"], seed=4)["second"]
+    assert not torch.equal(found["second"].coordinates, later.coordinates)
+
+
+def test_without_encoders_to_start_from_no_neighbours_are_found(tmp_path):
+    recipe = read_recipe("own/body", {"source.name": "mixed", "source.neighbours": 3})
+    with pytest.raises(CrosscaleError, match="--start body"):
+        make_source(recipe, [made(tmp_path / "store", 8)], torch.device("cpu"))

@@ -13,12 +13,14 @@ from crosscale.data.conversion import in_layout, pooling
 from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
+from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.skeleton.layout import Layout
 from crosscale.synthesis.draw import Draw
 from crosscale.synthesis.manner import Manner
 from crosscale.synthesis.pairs import Meeting, draw_meetings, perform_together, sibling_pairs
 from crosscale.synthesis.performers import perform
 from crosscale.synthesis.programs import Programs, draw_programs, siblings
+from crosscale.training.neighbours import Neighbours, embedded
 from crosscale.training.sources import Source
 from crosscale.transforms.preprocess import (
     ClipTensors,
@@ -32,6 +34,7 @@ from crosscale.utils.repeatable import derived_seed
 
 PERFORMED = "ntu25"  # the joints that performers have
 PARTS = "part10"
+FIRST_VIEWS = {"first", "query"}  # which show recordings themselves, whatever stands in for them
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class MixedSettings:
             of each as it has. They need not sum to one.
         programs: share of an epoch's clips that are motion programs, drawn anew for each step.
         family: programs in a batch that differ from one of them in one thing, it included.
+        neighbours: how many nearest recordings are looked at, as the encoders see them that the run
+            starts from; those that have a recording among theirs too are shown in its place in all
+            views but the first. 0 leaves it to itself.
         turn: how far performances are turned from facing the camera, degrees (standard deviation).
         partners: share of programs that are performed before a second person, who faces the first
             and does the same, something else, or nothing.
@@ -56,6 +62,7 @@ class MixedSettings:
     shares: list[float] | None = None
     programs: float = 0.0
     family: int = 2
+    neighbours: int = 0
     turn: float = 15.0
     partners: float = 0.0
     side: float | None = None
@@ -94,6 +101,7 @@ class MixedSource(Source):
         count = settings.epoch_clips or int(self.sizes.sum())
         self.performed = round(settings.programs * count)
         self.recorded = count - self.performed
+        self.neighbours: list[Neighbours] = []
         self.stage = Stage(settings, self.layout, preprocess, device) if self.performed else None
         self.classes = ()
         titles = [store.title for store in stores] if self.recorded else []
@@ -105,6 +113,19 @@ class MixedSource(Source):
             for row in own
         ] + ["motion program"] * self.performed
         self.labels = torch.full((len(self.names),), -1, device=device)
+
+    def begin_with(self, trained: TrainedEncoders | None) -> None:
+        """Let them say which of a store's recordings are near each other."""
+        count = self.settings.neighbours
+        if not count:
+            return
+        if trained is None:
+            raise CrosscaleError(
+                "source.neighbours are found by the encoders that a run starts from: say "
+                "--start body, or --source.neighbours 0"
+            )
+        for part in self.parts:
+            self.neighbours.append(Neighbours(embedded(trained, part.store, part.rows), count))
 
     @property
     def epoch_clips(self) -> int:
@@ -139,11 +160,10 @@ class MixedSource(Source):
         # In the order of the stores, then programs; and back to that of the batch.
         back = torch.from_numpy(np.argsort(owner, kind="stable").argsort())
         taken: dict[str, list[ClipTensors]] = {view: [] for view in views}
-        for store, part in enumerate(self.parts):
+        for store in range(len(self.parts)):
             own = numbers[owner == store] - self.starts[store]
             if len(own):
-                recorded = part.take(torch.from_numpy(own))
-                seen = self._seen(recorded, views, derived_seed(seed, f"recordings {own[0]}"))
+                seen = self._seen(store, own, views, derived_seed(seed, f"recordings {own[0]}"))
                 for view in views:
                     taken[view].append(seen[view])
         programs = numbers[owner == len(self.parts)]
@@ -155,15 +175,23 @@ class MixedSource(Source):
                 taken[view].append(performed[view])
         return {view: _joined(taken[view], self.device).take(back) for view in views}
 
-    def _seen(self, clips: ClipTensors, views: Sequence[str], seed: int) -> dict[str, ClipTensors]:
-        """Recordings as each view sees them: alike in space, from aside in the plane."""
+    def _seen(
+        self, store: int, own: NDArray[np.int64], views: Sequence[str], seed: int
+    ) -> dict[str, ClipTensors]:
+        """Recordings of a store as each view sees them: in space alike, but for neighbours."""
+        part = self.parts[store]
+        clips = dict.fromkeys(views, part.take(torch.from_numpy(own)))
+        if self.neighbours:
+            for view in set(views) - FIRST_VIEWS:
+                others = self.neighbours[store].instead(own, derived_seed(seed, view))
+                clips[view] = part.take(torch.from_numpy(others))
         if self.settings.side is None:
-            return dict.fromkeys(views, clips)
-        draw, count = Draw(seed, clips.coordinates.device), len(clips.coordinates)
-        side = draw.uniform(count, low=-1.0)
+            return clips
+        draw = Draw(seed, torch.device("cpu"))  # where recordings are
+        side = draw.uniform(len(own), low=-1.0)
         angles = {view: _from_aside(side, self.settings.side, draw) for view in views}
         return {
-            view: seen_from(clips, angle, self.layout, self.preprocess)
+            view: seen_from(clips[view], angle, self.layout, self.preprocess)
             for view, angle in angles.items()
         }
 
@@ -270,6 +298,8 @@ def _check_mixture(settings: MixedSettings, stores: int) -> None:
         )
     if not 0 <= settings.programs <= 1 or settings.family < 1:
         raise CrosscaleError("source.programs must lie between 0 and 1, source.family be 1 or more")
+    if settings.neighbours < 0:
+        raise CrosscaleError("source.neighbours must be 0 or more")
     if not stores and settings.programs < 1:
         raise CrosscaleError(
             "source mixed needs stores: name one or more with --data, or say --source.programs 1"

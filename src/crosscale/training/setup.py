@@ -24,7 +24,9 @@ from crosscale.transforms.modality import Stream
 def make_source(recipe: Recipe, stores: Sequence[ClipStore], device: torch.device) -> Source:
     """The source of a recipe, opened on some stores."""
     kind, settings = recipe.chosen("source")
-    return kind(settings, stores, recipe.protocol, recipe.preprocess, device)
+    source: Source = kind(settings, stores, recipe.protocol, recipe.preprocess, device)
+    source.begin_with(_start(recipe))
+    return source
 
 
 def make_objective(recipe: Recipe, source: Source) -> Objective:
@@ -34,13 +36,18 @@ def make_objective(recipe: Recipe, source: Source) -> Objective:
         raise CrosscaleError(f"streams must differ and be one or more, not {recipe.streams}")
     encoder, encoder_settings = recipe.chosen("encoder")
     kind, settings = recipe.chosen("objective")
-    known = load_encoders(resolve(recipe.start)) if recipe.start else None
+    known = _start(recipe)
     torch.manual_seed(recipe.seed)
     specs = []
     for stream in streams:
         make = partial(encoder, stream.graph(source.layout), encoder_settings)
         specs.append(StreamSpec(stream, source.layout, partial(_begun, make, str(stream), known)))
     return cast(Objective, kind(specs, settings))
+
+
+def _start(recipe: Recipe) -> TrainedEncoders | None:
+    """The trained encoders that a recipe begins from."""
+    return load_encoders(resolve(recipe.start)) if recipe.start else None
 
 
 def _begun(make: Callable[[], Encoder], stream: str, known: TrainedEncoders | None) -> Encoder:

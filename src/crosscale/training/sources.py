@@ -15,6 +15,7 @@ from torch import Tensor
 from crosscale.data.splits import split
 from crosscale.data.store import ClipStore
 from crosscale.errors import CrosscaleError
+from crosscale.models.checkpoint import TrainedEncoders
 from crosscale.skeleton.layout import Layout
 from crosscale.transforms.preprocess import ClipSource, ClipTensors, Preprocess, StoredClips
 from crosscale.utils.registry import Registry
@@ -73,6 +74,9 @@ class Source:
         """
         raise NotImplementedError(f"{type(self).__name__} has no __init__")
 
+    def begin_with(self, trained: TrainedEncoders | None) -> None:
+        """Be told which encoders the run starts from, before anything is taken; None for none."""
+
     def epoch(self, seed: int) -> Tensor:
         """Numbers of the clips of an epoch, in the order in which they train."""
         generator = torch.Generator().manual_seed(seed)
@@ -86,8 +90,8 @@ class Source:
     def take(self, clips: Tensor, views: Sequence[str], seed: int) -> dict[str, ClipTensors]:
         """Clips for each view, before anything is drawn for it.
 
-        Recordings are the same for every view. A source that can perform one motion several times
-        gives another performance for each.
+        Recordings are the same for every view, unless the source lets others stand in for them. A
+        source that can perform one motion several times gives another performance for each.
 
         Args:
             clips: numbers (K,), on the host.
