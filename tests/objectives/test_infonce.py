@@ -34,13 +34,29 @@ def test_the_loss_is_the_cross_entropy_of_finding_the_other_view():
     torch.testing.assert_close(objective(batch).loss, wanted)
 
 
+def test_a_clip_that_is_in_the_batch_twice_is_no_negative_of_itself():
+    objective, batch = step()
+    twice = batch._replace(clips=torch.tensor([0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]))
+    vectors = torch.cat([objective.branches[0](batch.views[name]) for name in ("first", "second")])
+    one, other = functional.normalize(objective.projectors[0](vectors), dim=1).chunk(2)
+    similar = one @ other.T / objective.settings.temperature
+    wanted = torch.zeros(())
+    for i, clip in enumerate(twice.clips):
+        against = (twice.clips != clip) | (torch.arange(12) == i)
+        for logits in (similar[i], similar[:, i]):
+            wanted = wanted + (logits[against].logsumexp(0) - logits[i]) / 24
+    torch.testing.assert_close(objective(twice).loss, wanted)
+    assert objective(twice).loss < objective(batch).loss
+
+
 def test_vectors_that_are_near_are_told_apart_in_mixed_precision_too():
     objective, _ = step({"objective.temperature": 0.01})
     around = torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
     one = functional.normalize(torch.ones(12, 16) + 0.02 * around, dim=1)
+    none = torch.zeros(12, 12, dtype=torch.bool)
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = objective._loss(one, one)
-    torch.testing.assert_close(mixed, objective._loss(one, one))
+        mixed = objective._loss(one, one, none)
+    torch.testing.assert_close(mixed, objective._loss(one, one, none))
 
 
 def test_scales_of_a_clip_are_positives_of_each_other():

@@ -69,7 +69,10 @@ class InfoNCE(Objective):
             ones.append(one)
             others.append(other)
             metrics |= self._watched(spec.name, one.detach(), other.detach())
-        losses = [self._loss(one, other) for one, other in zip(ones, others, strict=True)]
+        # In a batch that holds a clip twice, neither is a negative of the other.
+        twice = batch.clips[:, None] == batch.clips
+        twice.fill_diagonal_(False)
+        losses = [self._loss(one, other, twice) for one, other in zip(ones, others, strict=True)]
         metrics |= {
             f"{spec.name}/loss": own.detach()
             for spec, own in zip(self.streams, losses, strict=True)
@@ -77,7 +80,7 @@ class InfoNCE(Objective):
         loss = torch.stack(losses).mean()
         pairs = [(i, j) for i in range(len(ones)) for j in range(len(ones)) if i != j]
         if pairs and self.settings.across:
-            across = torch.stack([self._loss(ones[i], others[j]) for i, j in pairs]).mean()
+            across = torch.stack([self._loss(ones[i], others[j], twice) for i, j in pairs]).mean()
             metrics["across/loss"] = across.detach()
             loss = loss + self.settings.across * across
         return Output(loss, metrics)
@@ -86,10 +89,11 @@ class InfoNCE(Objective):
         """The encoder of each stream."""
         return self.encoders_of(self.branches)
 
-    def _loss(self, one: Tensor, other: Tensor) -> Tensor:
-        """Cross entropy of finding each clip's other view (N, D), both ways."""
+    def _loss(self, one: Tensor, other: Tensor, left_out: Tensor) -> Tensor:
+        """Cross entropy of finding each clip's other view (N, D), both ways, but for pairs (N, N)."""
         with full_precision(one):
             logits = one @ other.T / self.settings.temperature
+        logits = logits.masked_fill(left_out, -torch.inf)
         own = torch.arange(len(logits), device=logits.device)
         there, back = (functional.cross_entropy(each, own) for each in (logits, logits.T))
         return (there + back) / 2
