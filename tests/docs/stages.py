@@ -156,6 +156,14 @@ STAGES = {
             "git clone REPOSITORY": f"git clone -q --template {{folder}}/template {ROOT}",
         },
     ),
+    "own-data": Stage(
+        instead={
+            "own/adapt --data stores/mine": (
+                "own/adapt --data stores/mine --training.epochs 1 --source.epoch_clips 256 "
+                "--output.batches 2"
+            )
+        }
+    ),
     "animals": Stage(instead={"--out runs/mice\n": f"--out runs/mice {SMALL}\n"}),
     "formats": Stage(
         _formats,

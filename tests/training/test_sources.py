@@ -189,6 +189,7 @@ def test_bodies_of_normal_size_have_bones_of_usual_length():
         {"source.programs": 0.5},
         {"source.epoch_clips": 0},
         {"source.neighbours": -1},
+        {"source.passes": -1},
     ],
 )
 def test_mixtures_that_cannot_be_are_refused(changes):
@@ -255,6 +256,17 @@ def test_neighbours_stand_in_for_recordings_in_all_views_but_the_first(tmp_path)
     assert torch.equal(found["second"].coordinates, again.coordinates)
     later = source.take(clips, ["second"], seed=4)["second"]
     assert not torch.equal(found["second"].coordinates, later.coordinates)
+
+
+def test_where_there_are_few_recordings_programs_make_up_for_them(tmp_path):
+    few = {"protocol": "all", "source.epoch_clips": 100, "source.passes": 2}
+    for clips, recorded in ((12, 24), (30, 50)):
+        store = made(tmp_path / str(clips), clips)
+        source = make_source(read_recipe("own/adapt", few), [store], torch.device("cpu"))
+        order = source.epoch(0)
+        assert len(order) == source.epoch_clips == 100
+        assert (order < clips).sum() == recorded
+        assert order.bincount()[:clips].max() <= 2
 
 
 def test_without_encoders_to_start_from_no_neighbours_are_found(tmp_path):

@@ -90,7 +90,7 @@ class InfoNCE(Objective):
         return self.encoders_of(self.branches)
 
     def _loss(self, one: Tensor, other: Tensor, left_out: Tensor) -> Tensor:
-        """Cross entropy of finding each clip's other view (N, D), both ways, but for pairs (N, N)."""
+        """Cross entropy of finding each clip's other view (N, D), both ways; (N, N) left out."""
         with full_precision(one):
             logits = one @ other.T / self.settings.temperature
         logits = logits.masked_fill(left_out, -torch.inf)

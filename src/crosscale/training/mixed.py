@@ -45,6 +45,8 @@ class MixedSettings:
         shares: of each store in what is recorded, in the order of `--data`; null for as many clips
             of each as it has. They need not sum to one.
         programs: share of an epoch's clips that are motion programs, drawn anew for each step.
+        passes: how often an epoch shows a recording at most, where there are few of them; programs
+            make up for the rest. 0 for as often as its clips need.
         family: programs in a batch that differ from one of them in one thing, it included.
         neighbours: how many nearest recordings are looked at, as the encoders see them that the run
             starts from; those that have a recording among theirs too are shown in its place in all
@@ -61,6 +63,7 @@ class MixedSettings:
 
     shares: list[float] | None = None
     programs: float = 0.0
+    passes: int = 0
     family: int = 2
     neighbours: int = 0
     turn: float = 15.0
@@ -99,8 +102,10 @@ class MixedSource(Source):
             for store, own in zip(stores, rows, strict=True)
         ]
         count = settings.epoch_clips or int(self.sizes.sum())
-        self.performed = round(settings.programs * count)
-        self.recorded = count - self.performed
+        self.recorded = count - round(settings.programs * count)
+        if settings.passes:
+            self.recorded = min(self.recorded, settings.passes * int(self.sizes.sum()))
+        self.performed = count - self.recorded
         self.neighbours: list[Neighbours] = []
         self.stage = Stage(settings, self.layout, preprocess, device) if self.performed else None
         self.classes = ()
@@ -298,8 +303,8 @@ def _check_mixture(settings: MixedSettings, stores: int) -> None:
         )
     if not 0 <= settings.programs <= 1 or settings.family < 1:
         raise CrosscaleError("source.programs must lie between 0 and 1, source.family be 1 or more")
-    if settings.neighbours < 0:
-        raise CrosscaleError("source.neighbours must be 0 or more")
+    if min(settings.neighbours, settings.passes) < 0:
+        raise CrosscaleError("source.neighbours and source.passes must be 0 or more")
     if not stores and settings.programs < 1:
         raise CrosscaleError(
             "source mixed needs stores: name one or more with --data, or say --source.programs 1"
