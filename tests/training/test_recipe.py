@@ -116,3 +116,8 @@ def test_recipes_of_0_1_say_what_they_said(monkeypatch, name):
     if recipe.schedule.name == "cosine":
         del expected["schedule.milestones"]  # idle
     assert {key: plain(found[key]) for key in expected} == expected
+
+
+def test_data_without_a_method_is_told_which_there_are():
+    with pytest.raises(CrosscaleError, match="own/adapt"):
+        read_recipe("own", {})
