@@ -46,7 +46,6 @@ def test_a_clip_that_is_in_the_batch_twice_is_no_negative_of_itself():
         for logits in (similar[i], similar[:, i]):
             wanted = wanted + (logits[against].logsumexp(0) - logits[i]) / 24
     torch.testing.assert_close(objective(twice).loss, wanted)
-    assert objective(twice).loss < objective(batch).loss
 
 
 def test_vectors_that_are_near_are_told_apart_in_mixed_precision_too():

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import distributed, multiprocessing
 
 from crosscale.cli import INTERRUPTED, main
+from crosscale.encoders.sync_norm import synchronise
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import ENCODER_FILE
 from crosscale.training.callbacks import read_metrics
@@ -106,6 +107,27 @@ def test_two_processes_train_what_one_trains_with_the_whole_batch(alone, togethe
         # The mean of the processes' shares, of which each has mined another number.
         shares = [metrics.get("mined/same_label") for metrics in (mine, theirs)]
         assert shares == [None, None] or shares[1] == pytest.approx(shares[0], abs=0.1)
+
+
+def normalise(number, meeting, found):
+    """One of two processes, each with half of the vectors."""
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{meeting}", rank=number, world_size=2
+    )
+    module = torch.nn.Sequential(torch.nn.BatchNorm1d(3))
+    synchronise(module)
+    torch.save(module(vectors().chunk(2)[number]).detach(), f"{found}{number}")
+    distributed.destroy_process_group()
+
+
+def vectors():
+    return torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+
+
+def test_vectors_are_normalised_over_two_processes_as_over_one(tmp_path):
+    multiprocessing.spawn(normalise, (tmp_path / "meeting", tmp_path / "found"), nprocs=2)
+    halves = [torch.load(tmp_path / f"found{number}") for number in (0, 1)]
+    torch.testing.assert_close(torch.cat(halves), torch.nn.BatchNorm1d(3)(vectors()).detach())
 
 
 def differ(number, meeting, told):

@@ -197,6 +197,18 @@ def test_resuming_with_other_settings_is_refused_by_name(undisturbed):
         _train(undisturbed, _recipe({"training.batch_size": 9}), resume=True)
 
 
+def test_a_run_does_not_go_on_when_others_lie_where_it_began_from(undisturbed, tmp_path):
+    begun = Path(shutil.copytree(undisturbed, tmp_path / "begun"))
+    recipe = _recipe({"start": str(begun), "training.epochs": 1})
+    longer = dataclasses.replace(recipe, training=TINY.training)
+    _train(tmp_path / "run", recipe)
+    _train(tmp_path / "run", longer, resume=True)
+    _train(tmp_path / "other", _recipe({"seed": 1}))
+    shutil.copy(tmp_path / "other" / ENCODER_FILE, begun)
+    with pytest.raises(CrosscaleError, match="began from other encoders"):
+        _train(tmp_path / "run", longer, resume=True)
+
+
 def test_a_finished_run_goes_on_to_more_epochs_as_if_asked_for_them_at_once(tmp_path):
     told = []
     plain = {"schedule.name": "step", "objective.mining_start": None}

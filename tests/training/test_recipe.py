@@ -118,6 +118,7 @@ def test_recipes_of_0_1_say_what_they_said(monkeypatch, name):
     assert {key: plain(found[key]) for key in expected} == expected
 
 
-def test_data_without_a_method_is_told_which_there_are():
-    with pytest.raises(CrosscaleError, match="own/adapt"):
-        read_recipe("own", {})
+@pytest.mark.parametrize("name", ["own", "own/"])
+def test_data_without_a_method_is_told_that_one_is_lacking(name):
+    with pytest.raises(CrosscaleError, match="own/METHOD"):
+        read_recipe(name, {})

@@ -269,6 +269,37 @@ def test_where_there_are_few_recordings_programs_make_up_for_them(tmp_path):
         assert order.bincount()[:clips].max() <= 2
 
 
+def test_no_store_is_shown_more_often_than_passes_say_whatever_its_share(tmp_path):
+    stores = [made(tmp_path / "few", 3), made(tmp_path / "many", 40)]
+    shared = {**NEAR, "source.programs": 0.5, "source.epoch_clips": 60}
+    recipe = read_recipe("own/adapt", {**shared, "source.shares": [1.0, 1.0], "source.passes": 2})
+    order = make_source(recipe, stores, torch.device("cpu")).epoch(0)
+    assert len(order) == 60
+    assert order.bincount()[:3].tolist() == [2, 2, 2]
+    assert ((order >= 3) & (order < 43)).sum() == 15
+
+
+def test_each_stores_recordings_have_neighbours_among_themselves_seen_from_aside(tmp_path):
+    stores = [made(tmp_path / "few", 10), made(tmp_path / "many", 24)]
+    recipe = read_recipe("own/adapt", {**NEAR, "source.side": 30.0, "start": "body-2d"})
+    source = make_source(recipe, stores, torch.device("cpu"))
+    recipe = read_recipe(
+        "own/adapt", {**NEAR, "source.side": 30.0, "start": "body-2d", "source.neighbours": 0}
+    )
+    alone = make_source(recipe, stores, torch.device("cpu"))
+    clips = torch.arange(34)
+    near, same = (each.take(clips, ["query", "key"], seed=1) for each in (source, alone))
+    assert torch.equal(near["query"].coordinates, same["query"].coordinates)
+    assert not near["key"].coordinates[:, 2].any()
+    changed = (near["key"].coordinates != same["key"].coordinates).flatten(1).any(1)
+    has = [
+        bool(len(of.of(i)))
+        for of, n in zip(source.neighbours, (10, 24), strict=True)
+        for i in range(n)
+    ]
+    assert changed.tolist() == has
+
+
 def test_without_encoders_to_start_from_no_neighbours_are_found(tmp_path):
     recipe = read_recipe("own/body", {"source.name": "mixed", "source.neighbours": 3})
     with pytest.raises(CrosscaleError, match="--start body"):

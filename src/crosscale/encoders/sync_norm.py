@@ -51,7 +51,7 @@ def synchronise(module: nn.Module) -> None:
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (C,), variance (C,) and the number of values of each channel, over all processes."""
-    own = x.float().flatten(2)
+    own = x.float().reshape(*x.shape[:2], -1)  # (B, C, values), of vectors (B, C) too
     number = own.new_full((1,), own.shape[0] * own.shape[2])
     mean = own.mean(dim=(0, 2))
     spread = (own - mean[:, None]).square().sum(dim=(0, 2))

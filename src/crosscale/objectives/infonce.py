@@ -38,7 +38,7 @@ class InfoNCESettings:
 
 
 class InfoNCE(Objective):
-    """InfoNCE: all else in the batch is a negative; there is no queue and no second encoder.
+    """InfoNCE: all other clips in the batch are negatives; there is no queue and no second encoder.
 
     Over several processes, each contrasts its own part of the batch.
     """
@@ -90,7 +90,10 @@ class InfoNCE(Objective):
         return self.encoders_of(self.branches)
 
     def _loss(self, one: Tensor, other: Tensor, left_out: Tensor) -> Tensor:
-        """Cross entropy of finding each clip's other view (N, D), both ways; (N, N) left out."""
+        """Cross entropy of finding each clip's other view (N, D), both ways.
+
+        Pairs that are `left_out` (N, N) are not compared.
+        """
         with full_precision(one):
             logits = one @ other.T / self.settings.temperature
         logits = logits.masked_fill(left_out, -torch.inf)

@@ -38,7 +38,7 @@ from crosscale.training.distributed import Team
 from crosscale.training.optim import clip_gradients, learning_rate, make_optimiser
 from crosscale.training.output import fit_output
 from crosscale.training.recipe import Recipe, settings_by_name
-from crosscale.training.setup import make_objective, make_views, steps_per_epoch
+from crosscale.training.setup import make_objective, make_views, start_of, steps_per_epoch
 from crosscale.training.sources import Source
 from crosscale.utils.files import atomic_path, only_writer
 from crosscale.utils.formats import read_yaml
@@ -157,7 +157,8 @@ class _Run:
         self.steps_an_epoch = steps_per_epoch(recipe, source.epoch_clips)
         _check(recipe, source.epoch_clips, self.team)
         self.values = plain(dataclasses.asdict(recipe))
-        self.progress = state.Progress()
+        start = start_of(recipe)
+        self.progress = state.Progress(start=start.fingerprint if start else None)
         self.objective = make_objective(recipe, source)
         self.optimiser = make_optimiser(self.objective, recipe.optimiser)
         for encoder in self.objective.encoders().values():
@@ -183,7 +184,7 @@ class _Run:
                     f"several of each: --objective.queue {max(clips // 2, 1)} would be a usual one"
                 )
             self._write_recipe()
-            return state.Progress()
+            return self.progress
         begun = read_yaml(path)
         if not isinstance(begun, dict):
             raise CrosscaleError(f"{path} is no recipe: start the run anew in another folder")
@@ -192,9 +193,14 @@ class _Run:
         if different:
             told = "; ".join(f"{name} {change}" for name, change in different.items())
             raise CrosscaleError(f"{self.folder} was begun with other settings: {told}")
-        progress = state.Progress()
+        progress, start = self.progress, self.progress.start
         if (self.folder / state.LAST).is_file():
             progress = state.restore(self.folder, self.objective, self.optimiser)
+            if progress.start not in (None, start):
+                raise CrosscaleError(
+                    f"{self.folder} began from other encoders than {self.recipe.start} now holds: "
+                    "bring those back, or start the run anew in another folder"
+                )
         if longer:
             if progress.epoch > self.recipe.training.epochs:
                 raise CrosscaleError(

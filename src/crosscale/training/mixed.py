@@ -44,13 +44,14 @@ class MixedSettings:
     Attributes:
         shares: of each store in what is recorded, in the order of `--data`; null for as many clips
             of each as it has. They need not sum to one.
-        programs: share of an epoch's clips that are motion programs, drawn anew for each step.
-        passes: how often an epoch shows a recording at most, where there are few of them; programs
-            make up for the rest. 0 for as often as its clips need.
+        programs: share of an epoch's clips that are motion programs, drawn anew for each step; more
+            of them where recordings are few, see
+        passes: how often an epoch of recordings and programs takes a recording at most; programs
+            make up for what is lacking. 0 for as often as the shares need.
         family: programs in a batch that differ from one of them in one thing, it included.
-        neighbours: how many nearest recordings are looked at, as the encoders see them that the run
-            starts from; those that have a recording among theirs too are shown in its place in all
-            views but the first. 0 leaves it to itself.
+        neighbours: how many nearest recordings of its store each recording has, as the encoders see
+            them that the run starts from; of these, one that counts it among its own nearest is
+            shown in its place in every view but the first (`first`, `query`). 0 for none.
         turn: how far performances are turned from facing the camera, degrees (standard deviation).
         partners: share of programs that are performed before a second person, who faces the first
             and does the same, something else, or nothing.
@@ -102,9 +103,8 @@ class MixedSource(Source):
             for store, own in zip(stores, rows, strict=True)
         ]
         count = settings.epoch_clips or int(self.sizes.sum())
-        self.recorded = count - round(settings.programs * count)
-        if settings.passes:
-            self.recorded = min(self.recorded, settings.passes * int(self.sizes.sum()))
+        self.counts = self._shared_out(count - round(settings.programs * count))
+        self.recorded = int(self.counts.sum())
         self.performed = count - self.recorded
         self.neighbours: list[Neighbours] = []
         self.stage = Stage(settings, self.layout, preprocess, device) if self.performed else None
@@ -120,9 +120,9 @@ class MixedSource(Source):
         self.labels = torch.full((len(self.names),), -1, device=device)
 
     def begin_with(self, trained: TrainedEncoders | None) -> None:
-        """Let them say which of a store's recordings are near each other."""
+        """Find each recording's neighbours by the encoders that the run starts from."""
         count = self.settings.neighbours
-        if not count:
+        if not count or not self.recorded:
             return
         if trained is None:
             raise CrosscaleError(
@@ -141,7 +141,7 @@ class MixedSource(Source):
         """Each store's clips in its share, none twice before all of it were taken; programs."""
         generator = torch.Generator().manual_seed(seed)
         numbers = [int(self.starts[-1]) + torch.arange(self.performed)]
-        for start, size, wanted in zip(self.starts, self.sizes, self._counts(), strict=False):
+        for start, size, wanted in zip(self.starts, self.sizes, self.counts, strict=False):
             rounds = -(-int(wanted) // max(1, int(size)))
             taken = [torch.randperm(int(size), generator=generator) for _ in range(rounds)]
             if taken:
@@ -149,17 +149,19 @@ class MixedSource(Source):
         mixed = torch.cat(numbers)
         return mixed[torch.randperm(len(mixed), generator=generator)]
 
-    def _counts(self) -> NDArray[np.int64]:
-        """How many clips of each store an epoch has."""
-        if not self.recorded:
+    def _shared_out(self, recorded: int) -> NDArray[np.int64]:
+        """How many clips of each store an epoch has, of so many recordings in all."""
+        if not recorded:
             return np.zeros(len(self.sizes), dtype=np.int64)
         weights = np.array(self.settings.shares or self.sizes, dtype=float)
-        counts = np.floor(self.recorded * weights / weights.sum()).astype(np.int64)
-        counts[int(weights.argmax())] += self.recorded - counts.sum()
+        counts = np.floor(recorded * weights / weights.sum()).astype(np.int64)
+        counts[int(weights.argmax())] += recorded - counts.sum()
+        if self.settings.passes and self.settings.programs:
+            return np.minimum(counts, self.settings.passes * self.sizes)
         return counts
 
     def take(self, clips: Tensor, views: Sequence[str], seed: int) -> dict[str, ClipTensors]:
-        """The same recordings for every view, and another performance of each program."""
+        """Recordings, neighbours in their place in other views, and each program performed anew."""
         numbers = clips.numpy()
         owner = np.searchsorted(self.starts, numbers, side="right") - 1
         # In the order of the stores, then programs; and back to that of the batch.

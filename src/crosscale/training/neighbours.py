@@ -48,7 +48,7 @@ class Neighbours:
 def embedded(
     trained: TrainedEncoders, source: CoordinateSource, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Embeddings (N, D) of the clips at `rows` (N,); zero for one without anybody."""
+    """Embeddings (N, D) of the clips at `rows` (N,)."""
     model = Model(trained)
     parts = np.split(rows, range(CHUNK, len(rows), CHUNK))
     return np.concatenate([model.embed_present(source, part.tolist())[0] for part in parts])

@@ -320,9 +320,8 @@ def _read(name: str, above: tuple[str, ...]) -> list[tuple[bool, dict[str, Any]]
         if name.endswith((".yaml", ".yml")):
             raise CrosscaleError(f"there is no file {name}")
         hint = nearest(name, recipe_names(), "crosscale list recipes")
-        methods = [known for known in recipe_names() if known.startswith(f"{name}/")]
-        if methods:
-            hint = f"name a method too, as in {methods[0]}; `crosscale list recipes` has all"
+        if not method and any(known.startswith(f"{data}/") for known in recipe_names()):
+            hint = f"name a method too, {data}/METHOD; `crosscale list recipes` has all"
         raise CrosscaleError(f"no recipe '{name}': {hint}")
     values = read_yaml(source) or {}
     if not isinstance(values, Mapping):

@@ -25,7 +25,7 @@ def make_source(recipe: Recipe, stores: Sequence[ClipStore], device: torch.devic
     """The source of a recipe, opened on some stores."""
     kind, settings = recipe.chosen("source")
     source: Source = kind(settings, stores, recipe.protocol, recipe.preprocess, device)
-    source.begin_with(_start(recipe))
+    source.begin_with(start_of(recipe))
     return source
 
 
@@ -36,7 +36,7 @@ def make_objective(recipe: Recipe, source: Source) -> Objective:
         raise CrosscaleError(f"streams must differ and be one or more, not {recipe.streams}")
     encoder, encoder_settings = recipe.chosen("encoder")
     kind, settings = recipe.chosen("objective")
-    known = _start(recipe)
+    known = start_of(recipe)
     torch.manual_seed(recipe.seed)
     specs = []
     for stream in streams:
@@ -45,7 +45,7 @@ def make_objective(recipe: Recipe, source: Source) -> Objective:
     return cast(Objective, kind(specs, settings))
 
 
-def _start(recipe: Recipe) -> TrainedEncoders | None:
+def start_of(recipe: Recipe) -> TrainedEncoders | None:
     """The trained encoders that a recipe begins from."""
     return load_encoders(resolve(recipe.start)) if recipe.start else None
 

@@ -30,11 +30,13 @@ class Progress:
         epoch: epochs finished.
         step: steps finished in the epoch under way.
         sums: sums of the epoch's measurements so far.
+        start: fingerprint of the encoders that the run began from, if there were any.
     """
 
     epoch: int = 0
     step: int = 0
     sums: dict[str, float] = field(default_factory=dict)
+    start: str | None = None
 
 
 def save(
