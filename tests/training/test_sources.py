@@ -208,11 +208,15 @@ def test_body_adapts_to_recordings_of_any_recipe_beside_pairs_of_people(tmp_path
     assert taken["query"].coordinates.shape == (32, 3, 48, 10, 4)  # two people, from each
 
 
+def found_by(neighbours, clip):
+    return sorted(neighbours.mutual[[clip]].indices.tolist())
+
+
 def test_clips_stand_in_for_each_other_if_each_is_near_the_other():
     angles = np.radians([0, 1, 2.5, 90, 91, 180, 215])  # the last one's nearest are nearer others
     vectors = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
     neighbours = Neighbours(vectors, 1)
-    assert [neighbours.of(clip).tolist() for clip in range(7)] == [[1], [0], [], [4], [3], [6], [5]]
+    assert [found_by(neighbours, clip) for clip in range(7)] == [[1], [0], [], [4], [3], [6], [5]]
     clips = np.array([2, 0, 3, 0])
     assert neighbours.instead(clips, seed=0).tolist() == [2, 1, 4, 1]
     assert Neighbours(vectors[:1], 3).instead(np.array([0]), seed=0).tolist() == [0]
@@ -223,7 +227,7 @@ def test_clips_stand_in_for_each_other_if_each_is_near_the_other():
 def test_neighbours_are_so_both_ways_and_never_the_clip_itself(clips, count, seed):
     vectors = np.random.default_rng(seed).normal(size=(clips, 4)).astype(np.float32)
     neighbours = Neighbours(vectors, count)
-    found = [set(neighbours.of(clip).tolist()) for clip in range(clips)]
+    found = [set(found_by(neighbours, clip)) for clip in range(clips)]
     assert all(clip in found[other] for clip in range(clips) for other in found[clip])
     assert all(clip not in own and len(own) <= count for clip, own in enumerate(found))
     order = np.random.default_rng(seed).permutation(clips)
@@ -250,7 +254,7 @@ def test_neighbours_stand_in_for_recordings_in_all_views_but_the_first(tmp_path)
     others = [
         next(i for i in range(24) if torch.equal(own[i], x)) for x in found["second"].coordinates
     ]
-    assert all(other in (set(neighbours.of(i)) or {i}) for i, other in enumerate(others))
+    assert all(other in (found_by(neighbours, i) or [i]) for i, other in enumerate(others))
     assert sum(other != i for i, other in enumerate(others)) > 8
     again = source.take(clips, ["second"], seed=3)["second"]
     assert torch.equal(found["second"].coordinates, again.coordinates)
@@ -293,7 +297,7 @@ def test_each_stores_recordings_have_neighbours_among_themselves_seen_from_aside
     assert not near["key"].coordinates[:, 2].any()
     changed = (near["key"].coordinates != same["key"].coordinates).flatten(1).any(1)
     has = [
-        bool(len(of.of(i)))
+        bool(found_by(of, i))
         for of, n in zip(source.neighbours, (10, 24), strict=True)
         for i in range(n)
     ]

@@ -15,6 +15,9 @@ class Neighbours:
 
     What is near from one side alone is often a clip that is near to all. Source: Dwibedi et al.,
     "With a little help from my friends" (ICCV 2021), where neighbours are positives too.
+
+    Attributes:
+        mutual: (N, N), 1 where two clips are neighbours.
     """
 
     def __init__(self, vectors: NDArray[np.float32], count: int) -> None:
@@ -28,20 +31,14 @@ class Neighbours:
         nearest = sparse.csr_array((len(vectors), len(vectors)))
         if count:
             nearest = sparse.csr_array(kneighbors_graph(vectors, count, metric="cosine"))
-        both = sparse.csr_array(nearest.multiply(nearest.T))
-        self._first, self._found = both.indptr, both.indices
-
-    def of(self, clip: int) -> NDArray[np.int64]:
-        """The neighbours of a clip."""
-        return np.sort(self._found[self._first[clip] : self._first[clip + 1]])
+        self.mutual = sparse.csr_array(nearest.multiply(nearest.T))
 
     def instead(self, clips: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
         """A neighbour of each clip (K,), drawn anew with each seed; itself if it has none."""
-        number = self._first[clips + 1] - self._first[clips]
+        first, number = self.mutual.indptr[clips], np.diff(self.mutual.indptr)[clips]
         drawn = np.random.default_rng(seed).integers(0, np.maximum(number, 1))
-        instead = clips.copy()
-        some = number > 0
-        instead[some] = self._found[(self._first[clips] + drawn)[some]]
+        instead, some = clips.copy(), number > 0
+        instead[some] = self.mutual.indices[(first + drawn)[some]]
         return instead
 
 
