@@ -159,7 +159,7 @@ class _Run:
         self.values = plain(dataclasses.asdict(recipe))
         start = start_of(recipe)
         self.progress = state.Progress(start=start.fingerprint if start else None)
-        self.objective = make_objective(recipe, source)
+        self.objective = make_objective(recipe, source, start)
         self.optimiser = make_optimiser(self.objective, recipe.optimiser)
         for encoder in self.objective.encoders().values():
             encoder.recompute = recipe.training.recompute

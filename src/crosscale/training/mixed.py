@@ -1,7 +1,7 @@
 """Stores mixed with each other, and with motion programs that are performed afresh."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -119,11 +119,12 @@ class MixedSource(Source):
         ] + ["motion program"] * self.performed
         self.labels = torch.full((len(self.names),), -1, device=device)
 
-    def begin_with(self, trained: TrainedEncoders | None) -> None:
+    def begin_with(self, start: Callable[[], TrainedEncoders | None]) -> None:
         """Find each recording's neighbours by the encoders that the run starts from."""
         count = self.settings.neighbours
         if not count or not self.recorded:
             return
+        trained = start()
         if trained is None:
             raise CrosscaleError(
                 "source.neighbours are found by the encoders that a run starts from: say "

@@ -25,18 +25,26 @@ def make_source(recipe: Recipe, stores: Sequence[ClipStore], device: torch.devic
     """The source of a recipe, opened on some stores."""
     kind, settings = recipe.chosen("source")
     source: Source = kind(settings, stores, recipe.protocol, recipe.preprocess, device)
-    source.begin_with(start_of(recipe))
+    source.begin_with(partial(start_of, recipe))
     return source
 
 
-def make_objective(recipe: Recipe, source: Source) -> Objective:
-    """The objective of a recipe with fresh weights, drawn from its seed."""
+def make_objective(
+    recipe: Recipe, source: Source, start: TrainedEncoders | None = None
+) -> Objective:
+    """The objective of a recipe with fresh weights, drawn from its seed.
+
+    Args:
+        recipe: every setting.
+        source: of its clips.
+        start: what `start_of` gives, where it was loaded already.
+    """
     streams = [Stream.parse(name) for name in recipe.streams]
     if len(set(streams)) != len(streams) or not streams:
         raise CrosscaleError(f"streams must differ and be one or more, not {recipe.streams}")
     encoder, encoder_settings = recipe.chosen("encoder")
     kind, settings = recipe.chosen("objective")
-    known = start_of(recipe)
+    known = start or start_of(recipe)
     torch.manual_seed(recipe.seed)
     specs = []
     for stream in streams:

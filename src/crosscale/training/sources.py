@@ -4,7 +4,7 @@ One of one's own is a class in one file, trained by `--source my_file:MySource`:
 clips, says which of them an epoch passes over, and gives them when they are asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -74,8 +74,12 @@ class Source:
         """
         raise NotImplementedError(f"{type(self).__name__} has no __init__")
 
-    def begin_with(self, trained: TrainedEncoders | None) -> None:
-        """Be told which encoders the run starts from, before anything is taken; None for none."""
+    def begin_with(self, start: Callable[[], TrainedEncoders | None]) -> None:
+        """Be told what the run starts from, before anything is taken.
+
+        Args:
+            start: loads the encoders, if there are any.
+        """
 
     def epoch(self, seed: int) -> Tensor:
         """Numbers of the clips of an epoch, in the order in which they train."""
