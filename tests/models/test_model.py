@@ -234,7 +234,7 @@ def test_a_model_tells_what_it_is_and_which_encoder_is_meant(model, run):
         (lambda x: x * 1000, "tall in most clips"),
         (lambda x: x[..., [0, 2, 1]], "torsos lie along z"),
         (lambda x: x[..., :2] * 300, None),
-        (lambda x: x[..., :2] * [300, -300], "torsos lie along -y"),
+        (lambda x: x[..., :2] * [300, -300], "turned over"),
     ],
 )
 def test_arrays_in_other_units_or_on_their_heads_are_told(change, told):
@@ -249,3 +249,29 @@ def test_arrays_in_other_units_or_on_their_heads_are_told(change, told):
     texts = [str(warning.message) for warning in found if warning.category is UserWarning]
     assert bool(texts) == bool(told)
     assert all(told in text for text in texts)
+
+
+def test_arrays_of_a_picture_may_have_y_down_and_joints_not_found_at_its_corner():
+    layout = Layout.load("coco17")
+    upright = np.random.default_rng(0).uniform(200, 230, size=(3, 12, 1, 17, 2)).astype(np.float32)
+    upright[..., list(layout.shoulders), 1] += 90
+    model = crosscale.load_model("body-2d")
+    lost = upright.copy()
+    lost[..., 3:5, :] = np.nan
+    expected = model.embed(list(upright), layout)
+    with pytest.warns(UserWarning, match="turned over"):
+        down = model.embed(list(upright * np.float32([1, -1])), layout)
+    np.testing.assert_allclose(down, expected, atol=1e-5)
+    at_corner = np.nan_to_num(lost)
+    np.testing.assert_array_equal(model.embed(at_corner, layout), model.embed(lost, layout))
+
+
+def test_arrays_in_the_plane_may_lie_around_the_hips():
+    """There 0 0 is a place, and no joint that was not found."""
+    around = np.random.default_rng(0).normal(size=(12, 20, 2))
+    around[:, 0] = 0
+    around[:, list(Layout.load("kinect20").shoulders), 1] += 5
+    around = around.astype(np.float32)
+    model = crosscale.load_model("body-2d")
+    moved = model.embed(around + np.float32([300, 400]), "kinect20")
+    np.testing.assert_allclose(model.embed(around, "kinect20"), moved, atol=1e-4)

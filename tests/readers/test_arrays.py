@@ -3,6 +3,7 @@
 import pickle
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
+from crosscale.readers.base import fitted
 from crosscale.readers.datasets.arrays import Arrays, Ntu60Arrays
 from crosscale.readers.tables.plain import Plain
 from crosscale.skeleton.layout import Layout
@@ -239,7 +241,8 @@ def test_npz_of_another_form_is_told(tmp_path, clips, changes, told):
     ("changes", "told"),
     [
         ({"frame_dir": None}, "annotation 0 lacks one of frame_dir, keypoint"),
-        ({"keypoint": np.zeros((1, 4, 17, 2))}, "keypoints of images do not serve"),
+        ({"keypoint": np.zeros((1, 4, 17))}, "bodies, frames, joints, 2 or 3"),
+        ({"keypoint_score": np.zeros((1, 3, 25))}, "keypoint_score has shape .1, 3, 25"),
         ({"total_frames": 5}, "4 frames, but total_frames is 5"),
     ],
 )
@@ -293,3 +296,57 @@ def test_labels_that_would_run_something_are_refused(tmp_path, clips, shared, mo
     with pytest.raises(CrosscaleError, match="it was not run"):
         Ntu60Arrays().find(folder)
     assert not (tmp_path / "ANCHOR_PICKLE_EXECUTED").exists()
+
+
+def pictured(frames=9):
+    """(1, T, 17, 2) pixels with y down of somebody who stands, moving a little, and (1, T, 17)."""
+    layout = Layout.load("coco17")
+    height = dict(
+        zip(("nose", "shoulder", "elbow", "wrist", "hip", "knee", "ankle"), range(7), strict=True)
+    )
+    x = [300 + 30 * (name.startswith("left") - name.startswith("right")) for name in layout.joints]
+    y = [100 + 40 * height.get(name.split("_")[-1], 0) for name in layout.joints]
+    places = np.stack([x, y], -1) + RNG.uniform(0, 3, size=(1, frames, 17, 2))
+    return places.astype(np.float32), np.full((1, frames, 17), 0.9, np.float32)
+
+
+def test_keypoints_of_pictures_are_turned_over_and_those_not_found_are_missing(tmp_path):
+    places, scores = pictured()
+    clip = {"frame_dir": "one", "label": 0, "total_frames": 9}
+    lost, unsure = places.copy(), scores.copy()
+    lost[0, :, 3:5] = 0  # ears, put amid the rest of the face
+    unsure[0, 4, 9] = 0.1  # a wrist, for a moment
+    unsure[0, :, 3:5] = 0
+    lost[0, -1] = unsure[0, -1] = 0  # nobody is there at the end
+    folder = write_annotations(
+        tmp_path / "own",
+        [
+            clip | {"keypoint": places, "keypoint_score": scores},
+            clip | {"frame_dir": "two", "keypoint": lost, "keypoint_score": unsure},
+            clip | {"frame_dir": "zero", "keypoint": lost},
+        ],
+    )
+    reader = fitted(Arrays(), folder)
+    assert reader.layout == "coco17"
+    one, two, zero = read_all(folder, reader)
+    np.testing.assert_allclose(one.coordinates[:, 0], places[0] * [1, -1], rtol=1e-5)
+    assert two.coordinates.shape == zero.coordinates.shape == (8, 1, 17, 2)
+    seen = [joint for joint in range(17) if joint not in (3, 4, 9)]
+    np.testing.assert_allclose(two.coordinates[:, 0, seen], one.coordinates[:8, 0, seen], rtol=1e-6)
+    np.testing.assert_allclose(zero.coordinates[:, 0, 9], one.coordinates[:8, 0, 9], rtol=1e-6)
+    line = one.coordinates[[3, 5], 0, 9].mean(0)
+    np.testing.assert_allclose(two.coordinates[4, 0, 9], line, rtol=1e-5)
+    np.testing.assert_allclose(
+        two.coordinates[:, 0, 3], two.coordinates[:, 0, :3].mean(1), rtol=1e-5
+    )
+    up = read_all(folder, replace(reader, up="y"))[0]
+    np.testing.assert_allclose(up.coordinates[:, 0], places[0], rtol=1e-5)
+
+
+def test_keypoints_of_pictures_beside_joints_in_space_are_told(tmp_path, clips):
+    places, _ = pictured(len(clips[1]))
+    folder = write_annotations(
+        tmp_path, [annotation(0, clips[0]), annotation(1, clips[1], keypoint=places)]
+    )
+    with pytest.raises(CrosscaleError, match=r"\(17, 2\) and of \(25, 3\)"):
+        Ntu60Arrays().find(folder)

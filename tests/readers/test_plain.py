@@ -8,6 +8,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.base import fitted
 from crosscale.readers.tables.plain import Plain
+from crosscale.skeleton.layout import Layout
 
 RNG = np.random.default_rng(0)
 LENGTHS = [4, 1, 6]
@@ -164,6 +165,31 @@ def test_units_and_the_axis_that_points_up_may_be_given(shared):
         )
 
 
+def test_places_in_a_picture_are_turned_over_where_y_points_down(write):
+    """Also those at the corner 0 0 are missing, where estimators put what they did not find."""
+    layout = Layout.load("coco17")
+    up = RNG.uniform(100, 110, size=(6, 17, 2)).astype(np.float32)
+    up[:, list(layout.shoulders), 1] += 80
+    lost = up.copy()
+    lost[:, 3] = 0
+    lost[2, 9] = 0
+    folder = write({"coordinates": up}, "up.npz", layout="coco17")
+    assert fitted(Plain(), folder).up == "y"
+    write({"coordinates": up * [1, -1]}, "down.npz", layout="coco17")
+    write({"coordinates": lost * [1, -1]}, "lost.npz", layout="coco17")
+    reader = fitted(Plain(), folder)
+    assert reader.up == "-y"
+    down, missing, _ = read_all(folder, reader)
+    np.testing.assert_array_equal(down.coordinates[:, 0], up)
+    seen = [joint for joint in range(17) if joint not in (3, 9)]
+    np.testing.assert_array_equal(missing.coordinates[:, 0, seen], up[:, seen])
+    np.testing.assert_allclose(missing.coordinates[2, 0, 9], up[[1, 3], 9].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(missing.coordinates[:, 0, 3], up[:, [0, 1, 2, 4]].mean(1), rtol=1e-5)
+    assert any("y is up instead of -y" in note for note in missing.notes)
+    with pytest.raises(BadClip, match=r"up\.npz: up is z, but joints have x and y only"):
+        read_all(folder / "up.npz", fitted(Plain(up="z"), folder))
+
+
 def test_a_bad_file_is_skipped_alone(write, clips, tmp_path):
     source = write({"coordinates": clips[0]}, "good.npz")
     (tmp_path / "bad.npz").write_bytes(b"hello")
@@ -183,7 +209,7 @@ def test_a_bad_file_is_skipped_alone(write, clips, tmp_path):
         ({"frames": [4, 1, 5]}, "11 rows, frames add up to 10"),
         ({"frames": [4, 1]}, "frames must be 3 whole numbers"),
         ({"frames": [4, -1, 8]}, "frames must be 3 whole numbers"),
-        ({"coordinates": np.zeros((11, 25, 2))}, r"shape \(11, 25, 2\), not \(rows"),
+        ({"coordinates": np.zeros((11, 25, 4))}, r"shape \(11, 25, 4\), not \(rows"),
         ({"coordinates": np.zeros((11, 25, 3), int)}, "coordinates are int64"),
         ({"labels": ["a", "b"]}, r"label has shape \(2,\), not one value for each of the 3"),
         ({"subjects": [0.5, 1, 2]}, "subject must be whole numbers from 0, not float64"),

@@ -69,6 +69,18 @@ def refuse_confidence(coordinates: np.ndarray, where: str) -> None:
         )
 
 
+def without_corner(places: np.ndarray) -> np.ndarray:
+    """Places in a picture (..., 2), NaN for the joints that lie exactly at its corner 0 0.
+
+    There estimators put what they did not find. Where others lie on all sides of 0 0, as around
+    the hips of bodies that were centred there, it is a place.
+    """
+    numbers = places.reshape(-1, 2)
+    if ((numbers > 0).any(0) & (numbers < 0).any(0)).all():
+        return places
+    return np.where((places == 0).all(-1, keepdims=True), np.nan, places)
+
+
 def in_time(numbers: np.ndarray, where: str) -> np.ndarray:
     """Places in time of rows by the numbers of their frames: what is skipped leaves a gap.
 
@@ -207,7 +219,8 @@ def with_gaps_filled(
     """Bodies as arrays have them, as they are but for joints missing while others are there.
 
     Args:
-        coordinates: (T, M, V, C), NaN where a body or a joint is missing.
+        coordinates: (T, M, V, C), NaN where a body or a joint is missing; in the plane also those
+            of `without_corner`.
         names: of the V joints, for messages.
         where: the file, for messages.
         frame_rate: frames a second, if known, by which gaps of half a second are filled.
@@ -223,6 +236,8 @@ def with_gaps_filled(
         )
     refuse_confidence(coordinates, where)
     ids = tuple(str(body) for body in range(coordinates.shape[1]))
+    if coordinates.shape[-1] == 2:
+        coordinates = without_corner(coordinates)
     missing = np.isnan(coordinates).any(-1)
     if (missing == missing.all(-1, keepdims=True)).all():
         refuse_far(coordinates, where)

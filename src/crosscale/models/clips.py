@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -11,6 +11,7 @@ import numpy as np
 from crosscale.data.bodies import refuse_confidence, with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.data.conversion import CoordinateSource
+from crosscale.data.detections import IMAGE_TO_Y_UP
 from crosscale.data.recordings import Recordings
 from crosscale.data.store import ClipStore
 from crosscale.data.store_files import is_store
@@ -18,7 +19,7 @@ from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers import make_reader
 from crosscale.readers.auto import recognise
 from crosscale.readers.base import fitted
-from crosscale.readers.mocap.space import ADULT, doubts, measured
+from crosscale.readers.mocap.space import ADULT, doubts, measured, upward
 from crosscale.readers.reading import read_all
 from crosscale.skeleton.layout import PEOPLE, Layout
 
@@ -99,22 +100,31 @@ def open_source(clips: Clips, layout: Layout | str | None, usual: Layout) -> Nam
     listed = cast(Sequence[Clip | np.ndarray], [clips] if is_one else clips)
     own = Layout.of(layout or usual)
     source = InMemory.of([_as_clip(i, clip, own) for i, clip in enumerate(listed)], own)
-    bare = any(not isinstance(clip, Clip) for clip in listed)
-    for doubt in _doubts(source) if bare else ():
+    bare = [not isinstance(clip, Clip) for clip in listed]
+    if not any(bare) or PEOPLE not in own.scales:  # of none, of clips, of animals
+        return source
+    measures = _measures(source)
+    if all(bare) and source.whole.rows.shape[-1] == 2 and upward(measures) == "-y":
+        warnings.warn(
+            "torsos point down in most clips, as in pictures whose y points down; all clips are "
+            "turned over",
+            stacklevel=3,
+        )
+        rows = source.whole.rows * IMAGE_TO_Y_UP.astype(np.float32)
+        return replace(source, whole=replace(source.whole, rows=rows))
+    for doubt in doubts(measures, optional=False):
         warnings.warn(f"{doubt}; crosscale takes metres and y up", stacklevel=3)
     return source
 
 
-def _doubts(source: InMemory) -> list[str]:
-    """What speaks against metres and y up of people that nobody prepared, see `space.doubts`."""
-    if not source.names or PEOPLE not in source.layout.scales:
-        return []
+def _measures(source: InMemory) -> list[tuple[float, np.ndarray]]:
+    """Height and torso of the people of each clip, see `space.measured`."""
     clips = [source.recordings([i]).alone().rows for i in range(len(source.names))]
     deep = [np.pad(rows, ((0, 0), (0, 0), (0, 3 - rows.shape[-1]))) for rows in clips]
     measures = [measured(rows[:, None], source.layout) for rows in deep]
     if clips[0].shape[-1] == 2:  # a picture's unit may be any
         measures = [(ADULT, torso) for _, torso in measures]
-    return doubts(measures, optional=False)
+    return measures
 
 
 def _recorded(path: Path, layout: Layout | str | None) -> InMemory:
@@ -139,7 +149,8 @@ def _as_clip(i: int, clip: Clip | np.ndarray, layout: Layout) -> Clip:
     fits = array.ndim == 4 and array.shape[2] == len(layout.joints) and array.dtype.kind == "f"
     if fits:
         refuse_confidence(array, name)
-    if fits and np.isnan(array).any():
+    in_plane = fits and array.shape[3] == 2
+    if fits and (in_plane or np.isnan(array).any()):
         return with_gaps_filled(array, layout.joints, name).clip(name)
     bodies = tuple(str(body) for body in range(array.shape[1])) if array.ndim == 4 else ()
     return Clip(name, array, bodies)

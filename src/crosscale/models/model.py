@@ -168,14 +168,17 @@ class Model(nn.Module):
     def embed(self, clips: Clips, layout: Layout | str | None = None) -> NDArray[np.float32]:
         """Embeddings (N, D) float32 of clips, in their order, each of length 1.
 
-        They do not depend on what else is embedded at once, nor on bodies that no frame shows
-        (to about 1e-6). Bodies beyond those of the encoder's preprocessing are left out.
+        They do not depend on what else is embedded at once (but see C = 2 below), nor on bodies
+        that no frame shows (to about 1e-6). Bodies beyond those of the encoder's preprocessing are
+        left out.
 
         Args:
             clips: a store, its path, or the path of recordings in a format that is recognised; a
-                `Clip`, an array (T, M, V, C) or (T, V, C) in metres (C = 3; of C = 2 any unit),
-                NaN where a body is absent, or a joint for a moment; or a list of either, or an
-                array (N, T, M, V, C).
+                `Clip`, an array (T, M, V, C) or (T, V, C), NaN where a body is absent, or a joint
+                for a moment; or a list of either, or an array (N, T, M, V, C). Of C = 3 arrays are
+                metres with y up; of C = 2 as pose estimators give them, in any unit: 0 0 in the
+                corner is missing too, and where torsos point down in most clips all are turned
+                over.
             layout: of clips that are not a store's, a name or a file; by default the encoder's.
 
         Raises:

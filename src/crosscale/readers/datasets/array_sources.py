@@ -31,8 +31,11 @@ class ArraySource:
         labels: N class numbers or names, None where a clip has none.
         parts: "train", "test" or None for each clip.
         joints: V.
-        clip: gives the coordinates of a clip by its index, (T, M, V, 3), filled with zeros.
+        clip: gives the coordinates of a clip by its index, (T, M, V, C), filled with zeros; in a
+            picture C = 2 and y points down.
         arrays: from which they are taken.
+        size: C.
+        scores: gives how sure a pose estimator was of a clip's joints, (T, M, V), or None.
     """
 
     names: Sequence[str]
@@ -41,6 +44,8 @@ class ArraySource:
     joints: int
     clip: Callable[[int], np.ndarray]
     arrays: Sequence[np.ndarray] = ()
+    size: int = 3
+    scores: Callable[[int], np.ndarray | None] = lambda index: None
 
 
 def sources_below(source: Path) -> list[Path]:
@@ -146,7 +151,7 @@ def _labels(path: Path, labels: Any) -> Sequence[Any]:
 
 def _refuse_other_than_numbers(origin: str, array: np.ndarray) -> None:
     if array.dtype.kind not in "iuf":
-        raise CrosscaleError(f"{origin}: coordinates are {shown(array.dtype)}, not numbers")
+        raise CrosscaleError(f"{origin}: holds {shown(array.dtype)}, not numbers")
 
 
 def _open_npz(path: Path) -> ArraySource:
@@ -205,18 +210,28 @@ def _open_annotations(path: Path) -> ArraySource:
         raise CrosscaleError(f"{path} does not hold a dict with a list of annotations")
     for place, annotation in enumerate(annotations):
         _check_annotation(f"{path}: annotation {place}", annotation)
-    joints = {annotation["keypoint"].shape[2] for annotation in annotations}
-    if len(joints) > 1:
-        raise CrosscaleError(f"{path}: keypoints of {min(joints)} and of {max(joints)} joints")
+    shapes = {annotation["keypoint"].shape[2:] for annotation in annotations}
+    if len(shapes) > 1:
+        raise CrosscaleError(
+            f"{path}: keypoints of (joints, numbers a joint) {min(shapes)} and of {max(shapes)}"
+        )
+    joints, size = shapes.pop()
     names = [annotation["frame_dir"] for annotation in annotations]
     part_of = _parts(path, content.get("split"))
     return ArraySource(
         names=names,
         labels=_labels(path, [annotation.get("label") for annotation in annotations]),
         parts=[part_of.get(name) for name in names],
-        joints=joints.pop(),
+        joints=joints,
         clip=lambda index: np.asarray(annotations[index]["keypoint"]).transpose(1, 0, 2, 3),
+        size=size,
+        scores=lambda index: _scores(annotations[index]),
     )
+
+
+def _scores(annotation: Mapping[str, Any]) -> np.ndarray | None:
+    scores = annotation.get("keypoint_score")
+    return None if scores is None else np.asarray(scores).transpose(1, 0, 2)
 
 
 def _check_annotation(origin: str, annotation: Any) -> None:
@@ -227,12 +242,18 @@ def _check_annotation(origin: str, annotation: Any) -> None:
         raise CrosscaleError(f"{origin}: frame_dir is no text, or empty")
     keypoint = annotation["keypoint"]
     shape = np.shape(keypoint)
-    if not isinstance(keypoint, np.ndarray) or len(shape) != 4 or shape[3] != 3:
+    if not isinstance(keypoint, np.ndarray) or len(shape) != 4 or shape[3] not in (2, 3):
         raise CrosscaleError(
-            f"{origin}: keypoint has shape {shape}, not (bodies, frames, joints, 3); keypoints of "
-            "images do not serve"
+            f"{origin}: keypoint has shape {shape}, not (bodies, frames, joints, 2 or 3)"
         )
     _refuse_other_than_numbers(origin, keypoint)
+    scores = annotation.get("keypoint_score")
+    if scores is not None:
+        if np.shape(scores) != shape[:3]:
+            raise CrosscaleError(
+                f"{origin}: keypoint_score has shape {np.shape(scores)}, not {shape[:3]}"
+            )
+        _refuse_other_than_numbers(f"{origin}: keypoint_score", np.asarray(scores))
     frames = annotation.get("total_frames", shape[1])
     if not isinstance(frames, int | np.integer) or frames != shape[1]:
         raise CrosscaleError(f"{origin}: {shape[1]} frames, but total_frames is {shown(frames)}")

@@ -3,21 +3,24 @@
 - `train_position.npy`, `val_data_joint.npy` ... (N, 3, T, V, M) with `train_label.pkl`: ST-GCN,
   2s-AGCN, CrosSCLR, AimCLR;
 - `NTU60_CS.npz` with x_train (N, T, M*V*3), y_train and the same for the test: CTR-GCN;
-- `ntu60_3danno.pkl`, a list of annotations with keypoint (M, T, V, 3): PYSKL.
+- `ntu60_3danno.pkl`, a list of annotations with keypoint (M, T, V, 3): PYSKL; and its
+  `ntu60_hrnet.pkl`, keypoint (M, T, 17, 2) of pictures with keypoint_score (M, T, 17).
 
 All fill absent bodies and the ends of clips with zeros; here these become absent again.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from crosscale.data.bodies import refuse_far, single, with_gaps_filled
 from crosscale.data.clip import Clip
+from crosscale.data.detections import Detections
 from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item, OwnRecordings
@@ -30,9 +33,9 @@ from crosscale.readers.datasets.array_sources import (
 )
 from crosscale.readers.datasets.ntu import NTU_ACTIONS, ntu_numbers
 from crosscale.readers.files import beginning, faults_named, some_files
-from crosscale.readers.mocap.space import InUnits
+from crosscale.readers.mocap.space import InUnits, placed
+from crosscale.readers.pose.estimated import people_in
 from crosscale.readers.tables.numbered import class_names
-from crosscale.skeleton.layout import Layout
 from crosscale.utils.arrayfiles import names_in, release
 from crosscale.utils.text import shown
 
@@ -44,10 +47,11 @@ class Arrays(InUnits, OwnRecordings):
     """Arrays of one's own data, in the forms of the published code; labels are class numbers.
 
     Attributes:
-        layout: layout of the joints; the arrays do not say it.
+        layout: layout of the joints, which the arrays do not say; empty takes coco17 for keypoints
+            of pictures and ntu25 for joints in space.
     """
 
-    layout: str = "ntu25"
+    layout: str = ""
 
     def find(self, source: Path) -> list[Item]:
         """The clips of all arrays below `source`.
@@ -67,6 +71,10 @@ class Arrays(InUnits, OwnRecordings):
                     )
         return sorted(items.values())
 
+    def for_source(self, source: Path) -> Self:
+        """This reader with its layout, by default that of the first array."""
+        return replace(self, layout=self._layout(open_source(sources_below(source)[0])))
+
     def read(self, item: Item) -> Clip:
         """Take one clip out of its array; see `Reader`."""
         source = open_source(item.path)
@@ -79,13 +87,16 @@ class Arrays(InUnits, OwnRecordings):
                 f"{item.path.name}: {shown(item.name)} has the label {shown(label)}; do the labels "
                 "count from 0?"
             )
-        joints, where = known_layout(self.layout).joints, shown(item.name)
+        joints, where = known_layout(self._layout(source)).joints, shown(item.name)
         with faults_named(item.path):
-            coordinates, notes = _unpadded(source.clip(item.index), where)
-            for array in source.arrays:  # else an array larger than memory would fill it
-                release(array)
-            found = with_gaps_filled(coordinates, joints, where)
-            found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
+            if source.size == 2:
+                found = self._pictured(source, item.index, joints, where)
+            else:
+                coordinates, notes = _unpadded(source.clip(item.index), where)
+                for array in source.arrays:  # else an array larger than memory would fill it
+                    release(array)
+                found = with_gaps_filled(coordinates, joints, where)
+                found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
             return found.clip(
                 item.name, label=label or named, part=source.parts[item.index], **numbers
             )
@@ -102,14 +113,33 @@ class Arrays(InUnits, OwnRecordings):
         return next(filter(None, map(_reason, files)), None) if kind == cls.name else None
 
     def _items(self, path: Path, source: ArraySource) -> Iterable[Item]:
-        joints = len(Layout.load(self.layout).joints)
+        layout = self._layout(source)
+        joints = len(known_layout(layout).joints)
         if source.joints != joints:
             raise CrosscaleError(
-                f"{path}: {source.joints} joints, layout {self.layout} has {joints}; name the "
+                f"{path}: {source.joints} joints, layout {layout} has {joints}; name the "
                 "layout with --layout"
             )
         _class_names(path, source, self.classes)
         return (Item(name, path, index) for index, name in enumerate(source.names))
+
+    def _layout(self, source: ArraySource) -> str:
+        return self.layout or ("coco17" if source.size == 2 else "ntu25")
+
+    def _pictured(
+        self, source: ArraySource, index: int, joints: tuple[str, ...], where: str
+    ) -> Bodies:
+        """The people of a clip as a pose estimator found them in pictures."""
+        places, scores = source.clip(index), source.scores(index)
+        there = (places != 0).any((2, 3))
+        found = np.where((places == 0).all(-1, keepdims=True), np.nan, places)[there]
+        detections = Detections(
+            names=joints,
+            frame=np.nonzero(there)[0],
+            joints=placed(single(found), None, self.up or "-y"),
+            confidence=None if scores is None else scores[there],
+        )
+        return people_in(detections, joints, where)
 
 
 class Ntu60Arrays(Arrays):

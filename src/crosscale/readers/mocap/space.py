@@ -1,12 +1,14 @@
 """Units and axes of motion capture, where a file does not say them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
+from crosscale.data.bodies import without_corner
+from crosscale.data.detections import IMAGE_TO_Y_UP
 from crosscale.errors import BadClip
 from crosscale.skeleton.layout import Layout
 from crosscale.utils.text import shown
@@ -59,10 +61,23 @@ class InUnits:
     up: Up | None = None
 
     def placed(self, coordinates: np.ndarray) -> np.ndarray:
-        """Coordinates (..., 3) in metres with y up."""
-        if self.units is None and self.up is None:
-            return coordinates
-        return coordinates @ (TURNS[self.up or "y"] * UNITS[self.units or "metres"]).T
+        """Coordinates (..., C) with y up, in metres; see `placed`."""
+        return placed(coordinates, self.units, self.up)
+
+
+def placed(coordinates: np.ndarray, units: Units | None, up: Up | None) -> np.ndarray:
+    """Coordinates (..., 3) in metres, or (..., 2) in a picture's own unit, with y up.
+
+    Raises:
+        BadClip: when places in a picture are to have another axis up than y or -y.
+    """
+    if coordinates.shape[-1] == 2:
+        if up not in (None, "y", "-y"):
+            raise BadClip(f"up is {up}, but joints have x and y only")
+        return coordinates * IMAGE_TO_Y_UP if up == "-y" else coordinates
+    if units is None and up is None:
+        return coordinates
+    return coordinates @ (TURNS[up or "y"] * UNITS[units or "metres"]).T
 
 
 def guessed(
@@ -102,11 +117,37 @@ def guessed(
     return units, up, tuple(notes)
 
 
+def up_in_pictures(
+    clips: Iterable[np.ndarray], layout: Layout, up: Up | None
+) -> tuple[Up | None, tuple[str, ...]]:
+    """Whether y points up or down in pictures, as their bodies tell it, and what was guessed.
+
+    Args:
+        clips: some of a source, (T, M, V, C).
+        layout: of their joints; clips of other joints do not count.
+        up: the direction that points up, where it is known.
+
+    Returns:
+        `up` as it is where it is given or clips are in space, and no notes.
+    """
+    own = [x for x in clips if x.shape[2] == len(layout.joints)]
+    if up or not own or any(x.shape[-1] != 2 for x in own):
+        return up, ()
+    bodies = [without_corner(x).reshape(-1, *x.shape[2:]) for x in own]
+    _, found, notes = guessed(bodies, layout, None, None)
+    return found, notes
+
+
 def measured(coordinates: np.ndarray, layout: Layout) -> tuple[float, np.ndarray]:
     """Height of the bodies of a clip (T, M, V, 3), and their torso (3,), in most of some frames."""
     frames = coordinates[:: max(1, len(coordinates) // FRAMES_MEASURED)]
     bodies = frames.reshape(-1, *frames.shape[2:])
     return _height(bodies), np.median(_torsos(bodies, layout), axis=0)
+
+
+def upward(measures: Sequence[tuple[float, np.ndarray]]) -> Up:
+    """The direction along which torsos lie in most clips, see `measured`."""
+    return _along(np.median([torso for _, torso in measures], axis=0), tuple(TURNS))
 
 
 def doubts(measures: Sequence[tuple[float, np.ndarray]], *, optional: bool) -> list[str]:
@@ -124,7 +165,7 @@ def doubts(measures: Sequence[tuple[float, np.ndarray]], *, optional: bool) -> l
             f": give their unit, such as --units {unit}" if optional and unit != "metres" else ""
         )
         found.append(f"bodies are {height:,.4g} m tall in most clips{remedy}")
-    up = _along(np.median([torso for _, torso in measures], axis=0), tuple(TURNS))
+    up = upward(measures)
     if up != "y":
         remedy = f": if it points up, give --up {up}" if optional else ""
         found.append(f"torsos lie along {up} in most clips, not along y{remedy}")

@@ -75,13 +75,40 @@ class Estimated(RecordingFiles):
         where = item.path.name
         found = self.detections(item)
         found = found.only(joint_places(self.layout, found.names, where))
-        people = sighted(found, where, self.confidence)
-        kept = tracked(
-            people.seen, self.layout.joints, where, max_bodies=self.max_bodies, upright=False
+        kept = people_in(
+            found,
+            self.layout.joints,
+            where,
+            confidence=self.confidence,
+            max_bodies=self.max_bodies,
         )
-        notes = (*people.notes, *kept.notes)
-        kept = Bodies(kept.coordinates * people.metre, kept.ids, notes)
         return kept.clip(item.name, label=found.label, frame_rate=found.frame_rate)
+
+
+def people_in(
+    found: Detections,
+    joints: tuple[str, ...],
+    where: str,
+    *,
+    confidence: float | None = None,
+    max_bodies: int = 2,
+) -> Bodies:
+    """The people whom an estimator found, as long as they were found, short gaps filled.
+
+    Args:
+        found: joints of one layout, in its order.
+        joints: their names there.
+        where: the file, for messages.
+        confidence: as `sighted`.
+        max_bodies: as `tracked`.
+
+    Raises:
+        BadClip: as `sighted` and `tracked`.
+    """
+    people = sighted(found, where, confidence)
+    kept = tracked(people.seen, joints, where, max_bodies=max_bodies, upright=False)
+    notes = (*people.notes, *kept.notes)
+    return Bodies(kept.coordinates * people.metre, kept.ids, notes)
 
 
 class Person(NamedTuple):

@@ -19,12 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crosscale.data.bodies import LATER, REPEATED
-from crosscale.data.detections import IMAGE_TO_Y_UP, Detections
+from crosscale.data.detections import Detections
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
 from crosscale.readers.by_name import joint_places
-from crosscale.readers.files import files_below
-from crosscale.readers.mocap.space import TURNS, UNITS, Units, Up, guessed
+from crosscale.readers.files import faults_named, files_below
+from crosscale.readers.mocap.space import Units, Up, guessed, placed
 from crosscale.readers.pose.estimated import Estimated
 from crosscale.readers.tables.csv_table import CsvTable
 from crosscale.skeleton.layout import Layout
@@ -293,15 +293,11 @@ class LongTable(Estimated):
     def detections(self, item: Item) -> Detections:
         """One clip of a table; what is wrong is told with its line."""
         found = open_long(item.path).detections(item.index)
-        size = found.joints.shape[-1]
-        if size == 2 and self.up not in (None, "y", "-y"):
-            raise BadClip(f"{item.path.name}: up is {self.up}, but joints have x and y only")
-        if size == 2:
-            joints = found.joints * (IMAGE_TO_Y_UP if self.up == "-y" else 1.0)
-        else:
-            turn = TURNS[self.up or "y"] * (UNITS[self.units] if self.units else 1.0)
-            with np.errstate(invalid="ignore", over="ignore"):  # infinite ones count as missing
-                joints = found.joints @ turn.T
+        with (
+            faults_named(item.path),
+            np.errstate(invalid="ignore", over="ignore"),  # infinite ones count as missing
+        ):
+            joints = placed(found.joints, self.units, self.up)
         return replace(found, joints=joints, notes=(*found.notes, *self.guessed))
 
     @classmethod

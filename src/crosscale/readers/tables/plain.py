@@ -6,9 +6,10 @@
                 the other, coordinates (rows, V, 3) or (rows, M, V, 3) with frames (N,)
 
 Coordinates are metres with y up, unless `units` and `up` say otherwise, NaN where a body or a joint
-is missing. All else may be left out: label, subject, camera, setup, repetition, frame_rate and part
-("train" or "test"), with an s at the end for many clips; layout, the name of the layout; classes,
-the names that numbers in the labels stand for.
+is missing. In a picture a joint has two numbers in place of three, NaN or 0 0 where it is missing,
+and the bodies tell whether y points down. All else may be left out: label, subject, camera, setup,
+repetition, frame_rate and part ("train" or "test"), with an s at the end for many clips; layout,
+the name of the layout; classes, the names that numbers in the labels stand for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,10 +23,11 @@ import numpy as np
 
 from crosscale.data.bodies import with_gaps_filled
 from crosscale.data.clip import Clip
+from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.files import RecordingFiles, faults_named
-from crosscale.readers.mocap.space import InUnits
+from crosscale.readers.mocap.space import InUnits, up_in_pictures
 from crosscale.readers.tables.numbered import class_names, refuse_no_text, refuse_shifted
 from crosscale.skeleton.layout import Layout, builtin_layouts
 from crosscale.utils.arrayfiles import names_in, open_arrays, release
@@ -45,7 +47,7 @@ class PlainFile:
 
     Attributes:
         names: N clip names.
-        clip: gives the coordinates of a clip by its index, (T, M, V, 3) metres.
+        clip: gives the coordinates of a clip by its index, (T, M, V, C) as they were written.
         columns: N values, or None where unknown, by field of `Clip`.
         labels: (N,) labels as they were written, if there are any.
         classes: the names that numbers in labels stand for.
@@ -112,7 +114,7 @@ def _open(path: Path, changed: int) -> PlainFile:
 
 
 def _one(path: Path, coordinates: np.ndarray) -> Callable[[int], np.ndarray]:
-    bodies = _with_bodies(path, coordinates, 3, "(T, V, 3) or (T, M, V, 3)")
+    bodies = _with_bodies(path, coordinates, 3, "(T, V, 2 or 3) or (T, M, V, 2 or 3)")
     return lambda index: bodies
 
 
@@ -127,14 +129,14 @@ def _many(path: Path, arrays: Mapping[str, np.ndarray], count: int) -> Callable[
     if lengths.shape != (count,) or lengths.dtype.kind not in "iu" or (lengths < 1).any():
         raise CrosscaleError(f"{path}: {key} must be {count} whole numbers from 1")
     if key == "lengths":
-        filled = _with_bodies(path, coordinates, 4, "(N, T, V, 3) or (N, T, M, V, 3)")
+        filled = _with_bodies(path, coordinates, 4, "(N, T, V, 2 or 3) or (N, T, M, V, 2 or 3)")
         if len(filled) != count or lengths.max() > filled.shape[1]:
             raise CrosscaleError(
                 f"{path}: coordinates have {len(filled)} clips of {filled.shape[1]} frames; names "
                 f"and lengths say {count} clips of up to {lengths.max()}"
             )
         return lambda index: _taken(filled, (index, slice(lengths[index])))
-    rows = _with_bodies(path, coordinates, 3, "(rows, V, 3) or (rows, M, V, 3)")
+    rows = _with_bodies(path, coordinates, 3, "(rows, V, 2 or 3) or (rows, M, V, 2 or 3)")
     ends = np.cumsum(lengths)
     if ends[-1] != len(rows):
         raise CrosscaleError(
@@ -152,7 +154,7 @@ def _taken(array: np.ndarray, part: Any) -> np.ndarray:
 
 def _with_bodies(path: Path, coordinates: np.ndarray, fewest: int, form: str) -> np.ndarray:
     """Coordinates with an axis of bodies, also where there is one body and none was given."""
-    if coordinates.ndim not in (fewest, fewest + 1) or coordinates.shape[-1] != 3:
+    if coordinates.ndim not in (fewest, fewest + 1) or coordinates.shape[-1] not in (2, 3):
         raise CrosscaleError(f"{path}: coordinates have shape {coordinates.shape}, not {form}")
     if coordinates.dtype.kind != "f":
         raise CrosscaleError(f"{path}: coordinates are {coordinates.dtype}, not numbers of metres")
@@ -197,9 +199,11 @@ class Plain(InUnits, RecordingFiles):
 
     Attributes:
         layout: of the joints; empty takes the one that the files say.
+        guessed: what was guessed, for every clip.
     """
 
     layout: str | Layout = ""
+    guessed: tuple[str, ...] = ()
 
     endings = (".npz",)
     what = "npz files"
@@ -228,18 +232,24 @@ class Plain(InUnits, RecordingFiles):
     def for_source(self, source: Path) -> "Plain":
         """This reader with its layout, by default the one that the files say.
 
+        Of places in a picture bodies tell whether y points up or down.
+
         Raises:
             CrosscaleError: when they say one that is not built in.
         """
-        files = (file for _, file in _opened(super().find(source), source) if file)
-        said = (file.layout for file in islice(files, LOOKED_AT) if file.layout)
+        opened = (file for _, file in _opened(super().find(source), source) if file)
+        files = list(islice(opened, LOOKED_AT))
+        said = (file.layout for file in files if file.layout)
         name = self.layout or next(said, USUAL)
         if not self.layout and name not in builtin_layouts():
             raise CrosscaleError(
                 f"{source}: files say that their layout is {shown(name)}, which is not built in; "
                 "give its YAML file with --layout"
             )
-        return replace(self, layout=Layout.of(name))
+        layout = Layout.of(name)
+        clips = (file.clip(i) for file in files for i in range(len(file.names)))
+        up, notes = up_in_pictures(islice(clips, LOOKED_AT), layout, self.up)
+        return replace(self, layout=layout, up=up, guessed=notes)
 
     def read(self, item: Item) -> Clip:
         """Take one clip out of its file; see `Reader`."""
@@ -268,7 +278,8 @@ class Plain(InUnits, RecordingFiles):
         rate = fields.get("frame_rate")
         with faults_named(item.path):
             found = with_gaps_filled(coordinates, self.layout.joints, shown(item.name), rate)
-            found = replace(found, coordinates=self.placed(found.coordinates))
+            notes = (*self.guessed, *found.notes)
+            found = Bodies(self.placed(found.coordinates), found.ids, notes)
             return found.clip(item.name, **fields)
 
     @classmethod
