@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from crosscale.data.gaps import fill_gaps
 from crosscale.errors import BadClip
+from crosscale.skeleton.layout import Layout
 
 NAMES = ("head", "hand", "foot")
 
@@ -86,3 +87,49 @@ def test_a_face_out_of_sight_as_a_whole_is_missing():
     broken[10:30, :2] = np.nan
     done = fill_gaps(broken, ("nose", "left_ear", "foot"), "walk")
     assert np.isnan(done.joints[10:30]).all()
+
+
+COCO = Layout.load("coco17").joints
+
+
+def somebody(frames=20):
+    """(T, 17, 2) who stands with a torso of 50 and sways, y up."""
+    height = {"shoulder": 150, "elbow": 125, "wrist": 100, "hip": 100, "knee": 57.5, "ankle": 17.5}
+    side = {"left": 1, "right": -1}
+    still = [
+        (side.get(name.split("_")[0], 0) * 17.5, height.get(name.split("_")[-1], 175))
+        for name in COCO
+    ]
+    return np.array(still) + np.linspace(0, 9, frames)[:, None, None] * [1, 0]
+
+
+@pytest.mark.parametrize("turn", [[[1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [-1, 0]]])
+def test_legs_that_are_never_in_sight_lie_in_line_with_the_torso(turn):
+    """Of people who stand, in a picture with y up or down, and who lie."""
+    there = somebody() @ np.array(turn)
+    below = [j for j, name in enumerate(COCO) if name.endswith(("knee", "ankle"))]
+    broken = there.copy()
+    broken[1:, below] = np.nan
+    done = fill_gaps(broken, COCO, "desk")
+    np.testing.assert_allclose(done.joints, there, atol=1e-6)
+    assert done.notes == (f"joints of legs out of sight, put as of somebody who stands: {20 * 4}",)
+
+
+@pytest.mark.parametrize("up", [1, -1])
+def test_hips_that_are_never_in_sight_lie_below_the_shoulders(up):
+    there = somebody() * [1, up]
+    broken = there.copy()
+    broken[:, 11:] = np.nan
+    done = fill_gaps(broken, COCO, "desk").joints
+    np.testing.assert_array_equal(done[:, :11], there[:, :11])
+    torso = done[:, 11:13].mean(1) - done[:, 5:7].mean(1)
+    np.testing.assert_allclose(torso, np.tile([0, -up * 49], (20, 1)), atol=1e-6)
+    assert (np.diff(done[:, [11, 13, 15], 1], axis=1) * up < -30).all()
+
+
+def test_legs_that_are_in_sight_for_a_while_are_not_made_up():
+    broken = somebody()
+    broken[12:, 13:] = np.nan
+    done = fill_gaps(broken, COCO, "walk")
+    np.testing.assert_array_equal(done.joints[:12], broken[:12])
+    assert np.isnan(done.joints[12:]).all()

@@ -94,14 +94,21 @@ def test_a_hidden_joint_is_filled_for_a_moment_and_told(networks, film):
     assert not any("missing" in note for note in guessed.notes)
 
 
-def test_legs_outside_the_picture_are_refused_unless_they_may_be_guessed(networks, film):
-    networks.visibility = np.array([0.01 if "ankle" in name else 1.0 for name in NAMES])
+def test_arms_outside_the_picture_are_refused_unless_they_may_be_guessed(networks, film):
+    networks.visibility = np.array([0.01 if "wrist" in name else 1.0 for name in NAMES])
     item = film(walking())
     with pytest.raises(
-        BadClip, match=r"walk.avi.*left_ankle is seen in 0% .* lower the confidence"
+        BadClip, match=r"walk.avi.*left_wrist is seen in 0% .* lower the confidence"
     ):
         make_reader("video").read(item)
     assert make_reader("video", confidence=0.0).read(item).present.all()
+
+
+def test_legs_outside_the_picture_stand(networks, film):
+    networks.visibility = np.array([0.01 if "ankle" in name else 1.0 for name in NAMES])
+    clip = make_reader("video").read(film(walking()))
+    assert clip.present.all()
+    assert any(note.startswith("joints of legs out of sight") for note in clip.notes)
 
 
 def test_a_video_of_nobody_is_refused(networks, film):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosscale.data.legs import standing
 from crosscale.errors import BadClip
 
 # Of a head seen from the side, one eye and one ear are hidden all the time.
@@ -36,8 +37,10 @@ def fill_gaps(
 ) -> Filled:
     """Draw straight lines over short gaps, and leave out the frames that are still not whole.
 
-    Nothing is made up beyond the first and the last sight of a joint, but for those of the face:
-    they are so near each other that the middle of those in sight stands for one that is hidden.
+    Nothing is made up beyond the first and the last sight of a joint, but for two things. Joints of
+    the face are so near each other that the middle of those in sight stands for one that is hidden.
+    Legs that are not in sight at all, of somebody at a desk, say, are put as of somebody who
+    stands, see `legs`.
 
     Args:
         joints: one body (T, V, C), NaN where a joint was not seen.
@@ -55,8 +58,11 @@ def fill_gaps(
     filled[:, face], by_middle = _middles(filled[:, face])
     found = seen | by_line
     found[:, face] |= by_middle
-    whole = np.isfinite(filled).all((1, 2))
     shown = seen.any(1)
+    hidden = found.sum(0) < LEAST_SEEN * max(1, shown.sum())
+    filled, put = standing(filled, hidden, names, face)
+    found[:, put] = True
+    whole = np.isfinite(filled).all((1, 2))
     if whole.sum() < LEAST_SEEN * max(1, shown.sum()):
         worst = int(np.argmin(found[shown].sum(0))) if shown.any() else 0
         share = found[shown, worst].mean() if shown.any() else 0.0
@@ -67,6 +73,7 @@ def fill_gaps(
     counts = {
         "joints missing for a moment, filled by a line": int((by_line & whole[:, None]).sum()),
         "joints of the face out of sight, put amid the others": int(by_middle[whole].sum()),
+        "joints of legs out of sight, put as of somebody who stands": int(whole.sum() * put.sum()),
         "frames with joints missing left out": int((shown & ~whole).sum()),
     }
     notes = tuple(f"{what}: {count}" for what, count in counts.items() if count)
