@@ -298,6 +298,13 @@ def test_labels_that_would_run_something_are_refused(tmp_path, clips, shared, mo
     assert not (tmp_path / "ANCHOR_PICKLE_EXECUTED").exists()
 
 
+def test_other_pickles_are_not_taken_for_annotations(tmp_path):
+    (tmp_path / "other.pkl").write_bytes(
+        pickle.dumps({"weights": [1.0], "note": "annotations" * 9})
+    )
+    assert Arrays.recognises(tmp_path) is None
+
+
 def pictured(frames=9):
     """(1, T, 17, 2) pixels with y down of somebody who stands, moving a little, and (1, T, 17)."""
     layout = Layout.load("coco17")
@@ -339,8 +346,21 @@ def test_keypoints_of_pictures_are_turned_over_and_those_not_found_are_missing(t
     np.testing.assert_allclose(
         two.coordinates[:, 0, 3], two.coordinates[:, 0, :3].mean(1), rtol=1e-5
     )
+    sure = read_all(folder, replace(reader, confidence=0.05))[1]
+    np.testing.assert_allclose(sure.coordinates[4, 0, 9], one.coordinates[4, 0, 9], rtol=1e-6)
     up = read_all(folder, replace(reader, up="y"))[0]
     np.testing.assert_allclose(up.coordinates[:, 0], places[0], rtol=1e-5)
+
+
+def test_pickles_of_many_clips_are_known_though_their_splits_come_first(tmp_path):
+    places, scores = pictured()
+    split = {"xsub_train": [f"clip {i:06d}" for i in range(10_000)]}
+    clip = {"frame_dir": "one", "keypoint": places, "keypoint_score": scores}
+    folder = write_annotations(tmp_path, [clip], split)
+    assert (
+        Ntu60Arrays.recognises(folder)
+        == "ntu60_3danno.pkl is a pickle of annotations, as PYSKL writes"
+    )
 
 
 def test_keypoints_of_pictures_beside_joints_in_space_are_told(tmp_path, clips):

@@ -15,6 +15,7 @@ MOST_FRAMES = 2**53  # whole numbers beyond are not told apart
 # A source that names frames 0 and 10^9 does not get memory for all in between.
 FRAMES_PER_FOUND = 100
 REPEATED = 0.1  # share of rows that may be there twice by a fault of the recording; more are people
+FEW = 0.05  # share of joints that lie outside of a picture
 LATER = "rows of which a later one has the same moment dropped"
 
 
@@ -73,10 +74,11 @@ def without_corner(places: np.ndarray) -> np.ndarray:
     """Places in a picture (..., 2), NaN for the joints that lie exactly at its corner 0 0.
 
     There estimators put what they did not find. Where others lie on all sides of 0 0, as around
-    the hips of bodies that were centred there, it is a place.
+    the hips of bodies that were centred there, it is a place; a few lie outside of many a picture.
     """
     numbers = places.reshape(-1, 2)
-    if ((numbers > 0).any(0) & (numbers < 0).any(0)).all():
+    sides = np.stack([(numbers > 0).sum(0), (numbers < 0).sum(0)])
+    if (sides.min(0) > FEW * sides.sum(0)).all():
         return places
     return np.where((places == 0).all(-1, keepdims=True), np.nan, places)
 

@@ -4,19 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosscale.data.legs import standing
+from crosscale.data.legs import FACE, standing
 from crosscale.errors import BadClip
 
-# Of a head seen from the side, one eye and one ear are hidden all the time.
-FACE = frozenset(
-    [
-        *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_mouth", "right_mouth"),
-        *("left_eye_inner", "left_eye_outer", "right_eye_inner", "right_eye_outer"),
-    ]
-)
 GAP_SECONDS = 0.5  # in which a joint moves nearly straight
 SHORT_GAP = 15  # frames; as long at the usual rate
-LEAST_SEEN = 0.2  # share of a body's frames that must be whole for its clip to be used
+LEAST_SEEN = 0.2  # share of a body's frames that must be whole for its clip to be used,
+# or in pictures show a joint
 
 
 @dataclass(frozen=True)
@@ -37,31 +31,34 @@ def fill_gaps(
 ) -> Filled:
     """Draw straight lines over short gaps, and leave out the frames that are still not whole.
 
-    Nothing is made up beyond the first and the last sight of a joint, but for two things. Joints of
+    In pictures, where estimators lose joints for long, lines go over gaps of any length, and joints
+    are held before their first and after their last sight, if a fifth of the frames shows them.
+
+    Else nothing is made up beyond the first and the last sight of a joint, but for two. Joints of
     the face are so near each other that the middle of those in sight stands for one that is hidden.
-    Legs that are not in sight at all, of somebody at a desk, say, are put as of somebody who
+    Hips and legs that are out of sight, of somebody at a desk, say, are put as of somebody who
     stands, see `legs`.
 
     Args:
         joints: one body (T, V, C), NaN where a joint was not seen.
         names: V joint names.
         where: the clip and body, for the message.
-        longest: longest gap in frames that is filled.
+        longest: longest gap in frames that is filled in space.
 
     Raises:
         BadClip: when fewer than a fifth of the frames that show the body can be made whole;
             names the joint that is missing most.
     """
     seen = np.isfinite(joints).all(-1)  # (T, V)
-    filled, by_line = _lines(np.where(seen[..., None], joints, np.nan), seen, longest)
+    known = np.where(seen[..., None], joints, np.nan)
+    filled, by_line = _lines(known, seen, None if joints.shape[-1] == 2 else longest)
     face = [j for j, name in enumerate(names) if name in FACE]
     filled[:, face], by_middle = _middles(filled[:, face])
     found = seen | by_line
     found[:, face] |= by_middle
     shown = seen.any(1)
-    hidden = found.sum(0) < LEAST_SEEN * max(1, shown.sum())
-    filled, put = standing(filled, hidden, names, face)
-    found[:, put] = True
+    filled, put = standing(filled, names)
+    found |= put
     whole = np.isfinite(filled).all((1, 2))
     if whole.sum() < LEAST_SEEN * max(1, shown.sum()):
         worst = int(np.argmin(found[shown].sum(0))) if shown.any() else 0
@@ -73,7 +70,7 @@ def fill_gaps(
     counts = {
         "joints missing for a moment, filled by a line": int((by_line & whole[:, None]).sum()),
         "joints of the face out of sight, put amid the others": int(by_middle[whole].sum()),
-        "joints of legs out of sight, put as of somebody who stands": int(whole.sum() * put.sum()),
+        "joints of legs out of sight, put as of somebody who stands": int(put[whole].sum()),
         "frames with joints missing left out": int((shown & ~whole).sum()),
     }
     notes = tuple(f"{what}: {count}" for what, count in counts.items() if count)
@@ -89,15 +86,23 @@ def _middles(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(lost, middle, x), lost[..., 0]
 
 
-def _lines(x: np.ndarray, seen: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gaps of `x` (T, V, C) of up to `longest` frames filled, and where (T, V)."""
+def _lines(x: np.ndarray, seen: np.ndarray, longest: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps of `x` (T, V, C) of up to `longest` frames filled, and where (T, V).
+
+    None fills gaps of any length of joints that are seen in enough frames, also at the ends.
+    """
     frames = np.arange(len(x))[:, None]
     before = np.maximum.accumulate(np.where(seen, frames, -1), axis=0)
     last = len(x)
     after = np.minimum.accumulate(np.where(seen, frames, last)[::-1], axis=0)[::-1]
     shown = seen.any(1, keepdims=True)
-    gap = ~seen & shown & (before >= 0) & (after < last) & (after - before - 1 <= longest)
+    if longest is None:
+        before, after = np.where(before < 0, after, before), np.where(after == last, before, after)
+        fits = seen.sum(0) >= LEAST_SEEN * shown.sum()
+    else:
+        fits = after - before - 1 <= longest
+    gap = ~seen & shown & (before >= 0) & (after < last) & fits
     joint = np.broadcast_to(np.arange(x.shape[1]), seen.shape)
-    low, high = x[before.clip(0), joint], x[after.clip(max=last - 1), joint]
+    low, high = (x[at.clip(0, last - 1), joint] for at in (before, after))
     share = ((frames - before) / np.maximum(after - before, 1))[..., None]
     return np.where(gap[..., None], low + share * (high - low), x), gap

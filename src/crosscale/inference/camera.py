@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from crosscale.data.gaps import FACE
+from crosscale.data.legs import FACE
 from crosscale.inference.frames import Frame
 from crosscale.pose.pose_estimator import CONFIDENCE, PeopleFollower, Pixels, placed
 

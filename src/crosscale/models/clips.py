@@ -104,7 +104,8 @@ def open_source(clips: Clips, layout: Layout | str | None, usual: Layout) -> Nam
     if not any(bare) or PEOPLE not in own.scales:  # of none, of clips, of animals
         return source
     measures = _measures(source)
-    if all(bare) and source.whole.rows.shape[-1] == 2 and upward(measures) == "-y":
+    plane = source.whole.rows.shape[-1] == 2
+    if all(bare) and plane and upward(measures) == "-y":
         warnings.warn(
             "torsos point down in most clips, as in pictures whose y points down; all clips are "
             "turned over",
@@ -112,8 +113,9 @@ def open_source(clips: Clips, layout: Layout | str | None, usual: Layout) -> Nam
         )
         rows = source.whole.rows * IMAGE_TO_Y_UP.astype(np.float32)
         return replace(source, whole=replace(source.whole, rows=rows))
+    taken = "y up" if plane else "metres and y up"
     for doubt in doubts(measures, optional=False):
-        warnings.warn(f"{doubt}; crosscale takes metres and y up", stacklevel=3)
+        warnings.warn(f"{doubt}; crosscale takes {taken}", stacklevel=3)
     return source
 
 

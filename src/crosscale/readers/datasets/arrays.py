@@ -39,6 +39,8 @@ from crosscale.readers.tables.numbered import class_names
 from crosscale.utils.arrayfiles import names_in, release
 from crosscale.utils.text import shown
 
+# The first key of a pickled dict, whatever the protocol.
+_BEGINS = re.compile(rb"[^a-z]*(split|annotations)\b")
 _DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
 
 
@@ -49,9 +51,11 @@ class Arrays(InUnits, OwnRecordings):
     Attributes:
         layout: layout of the joints, which the arrays do not say; empty takes coco17 for keypoints
             of pictures and ntu25 for joints in space.
+        confidence: joints of pictures below it are missing; None takes 0.3.
     """
 
     layout: str = ""
+    confidence: float | None = None
 
     def find(self, source: Path) -> list[Item]:
         """The clips of all arrays below `source`.
@@ -95,8 +99,8 @@ class Arrays(InUnits, OwnRecordings):
                 coordinates, notes = _unpadded(source.clip(item.index), where)
                 for array in source.arrays:  # else an array larger than memory would fill it
                     release(array)
-                found = with_gaps_filled(coordinates, joints, where)
-                found = Bodies(self.placed(found.coordinates), found.ids, (*notes, *found.notes))
+                found = with_gaps_filled(self.placed(coordinates), joints, where)
+                found = replace(found, notes=(*notes, *found.notes))
             return found.clip(
                 item.name, label=label or named, part=source.parts[item.index], **numbers
             )
@@ -139,7 +143,7 @@ class Arrays(InUnits, OwnRecordings):
             joints=placed(single(found), None, self.up or "-y"),
             confidence=None if scores is None else scores[there],
         )
-        return people_in(detections, joints, where)
+        return people_in(detections, joints, where, confidence=self.confidence)
 
 
 class Ntu60Arrays(Arrays):
@@ -160,7 +164,8 @@ def _reason(path: Path) -> str | None:
         return f"{path.name} is named as in ST-GCN and its kin"
     if "x_train" in names_in(path):
         return f"{path.name} has an array x_train, as CTR-GCN writes"
-    if path.suffix == ".pkl" and b"frame_dir" in beginning(path):
+    # The names of a large set's splits come before the first annotation.
+    if path.suffix == ".pkl" and _BEGINS.match(beginning(path)):
         return f"{path.name} is a pickle of annotations, as PYSKL writes"
     return None
 

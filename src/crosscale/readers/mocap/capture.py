@@ -10,7 +10,6 @@ import numpy as np
 from crosscale.data.bodies import repaired
 from crosscale.data.clip import Clip
 from crosscale.data.gaps import GAP_SECONDS, SHORT_GAP
-from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip
 from crosscale.readers.base import Item
 from crosscale.readers.by_name import NamedJoints, joint_places
@@ -109,14 +108,13 @@ class Capture(RecordingFiles):
             return self.for_source(item.path).read(item)
         take = self.take(item.path)
         where = item.path.name
-        joints = _selected(take, self.layout, where)
-        longest = round(GAP_SECONDS * take.frame_rate) if take.frame_rate else SHORT_GAP
-        found = repaired(joints, take.bodies, self.layout.joints, where, longest)
         metres = take.metres if self.units is None else UNITS[self.units]
         if metres is None:
             raise BadClip(f"{where}: does not say its unit, while others do; give it with --units")
-        turned = found.coordinates @ (TURNS[self.up or "y"] * metres).T
-        found = Bodies(turned, found.ids, (*take.notes, *found.notes, *self.notes))
+        joints = _selected(take, self.layout, where) @ (TURNS[self.up or "y"] * metres).T
+        longest = round(GAP_SECONDS * take.frame_rate) if take.frame_rate else SHORT_GAP
+        found = repaired(joints, take.bodies, self.layout.joints, where, longest)
+        found = replace(found, notes=(*take.notes, *found.notes, *self.notes))
         return found.clip(item.name, frame_rate=take.frame_rate)
 
     def _looked_at(self, items: Sequence[Item]) -> list[Take]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from crosscale.data.bodies import without_corner
 from crosscale.data.detections import IMAGE_TO_Y_UP
+from crosscale.data.legs import upwards
 from crosscale.errors import BadClip
-from crosscale.skeleton.layout import Layout
+from crosscale.skeleton.layout import PEOPLE, Layout
 from crosscale.utils.text import shown
 
 Units = Literal["metres", "centimetres", "millimetres", "inches", "cmu"]
@@ -128,10 +129,10 @@ def up_in_pictures(
         up: the direction that points up, where it is known.
 
     Returns:
-        `up` as it is where it is given or clips are in space, and no notes.
+        `up` as it is where it is given, or clips are in space or of animals, and no notes.
     """
     own = [x for x in clips if x.shape[2] == len(layout.joints)]
-    if up or not own or any(x.shape[-1] != 2 for x in own):
+    if up or not own or PEOPLE not in layout.scales or any(x.shape[-1] != 2 for x in own):
         return up, ()
     bodies = [without_corner(x).reshape(-1, *x.shape[2:]) for x in own]
     _, found, notes = guessed(bodies, layout, None, None)
@@ -203,8 +204,9 @@ def _height(joints: np.ndarray) -> float:
 
 
 def _torsos(joints: np.ndarray, layout: Layout) -> np.ndarray:
-    """(N, 3) from between the hips to between the shoulders."""
+    """(N, 3) from between the hips to between the shoulders; without hips to the head."""
     upper, lower = (joints[:, list(pair)].mean(1) for pair in (layout.shoulders, layout.hips))
-    torsos = upper - lower
-    seen = np.isfinite(torsos).all(-1)
-    return torsos[seen] if seen.any() else np.array([[0.0, 1.0, 0.0]])
+    for torsos in (upper - lower, upwards(joints, layout.joints)):
+        if (seen := np.isfinite(torsos).all(-1)).any():
+            return np.asarray(torsos[seen])
+    return np.array([[0.0, 1.0, 0.0]])

@@ -23,7 +23,6 @@ import numpy as np
 
 from crosscale.data.bodies import with_gaps_filled
 from crosscale.data.clip import Clip
-from crosscale.data.tracks import Bodies
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
 from crosscale.readers.files import RecordingFiles, faults_named
@@ -277,9 +276,9 @@ class Plain(InUnits, RecordingFiles):
         fields = {key: values[item.index] for key, values in file.columns.items()}
         rate = fields.get("frame_rate")
         with faults_named(item.path):
-            found = with_gaps_filled(coordinates, self.layout.joints, shown(item.name), rate)
-            notes = (*self.guessed, *found.notes)
-            found = Bodies(self.placed(found.coordinates), found.ids, notes)
+            where, joints = shown(item.name), self.layout.joints
+            found = with_gaps_filled(self.placed(coordinates), joints, where, rate)
+            found = replace(found, notes=(*self.guessed, *found.notes))
             return found.clip(item.name, **fields)
 
     @classmethod
