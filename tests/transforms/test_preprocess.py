@@ -82,6 +82,61 @@ def test_frames_at_the_ends_without_anybody_are_trimmed():
     assert torch.equal(out.coordinates[0], out.coordinates[1])
 
 
+MOVING = dataclasses.replace(PLAIN, length="moving")
+
+
+def waving(frames=40, seed=0):
+    """(T, 1, 25, 3) of a body one hand of which goes to and fro, once."""
+    body = np.random.default_rng(seed).normal(size=(25, 3))
+    x = np.repeat(body[None, None], frames, axis=0)
+    x[:, 0, 18:25] += 1 - np.cos(np.linspace(0, 2 * np.pi, frames))[:, None, None]
+    return x.astype(np.float32)
+
+
+def held(x, before, after, trembling=0.003):
+    """The clip with people who stand still, but for a tremble, before and after."""
+    whole = np.concatenate([np.repeat(x[:1], before, 0), x, np.repeat(x[-1:], after, 0)])
+    return whole + np.random.default_rng(1).normal(scale=trembling, size=whole.shape).astype("f4")
+
+
+def test_who_stands_still_before_and_after_moving_makes_no_difference():
+    exact, loose = preprocess(
+        [held(waving(), 0, 0), held(waving(), 30, 50)], NTU, MOVING
+    ).coordinates
+    assert (exact - loose).abs().max() < 0.5  # of a hand that moves by 2
+    whole = preprocess([held(waving(), 30, 50)], NTU, PLAIN).coordinates[0]
+    assert (exact - whole).abs().max() > 1.5
+
+
+def test_moving_takes_all_people_and_goes_by_who_is_there():
+    one, other = held(waving(), 0, 60), held(waving(), 60, 0)
+    both = np.concatenate([one, other], axis=1)
+    found = preprocess([both, both[:, ::-1]], NTU, MOVING)
+    plain = preprocess([both], NTU, PLAIN).coordinates
+    assert (found.coordinates[0, ..., 0] - plain[0, ..., 0]).abs().max() < 0.3
+    assert (found.coordinates[0, ..., 1] - plain[0, ..., 1]).abs().max() < 0.3
+    apart = waving()
+    apart[5:35] = np.nan  # nobody is there while the place changes
+    apart[35:] += 1
+    assert preprocess([apart], NTU, MOVING).body_mask.tolist() == [[True, False]]
+
+
+@given(st.integers(1, 70), st.integers(0, 2**31), st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_moving_shows_whoever_is_there_and_does_not_depend_on_other_clips(frames, seed, still):
+    clip = some_clip(frames, seed=seed)
+    clip = np.repeat(clip[:1], frames, axis=0) if still else clip
+    clip[: frames // 3, 1] = np.nan
+    out = preprocess([clip], NTU, MOVING)
+    assert torch.isfinite(out.coordinates).all()
+    assert out.body_mask.tolist() == preprocess([clip], NTU, PLAIN).body_mask.tolist()
+    among = preprocess([some_clip(30), clip, waving()], NTU, MOVING)
+    torch.testing.assert_close(among.coordinates[1], out.coordinates[0], rtol=0, atol=0)
+    if still:
+        present = preprocess([clip], NTU, PLAIN).coordinates
+        torch.testing.assert_close(out.coordinates, present, rtol=0, atol=1e-6)
+
+
 def test_published_length_counts_frames_of_the_first_body_and_takes_as_many_from_the_start():
     clip = some_clip(frames=10)
     clip[3:5, 0] = np.nan

@@ -9,10 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.ndimage import uniform_filter1d
 
 from crosscale.data.recordings import Recordings
 from crosscale.transforms.frames import centres
 from crosscale.transforms.settings import Length
+
+# Somebody moves while the fastest quarter of the joints is a fifth as fast as at the best of times.
+MOMENTS = 48  # of a clip, at which is looked
+SMOOTHED = 5  # of them, as sensors tremble
+SLOW, FAST = 0.2, 0.95
+AROUND = 1  # moments kept before and after
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,7 @@ def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> 
         recordings: N clips of one frame or more.
         frames: T.
         bodies: M; further ones are left out.
-        length: `present`: from the first to the last frame in which somebody is there;
-            `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
+        length: see `Preprocess`.
     """
     time = np.arange(recordings.frames.max(initial=1))
     body = np.arange(bodies)[:, None]
@@ -61,10 +67,14 @@ def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> 
     there = seen.any(axis=2)
     clip, member = np.nonzero(there)
     before, after = _neighbours(seen[clip, member])  # (P, L)
-    middles = centres(torch.from_numpy(count).double(), frames).numpy()
-    at = begin[:, None] + middles.clip(0, count[:, None] - 1)  # (N, T)
-    low, high, share = _between(at[clip], before, after)
     base, stride = recordings.first[clip] + member, recordings.bodies[clip]
+    if length == "moving":
+        at = _places(begin, count, MOMENTS)
+        low, high, share = _between(at[clip], before, after)
+        rows = (recordings.rows[base[:, None] + row * stride[:, None]] for row in (low, high))
+        begin, count = _moving(next(rows), next(rows), share, clip, at)
+    at = _places(begin, count, frames)
+    low, high, share = _between(at[clip], before, after)
     start = np.take_along_axis(after, begin[clip, None], axis=1)[:, 0]
     return Samples(
         there=there,
@@ -92,6 +102,41 @@ def _window(
     begin = somebody.argmax(axis=1)
     end = somebody.shape[1] - somebody[:, ::-1].argmax(axis=1)
     return begin, np.where(somebody.any(axis=1), end - begin, 1)
+
+
+def _places(begin: np.ndarray, count: np.ndarray, frames: int) -> np.ndarray:
+    """Middles (N, T) of equal slices of a clip's frames, from `begin` on, `count` of them."""
+    middles = centres(torch.from_numpy(count).double(), frames).numpy()
+    return np.asarray(begin[:, None] + middles.clip(0, count[:, None] - 1))
+
+
+def _moving(
+    low: np.ndarray, high: np.ndarray, share: np.ndarray, clip: np.ndarray, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """First frame and number of frames, (N,) each, in which somebody moves, and some around.
+
+    Args:
+        low: rows (P, T, V, C) before each of T moments, of all bodies that are there.
+        high: after.
+        share: (P, T) from one to the other.
+        clip: (P,) of the bodies.
+        at: (N, T) the moments, in frames.
+    """
+    x = low + share[..., None, None] * (high - low)
+    x = uniform_filter1d(x, SMOOTHED, axis=1, mode="nearest")
+    speed = np.linalg.norm(np.diff(x, axis=1), axis=-1)  # (P, T - 1, V)
+    fastest = -(-speed.shape[2] // 4)
+    speed = np.partition(speed, -fastest, axis=2)[..., -fastest:].mean(2)
+    moves = np.zeros((len(at), speed.shape[1]), speed.dtype)
+    np.maximum.at(moves, clip, speed)
+    there = moves > SLOW * np.quantile(moves, FAST, axis=1, keepdims=True)
+    there[~there.any(axis=1)] = True  # who stands still all the time
+    moments = at.shape[1]
+    first = (there.argmax(axis=1) - AROUND).clip(0)
+    last = (moments - 1 - there[:, ::-1].argmax(axis=1) + AROUND).clip(max=moments - 1)
+    number = np.arange(len(at))
+    begin, end = (np.rint(at[number, moment]).astype(np.int64) for moment in (first, last))
+    return begin, end - begin + 1
 
 
 def _neighbours(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

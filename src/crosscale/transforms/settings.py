@@ -5,7 +5,7 @@ from typing import Literal
 
 from crosscale.errors import CrosscaleError
 
-Length = Literal["present", "published"]
+Length = Literal["present", "moving", "published"]
 Root = Literal["clip", "frame", "body_frame"]
 Facing = Literal["clip", "frame", "heading", "none"]
 Reference = Literal["first", "each"]
@@ -24,8 +24,10 @@ class Preprocess:
         facing: `clip`: one turn about the vertical axis per clip; `frame`: one per frame and body,
             as published; `heading`: one turn per clip in the plane x, y, which is the floor of an
             animal seen from above, until it heads up; `none`.
-        length: `present`: from the first to the last frame in which somebody is there;
-            `published`: as many frames, from the first, as have body 0's joint 0 away from zero.
+        length: `present`: from the first to the last frame in which somebody is there; `moving`:
+            of these from shortly before somebody moves first to shortly after somebody moves last,
+            as recordings are seldom cut where an action begins and ends; `published`: as many
+            frames, from the first, as have body 0's joint 0 away from zero.
         bodies: how many people a clip has room for; further ones are left out.
         reference: which body is the first one that `root`, `facing` and `size` speak of: `first`
             of the recording; or `each` in turn, so that M is `bodies` squared: the features of a
