@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.ndimage import uniform_filter1d
 
 from crosscale.data.recordings import Recordings
 from crosscale.transforms.frames import centres
 from crosscale.transforms.settings import Length
 
-# Somebody moves while the fastest quarter of the joints is a fifth as fast as at the best of times.
+# Somebody moves while the fastest quarter of the joints is a fifth as fast as at the best of times,
+# from two moments before to three after: sensors tremble from one to the next.
 MOMENTS = 48  # of a clip, at which is looked
-SMOOTHED = 5  # of them, as sensors tremble
 SLOW, FAST = 0.2, 0.95
 AROUND = 1  # moments kept before and after
 
@@ -123,15 +122,16 @@ def _moving(
         at: (N, T) the moments, in frames.
     """
     x = low + share[..., None, None] * (high - low)
-    x = uniform_filter1d(x, SMOOTHED, axis=1, mode="nearest")
-    speed = np.linalg.norm(np.diff(x, axis=1), axis=-1)  # (P, T - 1, V)
+    moments = at.shape[1]
+    moment = np.arange(moments - 1)
+    way = x[:, (moment + 3).clip(max=moments - 1)] - x[:, (moment - 2).clip(0)]
+    speed = np.sqrt(np.einsum("ptvc,ptvc->ptv", way, way))  # (P, T - 1, V)
     fastest = -(-speed.shape[2] // 4)
     speed = np.partition(speed, -fastest, axis=2)[..., -fastest:].mean(2)
     moves = np.zeros((len(at), speed.shape[1]), speed.dtype)
     np.maximum.at(moves, clip, speed)
     there = moves > SLOW * np.quantile(moves, FAST, axis=1, keepdims=True)
     there[~there.any(axis=1)] = True  # who stands still all the time
-    moments = at.shape[1]
     first = (there.argmax(axis=1) - AROUND).clip(0)
     last = (moments - 1 - there[:, ::-1].argmax(axis=1) + AROUND).clip(max=moments - 1)
     number = np.arange(len(at))
