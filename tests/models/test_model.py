@@ -256,6 +256,10 @@ def test_arrays_of_a_picture_may_have_y_down_and_joints_not_found_at_its_corner(
     upright = np.random.default_rng(0).uniform(200, 230, size=(3, 12, 1, 17, 2)).astype(np.float32)
     upright[..., list(layout.shoulders), 1] += 90
     model = crosscale.load_model("body-2d")
+    pixels = np.rint(upright)
+    np.testing.assert_array_equal(
+        model.embed(pixels.astype(int), layout), model.embed(pixels, layout)
+    )
     lost = upright.copy()
     lost[..., 3:5, :] = np.nan
     expected = model.embed(list(upright), layout)

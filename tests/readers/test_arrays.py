@@ -352,9 +352,10 @@ def test_keypoints_of_pictures_are_turned_over_and_those_not_found_are_missing(t
     np.testing.assert_allclose(up.coordinates[:, 0], places[0], rtol=1e-5)
 
 
-def test_pickles_of_many_clips_are_known_though_their_splits_come_first(tmp_path):
+@pytest.mark.parametrize("extra", [0, 40, 50, 70])  # lengths that look like letters in a pickle
+def test_pickles_of_many_clips_are_known_though_their_splits_come_first(tmp_path, extra):
     places, scores = pictured()
-    split = {"xsub_train": [f"clip {i:06d}" for i in range(10_000)]}
+    split = {"xsub_train": [f"clip {i:06d}" for i in range(10_000 + extra)]}
     clip = {"frame_dir": "one", "keypoint": places, "keypoint_score": scores}
     folder = write_annotations(tmp_path, [clip], split)
     assert (

@@ -39,8 +39,8 @@ from crosscale.readers.tables.numbered import class_names
 from crosscale.utils.arrayfiles import names_in, release
 from crosscale.utils.text import shown
 
-# The first key of a pickled dict, whatever the protocol.
-_BEGINS = re.compile(rb"[^a-z]*(split|annotations)\b")
+# The first key of a pickled dict, with its length before it, or V in the oldest protocol.
+_BEGINS = re.compile(rb"(\x05(\0{3})?|V)split|(\x0b(\0{3})?|V)annotations")
 _DATA_SET = re.compile(r"ntu(?:[ _-]?rgbd?)?[ _-]?(60|120)", re.IGNORECASE)
 
 
@@ -165,7 +165,7 @@ def _reason(path: Path) -> str | None:
     if "x_train" in names_in(path):
         return f"{path.name} has an array x_train, as CTR-GCN writes"
     # The names of a large set's splits come before the first annotation.
-    if path.suffix == ".pkl" and _BEGINS.match(beginning(path)):
+    if path.suffix == ".pkl" and _BEGINS.search(beginning(path)[:64]):
         return f"{path.name} is a pickle of annotations, as PYSKL writes"
     return None
 
