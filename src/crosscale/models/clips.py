@@ -148,7 +148,7 @@ def _as_clip(i: int, clip: Clip | np.ndarray, layout: Layout) -> Clip:
     array, name = np.asarray(clip), f"clip {i}"
     if array.ndim == 3:
         array = array[:, None]
-    if array.dtype.kind in "iu" and array.shape[-1] == 2:  # pixels
+    if array.dtype.kind in "iu" and array.shape[-1:] == (2,):  # pixels
         array = array.astype(np.float32)
     fits = array.ndim == 4 and array.shape[2] == len(layout.joints) and array.dtype.kind == "f"
     if fits:
