@@ -15,6 +15,7 @@ MOST_FRAMES = 2**53  # whole numbers beyond are not told apart
 # A source that names frames 0 and 10^9 does not get memory for all in between.
 FRAMES_PER_FOUND = 100
 REPEATED = 0.1  # share of rows that may be there twice by a fault of the recording; more are people
+IMAGE_TO_Y_UP = np.array([1.0, -1.0])
 FEW = 0.05  # share of joints that lie outside of a picture
 LATER = "rows of which a later one has the same moment dropped"
 

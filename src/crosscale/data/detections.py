@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from crosscale.data.bodies import in_time, refuse_far
+from crosscale.data.bodies import IMAGE_TO_Y_UP, in_time, refuse_far
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 
@@ -23,7 +23,6 @@ EXTENT = 1.6
 STEP_METRES = 0.5
 # As long as this a person may be out of sight and still be looked for at the last place.
 LOST_FRAMES = 15
-IMAGE_TO_Y_UP = np.array([1.0, -1.0])
 # x to the camera's right, y down, z away from it, turned half round the z axis: Kinect's axes
 CAMERA_TO_Y_UP = np.array([-1.0, -1.0, 1.0])
 

@@ -8,10 +8,9 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from crosscale.data.bodies import refuse_confidence, with_gaps_filled
+from crosscale.data.bodies import IMAGE_TO_Y_UP, refuse_confidence, with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.data.conversion import CoordinateSource
-from crosscale.data.detections import IMAGE_TO_Y_UP
 from crosscale.data.recordings import Recordings
 from crosscale.data.store import ClipStore
 from crosscale.data.store_files import is_store

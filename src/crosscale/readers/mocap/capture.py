@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crosscale.data.bodies import repaired
+from crosscale.data.bodies import refuse_far, repaired
 from crosscale.data.clip import Clip
 from crosscale.data.gaps import GAP_SECONDS, SHORT_GAP
 from crosscale.errors import BadClip
@@ -111,7 +111,10 @@ class Capture(RecordingFiles):
         metres = take.metres if self.units is None else UNITS[self.units]
         if metres is None:
             raise BadClip(f"{where}: does not say its unit, while others do; give it with --units")
-        joints = _selected(take, self.layout, where) @ (TURNS[self.up or "y"] * metres).T
+        joints = _selected(take, self.layout, where)
+        refuse_far(joints, where)
+        with np.errstate(invalid="ignore", over="ignore"):  # see `placed`
+            joints = joints @ (TURNS[self.up or "y"] * metres).T
         longest = round(GAP_SECONDS * take.frame_rate) if take.frame_rate else SHORT_GAP
         found = repaired(joints, take.bodies, self.layout.joints, where, longest)
         found = replace(found, notes=(*take.notes, *found.notes, *self.notes))

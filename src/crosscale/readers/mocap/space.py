@@ -7,8 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from crosscale.data.bodies import without_corner
-from crosscale.data.detections import IMAGE_TO_Y_UP
+from crosscale.data.bodies import IMAGE_TO_Y_UP, without_corner
 from crosscale.data.legs import upwards
 from crosscale.errors import BadClip
 from crosscale.skeleton.layout import PEOPLE, Layout
@@ -78,7 +77,8 @@ def placed(coordinates: np.ndarray, units: Units | None, up: Up | None) -> np.nd
         return coordinates * IMAGE_TO_Y_UP if up == "-y" else coordinates
     if units is None and up is None:
         return coordinates
-    return coordinates @ (TURNS[up or "y"] * UNITS[units or "metres"]).T
+    with np.errstate(invalid="ignore", over="ignore"):  # a NaN of a damaged file may be one to tell
+        return coordinates @ (TURNS[up or "y"] * UNITS[units or "metres"]).T
 
 
 def guessed(

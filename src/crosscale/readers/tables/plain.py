@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscale.data.bodies import with_gaps_filled
+from crosscale.data.bodies import refuse_far, with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.errors import BadClip, CrosscaleError
 from crosscale.readers.base import Item
@@ -277,6 +277,7 @@ class Plain(InUnits, RecordingFiles):
         rate = fields.get("frame_rate")
         with faults_named(item.path):
             where, joints = shown(item.name), self.layout.joints
+            refuse_far(coordinates, where)
             found = with_gaps_filled(self.placed(coordinates), joints, where, rate)
             found = replace(found, notes=(*self.guessed, *found.notes))
             return found.clip(item.name, **fields)
