@@ -39,7 +39,7 @@ def test_the_shipped_encoder_leads_and_training_pays(tmp_path):
     }
     body = report.evaluations[0].headline_top1["test"]
     assert body > measured[ROCKET] > measured[RAW]
-    assert measured[RAW] < 0.85  # or nothing could be told
+    assert measured[RAW] < 0.9  # or nothing could be told
     (trained,) = (value for name, value in measured.items() if "after" in name)
     assert trained > measured["the small one, untrained"] + 0.05
     losses = [row["loss"] for row in read_metrics(tmp_path / "demo" / "run")]

@@ -308,11 +308,10 @@ def _steps(trained: TrainedEncoders, settings: Preprocess) -> list[str]:
     hips = " to ".join(names[joint] for joint in trained.layout.hips)
     length = {
         "present": "keep the frames from the first to the last that shows anybody",
-        "moving": "of these keep the frames in which somebody moves: resample to 48 as below, "
-        "subtract from each body the mean of its joints, take the mean distance of the farthest "
-        "quarter of joints from 2 before to 3 after each, and of it the largest of the bodies; "
-        "from the first to the last that has more than a fifth of its 95th percentile, and one "
-        "more at each end; again up to three times while less than four fifths are kept",
+        "moving": "keep the frames in which somebody moves: resample to 48 as below, take the mean "
+        "distance of the farthest quarter of joints from 2 before to 3 after each, and of it the "
+        "largest of the bodies; from the first to the last that has more than a fifth of its 95th "
+        "percentile, and one more at each end",
         "published": f"keep the first n frames, where n counts those in which {names[0]} of "
         "body 0 is away from zero",
     }

@@ -14,13 +14,11 @@ from crosscale.data.recordings import Recordings
 from crosscale.transforms.frames import centres
 from crosscale.transforms.settings import Length
 
-# Somebody moves while the fastest quarter of the joints, about the body's middle, is a fifth as
-# fast as at the best of times, from two moments before to three after: sensors tremble from one to
-# the next. Of a clip that turns out to be much longer, what is left is looked at again.
-MOMENTS = 48
+# Somebody moves while the fastest quarter of the joints is a fifth as fast as at the best of times,
+# from two moments before to three after: sensors tremble from one to the next.
+MOMENTS = 48  # of a clip, at which is looked
 SLOW, FAST = 0.2, 0.95
 AROUND = 1  # moments kept before and after
-LOOKS, FEWER = 4, 0.8
 
 
 @dataclass(frozen=True)
@@ -63,25 +61,19 @@ def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> 
     row = np.where(recorded, first + time * wide + body, first)
     seen = recorded & np.isfinite(recordings.rows[row, 0, 0])
     begin, count = _window(recordings, row, seen, recorded, length)
-    seen = seen & _inside(time, begin, count)
-    looks = np.full(len(begin), LOOKS if length == "moving" else 0)
-    while (looking := looks > 0).any():
-        spread = _spread(recordings, seen, begin, _places(begin, count, MOMENTS))
-        start, number = _moving(recordings.rows, spread, begin, count)
-        looks = np.where(number < FEWER * count, looks - 1, 0)
-        begin, count = np.where(looking, (start, number), (begin, count))
-        shown = seen & _inside(time, begin, count)
-        seen = np.where(shown.any((1, 2), keepdims=True), shown, seen)
-    return _spread(recordings, seen, begin, _places(begin, count, frames))
-
-
-def _spread(recordings: Recordings, seen: np.ndarray, begin: np.ndarray, at: np.ndarray) -> Samples:
-    """Samples of the bodies that are `seen` (N, M, L) at the moments `at` (N, T)."""
-    there = np.asarray(seen.any(axis=2))
+    inside = (time >= begin[:, None]) & (time < (begin + count)[:, None])  # (N, L)
+    seen &= inside[:, None]
+    there = seen.any(axis=2)
     clip, member = np.nonzero(there)
     before, after = _neighbours(seen[clip, member])  # (P, L)
-    low, high, share = _between(at[clip], before, after)
     base, stride = recordings.first[clip] + member, recordings.bodies[clip]
+    if length == "moving":
+        at = _places(begin, count, MOMENTS)
+        low, high, share = _between(at[clip], before, after)
+        rows = (recordings.rows[base[:, None] + row * stride[:, None]] for row in (low, high))
+        begin, count = _moving(next(rows), next(rows), share, clip, at)
+    at = _places(begin, count, frames)
+    low, high, share = _between(at[clip], before, after)
     start = np.take_along_axis(after, begin[clip, None], axis=1)[:, 0]
     return Samples(
         there=there,
@@ -90,11 +82,6 @@ def _spread(recordings: Recordings, seen: np.ndarray, begin: np.ndarray, at: np.
         share=share,
         start=base + start * stride,
     )
-
-
-def _inside(time: np.ndarray, begin: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """(N, 1, L) whether a frame is one of `count` from `begin` on."""
-    return ((time >= begin[:, None]) & (time < (begin + count)[:, None]))[:, None]
 
 
 def _window(
@@ -123,35 +110,33 @@ def _places(begin: np.ndarray, count: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _moving(
-    rows: np.ndarray, samples: Samples, begin: np.ndarray, count: np.ndarray
+    low: np.ndarray, high: np.ndarray, share: np.ndarray, clip: np.ndarray, at: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """First frame and number of frames, (N,) each, in which somebody moves, and some around.
 
     Args:
-        rows: of all recordings, (R, V, C).
-        samples: of all bodies that are there, at equal moments of the frames looked at.
-        begin: (N,) the first of these frames.
-        count: (N,) how many they are.
+        low: rows (P, T, V, C) before each of T moments, of all bodies that are there.
+        high: after.
+        share: (P, T) from one to the other.
+        clip: (P,) of the bodies.
+        at: (N, T) the moments, in frames.
     """
-    low, high = rows[samples.low], rows[samples.high]  # (P, T, V, C)
-    x = low + samples.share[..., None, None] * (high - low)
-    x -= x.mean(axis=2, keepdims=True)  # else who walks in would hide what is done then
-    last = x.shape[1] - 1
-    moment = np.arange(last)
-    way = x[:, (moment + 3).clip(max=last)] - x[:, (moment - 2).clip(0)]
-    speed = np.sqrt(np.einsum("ptvc,ptvc->ptv", way, way))
+    x = low + share[..., None, None] * (high - low)
+    moments = at.shape[1]
+    moment = np.arange(moments - 1)
+    way = x[:, (moment + 3).clip(max=moments - 1)] - x[:, (moment - 2).clip(0)]
+    speed = np.sqrt(np.einsum("ptvc,ptvc->ptv", way, way))  # (P, T - 1, V)
     fastest = -(-speed.shape[2] // 4)
     speed = np.partition(speed, -fastest, axis=2)[..., -fastest:].mean(2)
-    speeds = np.zeros((len(begin), last), speed.dtype)
-    np.maximum.at(speeds, np.nonzero(samples.there)[0], speed)
-    moves = speeds > SLOW * np.quantile(speeds, FAST, axis=1, keepdims=True)
-    moves[~moves.any(axis=1)] = True  # who stands still all the time
-    at = np.rint(_places(begin, count, MOMENTS)).astype(np.int64)
-    at[:, 0], at[:, -1] = begin, begin + count - 1
-    clip = np.arange(len(begin))
-    start = at[clip, (moves.argmax(axis=1) - AROUND).clip(0)]
-    end = at[clip, (last - moves[:, ::-1].argmax(axis=1) + AROUND).clip(max=last)]
-    return start, end - start + 1
+    moves = np.zeros((len(at), speed.shape[1]), speed.dtype)
+    np.maximum.at(moves, clip, speed)
+    there = moves > SLOW * np.quantile(moves, FAST, axis=1, keepdims=True)
+    there[~there.any(axis=1)] = True  # who stands still all the time
+    first = (there.argmax(axis=1) - AROUND).clip(0)
+    last = (moments - 1 - there[:, ::-1].argmax(axis=1) + AROUND).clip(max=moments - 1)
+    number = np.arange(len(at))
+    begin, end = (np.rint(at[number, moment]).astype(np.int64) for moment in (first, last))
+    return begin, end - begin + 1
 
 
 def _neighbours(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
