@@ -81,6 +81,11 @@ def without_corner(places: np.ndarray) -> np.ndarray:
     sides = np.stack([(numbers > 0).sum(0), (numbers < 0).sum(0)])
     if (sides.min(0) > FEW * sides.sum(0)).all():
         return places
+    return not_found(places)
+
+
+def not_found(places: np.ndarray) -> np.ndarray:
+    """Places (..., 2), NaN for those at 0 0, where estimators put what they did not find."""
     return np.where((places == 0).all(-1, keepdims=True), np.nan, places)
 
 

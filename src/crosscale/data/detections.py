@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from crosscale.data.bodies import IMAGE_TO_Y_UP, in_time, refuse_far
+from crosscale.data.bodies import IMAGE_TO_Y_UP, in_time, not_found, refuse_far
 from crosscale.data.tracks import Sightings
 from crosscale.errors import BadClip
 
@@ -72,8 +72,7 @@ def from_image(places: np.ndarray) -> np.ndarray:
 
     Exactly the corner 0 0 is where estimators put what they did not find: it becomes NaN.
     """
-    lost = (places == 0).all(-1, keepdims=True)
-    return np.where(lost, np.nan, places * IMAGE_TO_Y_UP)
+    return not_found(places) * IMAGE_TO_Y_UP
 
 
 @dataclass(frozen=True)

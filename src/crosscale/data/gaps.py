@@ -9,8 +9,8 @@ from crosscale.errors import BadClip
 
 GAP_SECONDS = 0.5  # in which a joint moves nearly straight
 SHORT_GAP = 15  # frames; as long at the usual rate
-LEAST_SEEN = 0.2  # share of a body's frames that must be whole for its clip to be used,
-# or in pictures show a joint
+# Share of a body's frames that must be whole for its clip to be used, or in pictures show a joint.
+LEAST_SEEN = 0.2
 
 
 @dataclass(frozen=True)

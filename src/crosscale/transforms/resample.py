@@ -70,8 +70,9 @@ def sample(recordings: Recordings, frames: int, bodies: int, length: Length) -> 
     if length == "moving":
         at = _places(begin, count, MOMENTS)
         low, high, share = _between(at[clip], before, after)
-        rows = (recordings.rows[base[:, None] + row * stride[:, None]] for row in (low, high))
-        begin, count = _moving(next(rows), next(rows), share, clip, at)
+        before_it = recordings.rows[base[:, None] + low * stride[:, None]]
+        after_it = recordings.rows[base[:, None] + high * stride[:, None]]
+        begin, count = _moving(before_it, after_it, share, clip, at)
     at = _places(begin, count, frames)
     low, high, share = _between(at[clip], before, after)
     start = np.take_along_axis(after, begin[clip, None], axis=1)[:, 0]
@@ -128,12 +129,12 @@ def _moving(
     speed = np.sqrt(np.einsum("ptvc,ptvc->ptv", way, way))  # (P, T - 1, V)
     fastest = -(-speed.shape[2] // 4)
     speed = np.partition(speed, -fastest, axis=2)[..., -fastest:].mean(2)
-    moves = np.zeros((len(at), speed.shape[1]), speed.dtype)
-    np.maximum.at(moves, clip, speed)
-    there = moves > SLOW * np.quantile(moves, FAST, axis=1, keepdims=True)
-    there[~there.any(axis=1)] = True  # who stands still all the time
-    first = (there.argmax(axis=1) - AROUND).clip(0)
-    last = (moments - 1 - there[:, ::-1].argmax(axis=1) + AROUND).clip(max=moments - 1)
+    speeds = np.zeros((len(at), speed.shape[1]), speed.dtype)
+    np.maximum.at(speeds, clip, speed)
+    moves = speeds > SLOW * np.quantile(speeds, FAST, axis=1, keepdims=True)
+    moves[~moves.any(axis=1)] = True  # who stands still all the time
+    first = (moves.argmax(axis=1) - AROUND).clip(0)
+    last = (moments - 1 - moves[:, ::-1].argmax(axis=1) + AROUND).clip(max=moments - 1)
     number = np.arange(len(at))
     begin, end = (np.rint(at[number, moment]).astype(np.int64) for moment in (first, last))
     return begin, end - begin + 1

@@ -18,7 +18,7 @@ from typing import Self
 
 import numpy as np
 
-from crosscale.data.bodies import refuse_far, single, with_gaps_filled
+from crosscale.data.bodies import not_found, refuse_far, single, with_gaps_filled
 from crosscale.data.clip import Clip
 from crosscale.data.detections import Detections
 from crosscale.data.tracks import Bodies
@@ -136,7 +136,7 @@ class Arrays(InUnits, OwnRecordings):
         """The people of a clip as a pose estimator found them in pictures."""
         places, scores = source.clip(index), source.scores(index)
         there = (places != 0).any((2, 3))
-        found = np.where((places == 0).all(-1, keepdims=True), np.nan, places)[there]
+        found = not_found(places[there])
         detections = Detections(
             names=joints,
             frame=np.nonzero(there)[0],
