@@ -62,10 +62,10 @@ def plain_names(raw: Sequence[str]) -> tuple[str, ...]:
     for name in (plain_name(text.removeprefix(start)) for text in raw):
         count = sum(other == name or other.startswith(f"{name}__") for other in names)
         names.append(f"{name}__{count + 1}" if count else name)
-    return tuple(name if _twin(name) in names else name.replace("_", "", 1) for name in names)
+    return tuple(name if other_side(name) in names else name.replace("_", "", 1) for name in names)
 
 
-def _twin(name: str) -> str:
+def other_side(name: str) -> str:
     """The name of the mirrored joint; a joint in the middle is its own."""
     for side, other in ((LEFT, RIGHT), (RIGHT, LEFT)):
         if name.startswith(side):

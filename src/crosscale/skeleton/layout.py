@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from crosscale.errors import CrosscaleError, nearest
+from crosscale.skeleton.joint_names import other_side
 from crosscale.utils.formats import read_yaml
 
 JOINT_SCALE = "joints"
@@ -43,6 +44,12 @@ class Graph:
     def edges(self) -> tuple[tuple[int, int], ...]:
         """(child, parent) for every node but the centre."""
         return tuple((v, p) for v, p in enumerate(self.parents) if v != p)
+
+    @property
+    def other_side(self) -> list[int]:
+        """For each node, the one that a mirror shows in its place, by their names."""
+        images = [other_side(name) for name in self.names]
+        return [self.names.index(i) if i in self.names else v for v, i in enumerate(images)]
 
 
 @dataclass(frozen=True)
@@ -81,10 +88,7 @@ class Layout:
     @property
     def other_side(self) -> list[int]:
         """For each joint, the one that a mirror shows in its place: itself in the middle."""
-        order = list(range(len(self.joints)))
-        for left, right in self.pairs:
-            order[left], order[right] = right, left
-        return order
+        return self.scales[JOINT_SCALE].other_side
 
     @classmethod
     def load(cls, name: str | Path) -> "Layout":
