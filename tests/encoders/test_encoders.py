@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 
+from crosscale.augment.spatial import Mirror
 from crosscale.encoders import ENCODERS, create_encoder, described, from_description
 from crosscale.encoders.readout import Readout
 from crosscale.errors import CrosscaleError
@@ -18,12 +19,16 @@ SMALL = {
     "transformer": {"width": 8, "depth": 2, "heads": 2, "segment": 3},
     "rocket": {"features": 168, "frames": FRAMES},
 }
+CHIRAL = "chiral"  # the TCN whose left and right share weights
 
 
 def made(name, scale="joints"):
     torch.manual_seed(0)
     graph = Layout.load("ntu25").scale(scale)
-    encoder = create_encoder(name, graph, **SMALL.get(name, {}))
+    if name == CHIRAL:
+        encoder = create_encoder("tcn", graph, width=4, chiral=True)
+    else:
+        encoder = create_encoder(name, graph, **SMALL.get(name, {}))
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
@@ -32,7 +37,7 @@ def made(name, scale="joints"):
     return encoder.eval()
 
 
-names = pytest.mark.parametrize("name", sorted(ENCODERS.built_in()))
+names = pytest.mark.parametrize("name", [*sorted(ENCODERS.built_in()), CHIRAL])
 
 
 def test_they_are_found_by_their_files():
@@ -101,6 +106,22 @@ def test_it_comes_back_from_its_description_and_from_a_pickle(name):
     with torch.no_grad():
         for other in others:
             assert torch.equal(other(x), encoder(x))
+
+
+def test_a_mirror_exchanges_the_halves_of_a_chiral_ones_channels_and_changes_nothing_else():
+    layout = Layout.load("part10")
+    torch.manual_seed(0)
+    encoder = create_encoder("tcn", layout.scale("joints"), width=8, chiral=True)
+    bodies = torch.randn(6, 3, FRAMES, 10)
+    images = Mirror(1.0, layout.other_side)(bodies.unsqueeze(4)).squeeze(4)
+    encoder.forward_features(bodies)  # statistics that are not those of the start
+    with torch.no_grad():
+        for training in (True, False):
+            encoder.train(training)
+            maps = map(encoder.forward_intermediates, (bodies, images))
+            for own, other in zip(*maps, strict=True):
+                torch.testing.assert_close(other, torch.cat(own.chunk(2, 1)[::-1], 1))
+                assert not torch.allclose(own, other)
 
 
 @names

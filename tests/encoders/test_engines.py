@@ -74,11 +74,14 @@ SMALL = {"stgcn": {"hidden": 8}, "tcn": {"width": 8}, "transformer": {}, "rocket
 
 
 @pytest.mark.parametrize("name", [name for name in FULL if name != "torch"])
-@pytest.mark.parametrize("kind", ENCODERS.built_in())
-def test_every_encoder_runs_on_every_engine(kind, name):
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [*((kind, SMALL[kind]) for kind in ENCODERS.built_in()), ("tcn", {"width": 8, "chiral": True})],
+)
+def test_every_encoder_runs_on_every_engine(kind, settings, name):
     _need(name)
     torch.manual_seed(0)
-    encoder = create_encoder(kind, LAYOUT.scale("part10"), **SMALL[kind]).eval()
+    encoder = create_encoder(kind, LAYOUT.scale("part10"), **settings).eval()
     readout = Readout(encoder, layers="all")
     bodies = torch.randn(9, 3, 48, 10)
     with torch.no_grad():

@@ -3,14 +3,21 @@
 On a processor it takes a fraction of the time of a graph convolution; what it loses is that nodes
 are no longer treated alike. Source: Wang, Yan and Oates, "Time series classification from scratch
 with deep neural networks" (IJCNN 2017), with velocities beside the coordinates.
+
+A chiral one knows that bodies have two sides: the halves of its channels see a body and its mirror
+image by the same weights. Source: Yeh, Hu and Schwing, "Chirality nets for human pose regression"
+(NeurIPS 2019).
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from crosscale.encoders.base import Encoder, Layer
 from crosscale.errors import CrosscaleError
@@ -28,10 +35,14 @@ class TCNSettings:
         width: channels of the first blocks; the last has twice as many, of which the mean, the
             largest and the deviation over time are the feature vector.
         dropout: share of channels dropped between the two convolutions of a block.
+        chiral: whether left and right share weights. Then each layer's first half of the channels
+            are for the mirror image what the second half are for the body, so that a mirror
+            exchanges the halves and changes nothing else; width must be even.
     """
 
     width: int = 64
     dropout: float = 0.0
+    chiral: bool = False
 
 
 class TCN(Encoder):
@@ -46,11 +57,17 @@ class TCN(Encoder):
         super().__init__(graph, settings, dim=6 * settings.width)
         if settings.width < 1:
             raise CrosscaleError(f"encoder.width must be 1 or more, not {settings.width}")
+        if settings.chiral and settings.width % 2:
+            raise CrosscaleError(
+                f"encoder.width must be even where encoder.chiral is true, not {settings.width}"
+            )
         width = settings.width
-        inputs = 2 * channels * len(graph.names)
-        self.stem = nn.Sequential(_convolution(inputs, width), nn.BatchNorm1d(width), nn.ReLU())
+        self.image = Image(graph, channels) if settings.chiral else None
+        kinds = CHIRAL if settings.chiral else PLAIN
+        inputs = 2 * channels * len(graph.names) * (1 + settings.chiral)
+        self.stem = nn.Sequential(kinds.convolution(inputs, width), kinds.norm(width), nn.ReLU())
         shapes = [(width, width, 1), (width, width, 2), (width, width, 1), (width, 2 * width, 2)]
-        self.blocks = nn.ModuleList(Block(*shape, settings.dropout) for shape in shapes)
+        self.blocks = nn.ModuleList(Block(*shape, settings.dropout, kinds) for shape in shapes)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -66,28 +83,116 @@ class TCN(Encoder):
         if token_mask is not None:
             x = x * token_mask.unsqueeze(1)
         hidden = with_velocity(x).transpose(2, 3).flatten(1, 2)  # (B, 2 C V, T)
+        if self.image is not None:
+            other = with_velocity(self.image(x)).transpose(2, 3).flatten(1, 2)
+            hidden = torch.cat([hidden, other], dim=1)
         hidden = self.stem(hidden)
         yield hidden.unsqueeze(2)
         for block in self.blocks:
             hidden = block(hidden)
             yield hidden.unsqueeze(2)
 
+    @torch.no_grad()
+    def fused(self) -> nn.Module:
+        """A copy whose convolutions normalise too."""
+        made = cast(TCN, super().fused())
+        made.stem = nn.Sequential(_folded(made.stem[0], made.stem[1]), nn.ReLU())
+        for block in made.blocks:
+            cast(Block, block).fold()
+        return made.requires_grad_(False)
+
+
+class Convolution(nn.Conv1d):
+    """A convolution over time that keeps the number of frames, or a share of it."""
+
+    def __init__(
+        self, inputs: int, outputs: int, taps: int = TAPS, stride: int = 1, groups: int = 1
+    ) -> None:
+        super().__init__(inputs, outputs, taps, stride, taps // 2, groups=groups, bias=False)
+
+
+class ChiralConvolution(Convolution):
+    """One that does to the halves of its channels what it does to them exchanged.
+
+    So what the halves have in common and in what they differ are convolved apart, which takes half
+    of the work.
+    """
+
+    def __init__(self, inputs: int, outputs: int, taps: int = TAPS, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, taps, stride, groups=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) to (B, C', T')."""
+        return _sum_and_difference(super().forward(_sum_and_difference(x)))
+
+
+class ChiralNorm(nn.Module):
+    """Batch normalisation of both halves of the channels alike."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(channels // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) to the same shape."""
+        halves = x.unflatten(1, (2, -1))
+        normed: Tensor = self.norm(halves.flatten(0, 1))
+        return normed.view(halves.shape).flatten(1, 2)
+
+
+class Image(nn.Module):
+    """A body as a mirror across its middle shows it."""
+
+    other_side: Tensor
+    sign: Tensor
+
+    def __init__(self, graph: Graph, channels: int) -> None:
+        super().__init__()
+        sign = torch.ones(channels, 1, 1)
+        sign[0] = -1
+        self.register_buffer("other_side", torch.tensor(graph.other_side), persistent=False)
+        self.register_buffer("sign", sign, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Bodies (B, C, T, V) to the same shape."""
+        return x[..., self.other_side] * self.sign
+
+
+class Kinds(NamedTuple):
+    """Of what layers are made."""
+
+    convolution: type[Convolution]
+    norm: type[nn.BatchNorm1d] | type[ChiralNorm]
+
+
+PLAIN, CHIRAL = Kinds(Convolution, nn.BatchNorm1d), Kinds(ChiralConvolution, ChiralNorm)
+
 
 class Block(nn.Module):
     """Two convolutions over time, and a path around them."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, dropout: float) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, dropout: float, kinds: Kinds
+    ) -> None:
         super().__init__()
-        self.first = _convolution(inputs, outputs, stride=stride)
-        self.first_norm = nn.BatchNorm1d(outputs)
+        convolution, norm = kinds
+        self.first = convolution(inputs, outputs, stride=stride)
+        self.first_norm: nn.Module = norm(outputs)
         self.dropout = nn.Dropout1d(dropout)
-        self.second = _convolution(outputs, outputs)
-        self.second_norm = nn.BatchNorm1d(outputs)
+        self.second = convolution(outputs, outputs)
+        self.second_norm: nn.Module = norm(outputs)
         self.around: nn.Module = nn.Identity()
         if inputs != outputs or stride > 1:
             self.around = nn.Sequential(
-                _convolution(inputs, outputs, taps=1, stride=stride), nn.BatchNorm1d(outputs)
+                convolution(inputs, outputs, taps=1, stride=stride), norm(outputs)
             )
+
+    def fold(self) -> None:
+        """Normalise within the convolutions."""
+        self.first, self.first_norm = _folded(self.first, self.first_norm), nn.Identity()
+        self.second, self.second_norm = _folded(self.second, self.second_norm), nn.Identity()
+        if isinstance(self.around, nn.Sequential):
+            self.around = _folded(*self.around)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) to (B, C', T')."""
@@ -103,5 +208,23 @@ def with_velocity(x: Tensor) -> Tensor:
     return torch.cat([x, velocity], dim=1)
 
 
-def _convolution(inputs: int, outputs: int, taps: int = TAPS, stride: int = 1) -> nn.Conv1d:
-    return nn.Conv1d(inputs, outputs, taps, stride, taps // 2, bias=False)
+def _sum_and_difference(x: Tensor) -> Tensor:
+    """Of the halves of the channels of (B, C, T), one after the other."""
+    one, other = x.chunk(2, dim=1)
+    return torch.cat([one + other, one - other], dim=1)
+
+
+def _folded(layer: nn.Module, norm: nn.Module) -> Convolution:
+    """A convolution that normalises too, as it does in evaluation."""
+    made, chiral = cast(Convolution, copy.deepcopy(layer)), isinstance(norm, ChiralNorm)
+    known = cast(nn.BatchNorm1d, norm.norm if chiral else norm)
+    numbers = known.running_mean, known.running_var, known.weight, known.bias
+    mean, variance, scale, shift = (
+        cast(Tensor, x).repeat(2) if chiral else cast(Tensor, x) for x in numbers
+    )
+    made.weight, made.bias = fuse_conv_bn_weights(
+        made.weight, None, mean, variance, known.eps, scale, shift
+    )
+    if chiral:  # what is added to both halves is added to their sum alone
+        made.bias.chunk(2)[1].zero_()
+    return made
