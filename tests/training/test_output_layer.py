@@ -31,7 +31,7 @@ def found(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def test_axes_keep_what_tells_clips_apart_and_drop_what_differs_between_views():
     one, other = two_views(500, noise=1.5)
-    layer = discriminant(one, other, 3)
+    layer = discriminant(torch.stack([one, other]), 3)
     assert layer.dim == 3
     assert found(one, other) < 0.3
     assert found(layer(one), layer(other)) > 0.9
@@ -39,20 +39,36 @@ def test_axes_keep_what_tells_clips_apart_and_drop_what_differs_between_views():
 
 def test_views_differ_alike_along_all_axes_which_come_by_spread_before_they_are_turned():
     one, other = two_views(2000, noise=1.0)
-    layer, back = discriminant(one, other, 10), rotation(10).T.float()
+    layer, back = discriminant(torch.stack([one, other]), 10), rotation(10).T.float()
     within = ((layer(one) - layer(other)) / 2**0.5 @ back).square().mean(0)
     between = (layer(torch.cat([one, other])) @ back).var(0)
     assert within.max() < 1.2
     assert (between.diff() < 1e-2 * between[0]).all()
 
 
+def test_what_a_mirror_turns_round_counts_as_much_as_is_said_and_nothing_else_changes():
+    """Of ten numbers the mirror turns five round; those are all that moves, by the share asked."""
+    draw = torch.Generator().manual_seed(0)
+    own = torch.randn(2000, 10, generator=draw)
+    views = torch.stack([own + 0.1 * torch.randn(own.shape, generator=draw) for _ in range(2)])
+    sign = torch.tensor([1.0] * 5 + [-1.0] * 5)
+    images = views * sign
+    whole, part = (discriminant(views, 10, images, sides) for sides in (1.0, 0.5))
+    for x in views:
+        alike = [(layer(x) + layer(x * sign)).norm() for layer in (whole, part)]
+        opposite = [(layer(x) - layer(x * sign)).norm() for layer in (whole, part)]
+        assert alike[1] / alike[0] == pytest.approx(1, abs=0.01)
+        assert opposite[1] / opposite[0] == pytest.approx(0.5, abs=0.01)
+
+
 def test_every_number_varies_about_as_much_as_any_other():
     draw = torch.Generator().manual_seed(0)
     own = torch.randn(3000, 128, generator=draw) / torch.arange(1, 129) ** 0.5
     one, other = (own + 0.1 * torch.randn(own.shape, generator=draw) for _ in range(2))
-    spread = discriminant(one, other, 100)(one).std(0)
+    vectors = discriminant(torch.stack([one, other]), 100)(one)
+    spread = vectors.std(0)
     assert spread.max() < 1.5 * spread.min()
-    assert (discriminant(one, other, 100)(one) @ rotation(100).T.float()).std(0)[0] > 2 * spread[0]
+    assert (vectors @ rotation(100).T.float()).std(0)[0] > 2 * spread[0]
 
 
 def test_axes_are_turned_always_in_the_same_way_and_no_distance_changes():

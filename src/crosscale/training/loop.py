@@ -337,7 +337,7 @@ class _Run:
         source, encoders = self.source, self.objective.encoders()
         output = None
         if self.recipe.output.dim:
-            output = fit_output(encoders, source.layout, self._further(), self.recipe.output.dim)
+            output = fit_output(encoders, source.layout, self._further(), self.recipe.output)
         return save_encoders(
             self.folder,
             encoders,

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from crosscale.augment.compose import View
+from crosscale.augment.spatial import Mirror
 from crosscale.encoders.base import Encoder
 from crosscale.encoders.readout import OutputLayer, Readout
+from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import Output
 from crosscale.models.features import StreamFeatures
 from crosscale.skeleton.layout import Layout
@@ -28,10 +30,18 @@ class OutputSettings:
     Attributes:
         dim: length of each stream's vector; 0 for none, which leaves the features as trained.
         batches: of the training source, on which it is fitted.
+        sides: how much it counts, from 0 to 1, whether left or right does something. People do
+            many things with either hand; below 1, they lie nearer each other.
     """
 
     dim: int = 0
     batches: int = 32
+    sides: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if not 0 <= self.sides <= 1:
+            raise CrosscaleError(f"output.sides must be from 0 to 1, not {self.sides}")
 
 
 @torch.no_grad()
@@ -39,7 +49,7 @@ def fit_output(
     encoders: Mapping[str, Encoder],
     layout: Layout,
     pairs: Iterable[tuple[View, View]],
-    dim: int,
+    settings: OutputSettings,
 ) -> Output:
     """Fit to each encoder the axes that tell clips apart best, and two views of a clip least.
 
@@ -47,8 +57,9 @@ def fit_output(
         encoders: by stream.
         layout: of the views.
         pairs: two views of training clips.
-        dim: K, of each stream.
+        settings: of the layer.
     """
+    mirrored = Mirror(1.0, layout.other_side)
     streams = {}
     for name, encoder in encoders.items():
         readout = Readout(encoder, layers="all")
@@ -57,17 +68,22 @@ def fit_output(
     read: dict[str, list[Tensor]] = {name: [] for name in encoders}
     for pair in pairs:
         for name, features in streams.items():
-            both = [features(view.coordinates, view.body_mask) for view in pair]
-            read[name].append(torch.stack(both).cpu())
+            seen = [(view.coordinates, view.body_mask) for view in pair]
+            if settings.sides < 1:
+                seen += [(mirrored(coordinates), mask) for coordinates, mask in seen]
+            read[name].append(torch.stack([features(*view) for view in seen]).cpu())
     layers = {}
     for name, found in read.items():
-        one, other = torch.cat(found, dim=1)
-        layers[name] = discriminant(one, other, dim)
+        x = torch.cat(found, dim=1)
+        images = x[2:] if len(x) > 2 else None
+        layers[name] = discriminant(x[:2], settings.dim, images, settings.sides)
     pooling = next(iter(encoders.values())).pooling
     return Output(pooling, "all", layers)
 
 
-def discriminant(one: Tensor, other: Tensor, dim: int) -> OutputLayer:
+def discriminant(
+    views: Tensor, dim: int, images: Tensor | None = None, sides: float = 1.0
+) -> OutputLayer:
     """Linear discriminant analysis in which each clip is a class, and its two views are all of it.
 
     Features are divided by their spread within clips, then turned to the K axes along which clips
@@ -79,23 +95,50 @@ def discriminant(one: Tensor, other: Tensor, dim: int) -> OutputLayer:
     make the noise of the last axes as loud as the first.
 
     Args:
-        one: features (N, D) of a view of each clip.
-        other: of another view.
+        views: features (2, N, D) of two views of each clip.
         dim: K.
+        images: of the same views with left and right exchanged; they count as clips of their own.
+        sides: with these, how much it counts what tells a clip from its mirror image.
     """
-    x = torch.cat([one, other]).double()
-    mean, deviation = x.mean(dim=0), x.std(dim=0)
+    x = (views if images is None else torch.cat([views, images])).double()
+    mean, deviation = x.mean(dim=(0, 1)), x.flatten(0, 1).std(dim=0)
     deviation = deviation.clamp(min=float(deviation.median()) / 100)  # of dead channels
     x = (x - mean) / deviation
-    within = (x[: len(one)] - x[len(one) :]) / 2**0.5
-    spread = within.T @ within / len(within)
-    ridge = RIDGE * spread.diagonal().mean() * torch.eye(len(spread), dtype=spread.dtype)
-    size, axes = torch.linalg.eigh((1 - RIDGE) * spread + ridge)
-    whitened = axes / size.sqrt()
-    x = x @ whitened
-    _, axes = torch.linalg.eigh(x.T @ x / len(x))
+    spread = _covariance((x[::2] - x[1::2]) / 2**0.5)
+    size, axes = torch.linalg.eigh((1 - RIDGE) * spread + _ridge(spread, RIDGE))
+    turned = axes / size.sqrt()
+    if images is not None:
+        turned = turned @ _less_sided(x @ turned, sides)
+    _, axes = torch.linalg.eigh(_covariance(x @ turned))
     axes = axes.flip(1)[:, :dim]
-    return OutputLayer(mean, (whitened @ axes @ rotation(axes.shape[1])) / deviation[:, None])
+    return OutputLayer(mean, (turned @ axes @ rotation(axes.shape[1])) / deviation[:, None])
+
+
+def _less_sided(x: Tensor, sides: float) -> Tensor:
+    """A map (D, D) that leaves a share of what is opposite in mirror images.
+
+    Least squares tell from a clip's features which part of them that is.
+
+    Args:
+        x: features (4, N, D) of two views, and of the images of these.
+        sides: the share.
+    """
+    opposite = _covariance((x[:2] - x[2:]) / 2)
+    total = _covariance(x)
+    told = torch.linalg.solve(total + _ridge(total, 1e-6), opposite)
+    return torch.eye(len(told), dtype=told.dtype) - (1 - sides) * told
+
+
+def _covariance(x: Tensor) -> Tensor:
+    """(D, D) of features (..., N, D) whose mean is zero."""
+    rows = x.flatten(0, -2)
+    return rows.T @ rows / len(rows)
+
+
+def _ridge(matrix: Tensor, share: float) -> Tensor:
+    """A share of the mean of a matrix's diagonal, to be added to it."""
+    mean = matrix.diagonal().mean()
+    return share * mean * torch.eye(len(matrix), dtype=matrix.dtype)
 
 
 def rotation(dim: int) -> Tensor:
