@@ -376,8 +376,11 @@ def _check(recipe: Recipe, clips: int, team: Team) -> None:
             "precision 16-mixed needs a GPU; on a CPU say --precision bf16-mixed or 32-true"
         )
     batch = recipe.training.batch_size
-    if recipe.training.epochs < 1 or recipe.save_every < 1:
-        raise CrosscaleError("epochs and save_every must be 1 or more")
+    if recipe.training.epochs < (0 if recipe.start else 1) or recipe.save_every < 1:
+        raise CrosscaleError(
+            "training.epochs and save_every must be 1 or more, epochs 0 or more where a run starts "
+            "from trained encoders"
+        )
     if steps_per_epoch(recipe, clips) == 0:
         raise CrosscaleError(
             f"{clips} clips are fewer than one batch of {batch} and last_batch is 'drop': nothing "

@@ -104,27 +104,28 @@ def discriminant(
     mean, deviation = x.mean(dim=(0, 1)), x.flatten(0, 1).std(dim=0)
     deviation = deviation.clamp(min=float(deviation.median()) / 100)  # of dead channels
     x = (x - mean) / deviation
-    spread = _covariance((x[::2] - x[1::2]) / 2**0.5)
+    total, spread = _covariance(x), _covariance((x[::2] - x[1::2]) / 2**0.5)
     size, axes = torch.linalg.eigh((1 - RIDGE) * spread + _ridge(spread, RIDGE))
     turned = axes / size.sqrt()
     if images is not None:
-        turned = turned @ _less_sided(x @ turned, sides)
-    _, axes = torch.linalg.eigh(_covariance(x @ turned))
+        opposite = _covariance((x[:2] - x[2:]) / 2)
+        seen, opposite = (turned.T @ each @ turned for each in (total, opposite))
+        turned = turned @ _less_sided(seen, opposite, sides)
+    _, axes = torch.linalg.eigh(turned.T @ total @ turned)
     axes = axes.flip(1)[:, :dim]
     return OutputLayer(mean, (turned @ axes @ rotation(axes.shape[1])) / deviation[:, None])
 
 
-def _less_sided(x: Tensor, sides: float) -> Tensor:
+def _less_sided(total: Tensor, opposite: Tensor, sides: float) -> Tensor:
     """A map (D, D) that leaves a share of what is opposite in mirror images.
 
     Least squares tell from a clip's features which part of them that is.
 
     Args:
-        x: features (4, N, D) of two views, and of the images of these.
+        total: covariance (D, D) of features of clips and of their images.
+        opposite: covariance of half of what they differ by.
         sides: the share.
     """
-    opposite = _covariance((x[:2] - x[2:]) / 2)
-    total = _covariance(x)
     told = torch.linalg.solve(total + _ridge(total, 1e-6), opposite)
     return torch.eye(len(told), dtype=told.dtype) - (1 - sides) * told
 
