@@ -6,6 +6,7 @@ import torch
 
 import crosscale
 from crosscale.encoders.readout import Readout
+from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import load_encoders
 from crosscale.models.hub import resolve
 from crosscale.training.mixed import MixedSettings, MixedSource
@@ -89,15 +90,34 @@ def test_so_do_those_of_the_encoders_that_come_with_crosscale(name, side):
     assert vectors.std(0).max() < 2 * vectors.std(0).min()
 
 
+SMALL = {
+    "encoder.width": 8, "source.epoch_clips": 64, "training.epochs": 1, "output.dim": 20,
+    "training.batch_size": 16, "output.batches": 4,
+}  # fmt: skip
+
+
 def test_a_run_with_an_output_layer_embeds_to_its_length(tmp_path):
-    small = {
-        "encoder.width": 8, "source.epoch_clips": 64, "training.epochs": 1, "output.dim": 20,
-        "training.batch_size": 16, "output.batches": 4,
-    }  # fmt: skip
-    run = crosscale.pretrain("programs/body", None, tmp_path / "run", settings=small, device="cpu")
+    run = crosscale.pretrain("programs/body", None, tmp_path / "run", settings=SMALL, device="cpu")
     model = crosscale.load_model(run)
     assert model.dim == 20
     clips = list(np.random.default_rng(0).normal(size=(3, 30, 1, 10, 3)))
     vectors = model.embed(clips, layout="part10")
     assert vectors.shape == (3, 20)
     assert np.isfinite(vectors).all()
+
+
+def test_a_layer_is_fitted_to_trained_encoders_without_training_on(tmp_path):
+    first = crosscale.pretrain("programs/body", None, tmp_path / "1", settings=SMALL, device="cpu")
+    more = {**SMALL, "start": str(tmp_path / "1"), "training.epochs": 0, "output.dim": 12}
+    second = crosscale.pretrain("programs/body", None, tmp_path / "2", settings=more, device="cpu")
+    one, other = load_encoders(first), load_encoders(second)
+    weights = other.encoders["joint"].state_dict()
+    for name, value in one.encoders["joint"].state_dict().items():
+        assert torch.equal(value, weights[name])
+    assert other.dims == {"joint": 12}
+
+
+def test_without_trained_encoders_there_is_nothing_to_fit_it_to(tmp_path):
+    none = {**SMALL, "training.epochs": 0}
+    with pytest.raises(CrosscaleError, match="epochs"):
+        crosscale.pretrain("programs/body", None, tmp_path / "run", settings=none, device="cpu")
