@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load
 
 import crosscale
+from crosscale.encoders.stgcn import ThinnedConvolution
 from crosscale.training.state import LAST
 
 V01 = Path(__file__).parents[1] / "v01"
@@ -27,6 +28,12 @@ def _module(name):
 # One of each family; the other recipes are trained with the slow tests.
 QUICK = {"corrected--aimclr", "paper--crosscale"}
 DIGEST, UNPACK = _module("digest"), _module("unpack")
+
+
+@pytest.fixture(autouse=True)
+def strided_as_in_0_1(monkeypatch):
+    """0.1 did not yet keep eight channels from a fault of oneDNN, which sums in another order."""
+    monkeypatch.setattr(ThinnedConvolution, "FEW", 7)
 
 
 def _same_machine() -> bool:
