@@ -1,6 +1,7 @@
 """What every registered encoder promises, whatever it is made of."""
 
 import copy
+import dataclasses
 import pickle
 
 import pytest
@@ -122,6 +123,13 @@ def test_a_mirror_exchanges_the_halves_of_a_chiral_ones_channels_and_changes_not
             for own, other in zip(*maps, strict=True):
                 torch.testing.assert_close(other, torch.cat(own.chunk(2, 1)[::-1], 1))
                 assert not torch.allclose(own, other)
+
+
+def test_a_chiral_one_needs_names_that_tell_left_from_right():
+    graph = Layout.load("part10").scale("joints")
+    unsided = dataclasses.replace(graph, names=tuple(f"node_{v}" for v in range(10)))
+    with pytest.raises(CrosscaleError, match="left"):
+        create_encoder("tcn", unsided, width=8, chiral=True)
 
 
 @names

@@ -1,5 +1,7 @@
 """The output layer that is fitted when training ends: what it computes, and that it travels."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from crosscale.encoders.readout import Readout
 from crosscale.errors import CrosscaleError
 from crosscale.models.checkpoint import load_encoders
 from crosscale.models.hub import resolve
+from crosscale.training import loop
 from crosscale.training.mixed import MixedSettings, MixedSource
 from crosscale.training.output import discriminant, rotation
 
@@ -117,7 +120,24 @@ def test_a_layer_is_fitted_to_trained_encoders_without_training_on(tmp_path):
     assert other.dims == {"joint": 12}
 
 
-def test_without_trained_encoders_there_is_nothing_to_fit_it_to(tmp_path):
-    none = {**SMALL, "training.epochs": 0}
+@pytest.mark.parametrize("more", [{}, {"start": "body", "encoder.width": 176, "output.dim": 0}])
+def test_without_trained_encoders_or_a_layer_there_is_nothing_to_fit(tmp_path, more):
+    none = {**SMALL, "training.epochs": 0, **more}
     with pytest.raises(CrosscaleError, match="epochs"):
         crosscale.pretrain("programs/body", None, tmp_path / "run", settings=none, device="cpu")
+
+
+def test_fitting_can_be_stopped_and_gone_on_with(tmp_path, monkeypatch):
+    def stopping(encoders, layout, pairs, settings):
+        for number, _ in enumerate(pairs):
+            if number == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    run = {"settings": SMALL, "device": "cpu"}
+    whole = crosscale.pretrain("programs/body", None, tmp_path / "whole", **run)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "fit_output", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            crosscale.pretrain("programs/body", None, tmp_path / "run", **run)
+    resumed = crosscale.pretrain("programs/body", None, tmp_path / "run", **run, resume=True)
+    assert resumed.read_bytes() == whole.read_bytes()

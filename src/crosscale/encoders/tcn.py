@@ -61,6 +61,11 @@ class TCN(Encoder):
             raise CrosscaleError(
                 f"encoder.width must be even where encoder.chiral is true, not {settings.width}"
             )
+        if settings.chiral and graph.other_side == list(range(len(graph.names))):
+            raise CrosscaleError(
+                "encoder.chiral needs nodes whose names tell left from right, such as left_arm and "
+                "right_arm: name them so in the layout, or say --encoder.chiral false"
+            )
         width = settings.width
         self.image = Image(graph, channels) if settings.chiral else None
         kinds = CHIRAL if settings.chiral else PLAIN

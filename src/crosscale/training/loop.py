@@ -133,7 +133,7 @@ def pretrain(
             last = progress.epoch == recipe.training.epochs
             if last or progress.epoch % recipe.save_every == 0:
                 run.save()
-        return run.team.first(run.write_encoders)
+        return run.team.first(lambda: run.write_encoders(stopped))
 
 
 def check_folder(folder: Path, resume: bool) -> None:
@@ -324,20 +324,23 @@ class _Run:
             )
         )
 
-    def _further(self) -> Iterator[tuple[View, View]]:
+    def _further(self, stopped: Callable[[], bool]) -> Iterator[tuple[View, View]]:
         """Two views of an epoch that is not trained, for what is fitted afterwards."""
         at = state.Progress(self.recipe.training.epochs)
-        batches = islice(_batches(self.recipe, self.source, at), self.recipe.output.batches)
-        for clips, seed in batches:
+        batches = list(islice(_batches(self.recipe, self.source, at), self.recipe.output.batches))
+        for clips, seed in tracked(batches, "fitting the output layer", len(batches)):
+            if stopped():
+                raise KeyboardInterrupt("go on with --resume")
             one, other = self._views(clips, self.views.names[:2], seed).values()
             yield one, other
 
-    def write_encoders(self) -> Path:
+    def write_encoders(self, stopped: Callable[[], bool]) -> Path:
         """Write what is kept of the objective, with all that using it needs."""
         source, encoders = self.source, self.objective.encoders()
         output = None
         if self.recipe.output.dim:
-            output = fit_output(encoders, source.layout, self._further(), self.recipe.output)
+            further = self._further(stopped)
+            output = fit_output(encoders, source.layout, further, self.recipe.output)
         return save_encoders(
             self.folder,
             encoders,
@@ -380,6 +383,10 @@ def _check(recipe: Recipe, clips: int, team: Team) -> None:
         raise CrosscaleError(
             "training.epochs and save_every must be 1 or more, epochs 0 or more where a run starts "
             "from trained encoders"
+        )
+    if not (recipe.training.epochs or recipe.output.dim):
+        raise CrosscaleError(
+            "with 0 epochs there is only an output layer to fit: say --output.dim 512"
         )
     if steps_per_epoch(recipe, clips) == 0:
         raise CrosscaleError(

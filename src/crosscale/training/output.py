@@ -31,7 +31,7 @@ class OutputSettings:
         dim: length of each stream's vector; 0 for none, which leaves the features as trained.
         batches: of the training source, on which it is fitted.
         sides: how much it counts, from 0 to 1, whether left or right does something. People do
-            many things with either hand; below 1, they lie nearer each other.
+            many things with either hand; below 1, clip and mirror image lie nearer each other.
     """
 
     dim: int = 0
