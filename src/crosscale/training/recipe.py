@@ -51,8 +51,7 @@ class TrainingSettings:
     """How long to train, and on what at once.
 
     Attributes:
-        epochs: passes over the training clips; 0 for encoders that the run starts from, to which
-            only an output layer is fitted.
+        epochs: passes over the training clips; 0 fits an output layer only.
         batch_size: clips a step, over all processes.
         warmup: epochs over which the learning rate rises from zero.
         last_batch: `use` or `drop` the smaller batch at an epoch's end.
