@@ -28,7 +28,7 @@ OWN = {
     "infonce": ADAMW,
     "vicreg": {**ADAMW, "objective.dim": 256},
     # A teacher that follows within so few steps.
-    "masked": {**ADAMW, **LONGER, "objective.momentum": 0.95},
+    "masked": {**ADAMW, "training.epochs": 200, "save_every": 200, "objective.momentum": 0.95},
     "sum": {
         **ADAMW,
         "objective.parts": [
