@@ -21,7 +21,7 @@ It is trained by `--encoder my_file:MyEncoder`, and read by every probe, engine 
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -232,6 +232,13 @@ def pooled(maps: Tensor, pooling: Pooling, dtype: torch.dtype | None = None) -> 
     maps = maps.to(mean.dtype)
     deviation = (maps.var(dim=(2, 3), correction=0) + LEAST_VARIANCE).sqrt()
     return torch.cat([mean, maps.amax(dim=(2, 3)), deviation], dim=1)
+
+
+def affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What a normalisation multiplies by and then adds, in evaluation mode."""
+    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+    scale = norm.weight / (variance + norm.eps).sqrt()
+    return scale, norm.bias - mean * scale
 
 
 def mean_over_bodies(features: Tensor, clip: Tensor, clips: int) -> Tensor:

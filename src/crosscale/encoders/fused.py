@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from crosscale.encoders.base import affine
 from crosscale.encoders.stgcn import STGCN, SUBSETS, Block
 from crosscale.encoders.temporal import REACH, transforms
 
@@ -23,7 +24,7 @@ class FusedSTGCN(nn.Module):
     def __init__(self, encoder: STGCN) -> None:
         super().__init__()
         with torch.no_grad():
-            scale, shift = _affine(cast(nn.BatchNorm1d, encoder.input_norm))
+            scale, shift = affine(cast(nn.BatchNorm1d, encoder.input_norm))
             nodes = encoder.adjacency.shape[-1]
             blocks = [_FusedBlock(cast(Block, b), encoder.adjacency) for b in encoder.blocks]
             if encoder.norm_by == "axis":
@@ -59,7 +60,7 @@ class _FusedBlock(nn.Module):
 
     def __init__(self, block: Block, adjacency: Tensor) -> None:
         super().__init__()
-        scale, shift = _affine(block.spatial_norm)
+        scale, shift = affine(block.spatial_norm)
         edges = adjacency * block.edge_weight
         nodes = edges.shape[-1]
         mixing = block.spatial.weight * scale.unsqueeze(1)
@@ -118,18 +119,11 @@ class _SpectralConvolution(nn.Module):
         return hidden.permute(1, 3, 0, 2)
 
 
-def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """What a normalisation multiplies by and then adds, in evaluation mode."""
-    mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
-    scale = norm.weight / (variance + norm.eps).sqrt()
-    return scale, norm.bias - mean * scale
-
-
 def _folded(
     convolution: nn.Conv2d, norm: nn.BatchNorm2d, padding: tuple[int, int] = (0, 0)
 ) -> nn.Conv2d:
     """Both as one convolution, with time before nodes."""
-    scale, shift = _affine(norm)
+    scale, shift = affine(norm)
     weight = (convolution.weight * scale.view(-1, 1, 1, 1)).transpose(2, 3)
     bias = cast(Tensor, convolution.bias) * scale + shift
     return _convolution(weight, bias, stride=(convolution.stride[1], 1), padding=padding)

@@ -17,9 +17,8 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from crosscale.encoders.base import Encoder, Layer
+from crosscale.encoders.base import Encoder, Layer, affine
 from crosscale.errors import CrosscaleError
 from crosscale.skeleton.layout import Graph
 
@@ -87,11 +86,9 @@ class TCN(Encoder):
         """Bodies (B, C, T, V) to (B, width or twice that, 1, T'); there are no edges to be cut."""
         if token_mask is not None:
             x = x * token_mask.unsqueeze(1)
-        hidden = with_velocity(x).transpose(2, 3).flatten(1, 2)  # (B, 2 C V, T)
-        if self.image is not None:
-            other = with_velocity(self.image(x)).transpose(2, 3).flatten(1, 2)
-            hidden = torch.cat([hidden, other], dim=1)
-        hidden = self.stem(hidden)
+        seen = [x] if self.image is None else [x, self.image(x)]
+        rows = [with_velocity(one).transpose(2, 3).flatten(1, 2) for one in seen]
+        hidden = self.stem(torch.cat(rows, dim=1))  # from (B, 2 C V, T), or twice as many rows
         yield hidden.unsqueeze(2)
         for block in self.blocks:
             hidden = block(hidden)
@@ -222,14 +219,9 @@ def _sum_and_difference(x: Tensor) -> Tensor:
 def _folded(layer: nn.Module, norm: nn.Module) -> Convolution:
     """A convolution that normalises too, as it does in evaluation."""
     made, chiral = cast(Convolution, copy.deepcopy(layer)), isinstance(norm, ChiralNorm)
-    known = cast(nn.BatchNorm1d, norm.norm if chiral else norm)
-    numbers = known.running_mean, known.running_var, known.weight, known.bias
-    mean, variance, scale, shift = (
-        cast(Tensor, x).repeat(2) if chiral else cast(Tensor, x) for x in numbers
-    )
-    made.weight, made.bias = fuse_conv_bn_weights(
-        made.weight, None, mean, variance, known.eps, scale, shift
-    )
+    scale, shift = affine(cast(nn.BatchNorm1d, norm.norm if chiral else norm))
     if chiral:  # what is added to both halves is added to their sum alone
-        made.bias.chunk(2)[1].zero_()
+        scale, shift = scale.repeat(2), torch.cat([shift, torch.zeros_like(shift)])
+    made.weight = nn.Parameter(made.weight * scale[:, None, None])
+    made.bias = nn.Parameter(shift)
     return made
